@@ -1,0 +1,1 @@
+//! Corpus and helpers of the test suite.
