@@ -1,0 +1,170 @@
+//! Layer, root-mean-square and batch normalisation, dropout, and rotary position encoding.
+
+use super::lanes::{mean_variance, sum, wide};
+use super::rearrange::standard;
+use super::shape::{Shape, mismatch, same_shape};
+use crate::Element;
+use ndarray::{Array, ArrayRef, ArrayRef1, Axis, Dimension, Zip};
+
+/// Panics unless `x` has a last axis as long as `w`.
+#[track_caller]
+fn check_last_axis<A, D: Dimension>(function: &str, x: &ArrayRef<A, D>, w: &ArrayRef1<A>) -> Axis {
+    if x.shape().last() != Some(&w.len()) {
+        mismatch(function, x.shape(), w.shape());
+    }
+    Axis(x.ndim() - 1)
+}
+
+/// (x − mean)/√(variance + eps)·w + b over the last axis: (…, d), (d), (d) → (…, d).
+///
+/// The variance is the biased one. Panics if the lengths differ. Source: Ba, Kiros, Hinton 2016.
+#[track_caller]
+pub fn layer_norm<A, D>(
+    x: &ArrayRef<A, D>,
+    w: &ArrayRef1<A>,
+    b: &ArrayRef1<A>,
+    eps: A,
+) -> Array<A, D>
+where
+    A: Element,
+    D: Dimension,
+{
+    let axis = check_last_axis("layer_norm", x, w);
+    check_last_axis("layer_norm", x, b);
+    let mut y = standard(x);
+    for mut row in y.lanes_mut(axis) {
+        let (mean, variance) = mean_variance(row.view());
+        let r = 1.0 / (variance + wide(eps)).sqrt();
+        Zip::from(&mut row)
+            .and(w)
+            .and(b)
+            .for_each(|v, &w, &b| *v = A::from_f64((wide(*v) - mean) * r) * w + b);
+    }
+    y
+}
+
+/// x/√(mean of x² + eps)·w over the last axis: (…, d), (d) → (…, d).
+///
+/// Panics if the lengths differ. Source: Zhang, Sennrich 2019.
+#[track_caller]
+pub fn rms_norm<A, D>(x: &ArrayRef<A, D>, w: &ArrayRef1<A>, eps: A) -> Array<A, D>
+where
+    A: Element,
+    D: Dimension,
+{
+    let axis = check_last_axis("rms_norm", x, w);
+    let mut y = standard(x);
+    for mut row in y.lanes_mut(axis) {
+        let squares: f64 = row.iter().map(|&v| wide(v) * wide(v)).sum();
+        let r = 1.0 / (squares / w.len() as f64 + wide(eps)).sqrt();
+        Zip::from(&mut row)
+            .and(w)
+            .for_each(|v, &w| *v = A::from_f64(wide(*v) * r) * w);
+    }
+    y
+}
+
+/// (x − mean)/√(variance + eps)·w + b, each channel (axis 1) over all its elements: (n, d, …), (d), (d) → (n, d, …).
+///
+/// The training form: mean and (biased) variance are those of `x`. Panics if `x` has no axis 1 or the lengths differ.
+/// Source: Ioffe, Szegedy 2015.
+#[track_caller]
+pub fn batch_norm<A, D>(
+    x: &ArrayRef<A, D>,
+    w: &ArrayRef1<A>,
+    b: &ArrayRef1<A>,
+    eps: A,
+) -> Array<A, D>
+where
+    A: Element,
+    D: Dimension,
+{
+    if x.shape().get(1) != Some(&w.len()) {
+        mismatch("batch_norm", x.shape(), w.shape());
+    }
+    same_shape("batch_norm", w.shape(), b.shape());
+    let mut y = standard(x);
+    let mut channels = y.view_mut().into_dyn();
+    for (c, mut channel) in channels.axis_iter_mut(Axis(1)).enumerate() {
+        let n = channel.len() as f64;
+        let mean = sum(channel.iter().copied()) / n;
+        let variance = channel
+            .iter()
+            .map(|&v| (wide(v) - mean).powi(2))
+            .sum::<f64>()
+            / n;
+        let r = 1.0 / (variance + wide(eps)).sqrt();
+        channel.mapv_inplace(|v| A::from_f64((wide(v) - mean) * r) * w[c] + b[c]);
+    }
+    y
+}
+
+/// What a mask may consist of: numbers that multiply, or booleans (kept where `true`).
+pub trait MaskElement<A>: Copy {
+    /// `value` as the mask lets it through.
+    fn keep(self, value: A) -> A;
+}
+
+impl<A: Element> MaskElement<A> for A {
+    fn keep(self, value: A) -> A {
+        value * self
+    }
+}
+
+impl<A: Element> MaskElement<A> for bool {
+    fn keep(self, value: A) -> A {
+        if self { value } else { A::zero() }
+    }
+}
+
+/// x·mask/(1 − p): `mask` holds 1 (or `true`) for what is kept, which happens with probability 1 − `p`.
+///
+/// Panics unless the shapes are equal. Source: Srivastava et al. 2014.
+#[track_caller]
+pub fn dropout<A, M, D>(x: &ArrayRef<A, D>, mask: &ArrayRef<M, D>, p: A) -> Array<A, D>
+where
+    A: Element,
+    M: MaskElement<A>,
+    D: Dimension,
+{
+    same_shape("dropout", x.shape(), mask.shape());
+    let scale = A::one() - p;
+    Zip::from(x)
+        .and(mask)
+        .map_collect(|&v, m| m.keep(v) / scale)
+}
+
+/// Each pair (x₂ᵢ, x₂ᵢ₊₁) of the last axis turned by the angle θᵢ: (…, d), (…, d/2) → (…, d).
+///
+/// `theta` broadcasts over the leading axes. Panics if d is odd or the shapes do not fit. Source: Su et al. 2021.
+#[track_caller]
+pub fn rotary<A, D, E>(x: &ArrayRef<A, D>, theta: &ArrayRef<A, E>) -> Array<A, D>
+where
+    A: Element,
+    D: Dimension,
+    E: Dimension,
+{
+    let Some(&d) = x.shape().last() else {
+        mismatch("rotary", x.shape(), theta.shape())
+    };
+    assert!(
+        d % 2 == 0,
+        "rotary: the last axis of {} is odd",
+        Shape(x.shape())
+    );
+    let axis = Axis(x.ndim() - 1);
+    let mut half = x.raw_dim();
+    half[axis.index()] = d / 2;
+    let Some(theta) = theta.broadcast(half) else {
+        mismatch("rotary", x.shape(), theta.shape())
+    };
+    let mut y = standard(x);
+    for (mut row, angles) in y.lanes_mut(axis).into_iter().zip(theta.lanes(axis)) {
+        for (i, angle) in angles.iter().enumerate() {
+            let ((sin, cos), a, b) = (angle.sin_cos(), row[2 * i], row[2 * i + 1]);
+            row[2 * i] = a * cos - b * sin;
+            row[2 * i + 1] = a * sin + b * cos;
+        }
+    }
+    y
+}
