@@ -1,0 +1,7 @@
+//! Differentiation: from a region to a joint region of values and gradients. Names no operation's rule.
+
+mod activity;
+mod reverse;
+
+pub use activity::active;
+pub use reverse::{Seed, reverse};

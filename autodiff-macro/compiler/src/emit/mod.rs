@@ -1,0 +1,7 @@
+//! From schedules to Rust.
+
+mod names;
+mod program;
+
+pub use names::Names;
+pub use program::{Program, Target};

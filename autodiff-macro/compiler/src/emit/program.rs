@@ -1,0 +1,542 @@
+//! From a schedule to statements.
+
+use std::collections::HashMap;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::names::Names;
+use crate::ir::{Bound, Dim, Dims, Elem, Leaf, LeafSource, NodeId, Size, Type};
+use crate::ops::{Code, KernelCall, Scalar};
+use crate::schedule::{Kind, Loop, Place, Schedule, Step};
+
+/// What a program computes with: the element type and the path of the runtime.
+pub struct Target {
+    /// `f32`, `f64` or the type parameter.
+    pub elem: TokenStream,
+    /// Whether the element type is a type parameter.
+    pub generic: bool,
+    /// Path of the runtime crate.
+    pub krate: TokenStream,
+}
+
+/// Makes the statements of one schedule.
+pub struct Program<'a> {
+    target: &'a Target,
+    schedule: &'a Schedule,
+    names: Names,
+    kernels: TokenStream,
+    /// Expressions of the integers that passive code computes.
+    captures: &'a [TokenStream],
+    statements: Vec<TokenStream>,
+}
+
+impl<'a> Program<'a> {
+    /// A program over the schedule; `taken` are names in use.
+    pub fn new(target: &'a Target, schedule: &'a Schedule, captures: &'a [TokenStream], taken: impl IntoIterator<Item = String>) -> Self {
+        let krate = &target.krate;
+        let mut names = Names::new(taken);
+        for leaf in &schedule.joint.region.leaves {
+            // The leaf's own name is taken by the user's variable; further variables avoid it.
+            let _ = names.fresh(&leaf.name);
+        }
+        Program { target, schedule, names, kernels: quote!(#krate::kernels), captures, statements: vec![] }
+    }
+
+    fn leaves(&self) -> &'a [Leaf] {
+        &self.schedule.joint.region.leaves
+    }
+
+    fn dims(&self) -> &'a Dims {
+        &self.schedule.joint.region.dims
+    }
+
+    /// The statements of all steps. `output(k)` is the mutable place of array output `k`, as an expression.
+    pub fn run(&mut self, output: &dyn Fn(usize) -> TokenStream) {
+        for step in &self.schedule.steps {
+            match step {
+                Step::Scalar(id) => self.scalar(*id),
+                Step::View(id) => self.view(*id),
+                Step::Kernel(id) => self.kernel(*id, output),
+                Step::Loop(l) => self.fused(l, output),
+                Step::Copy { from, output: k } => {
+                    let (kernels, place) = (self.kernels.clone(), output(*k));
+                    let shape = self.shape(self.schedule.node(*from).ty.shape());
+                    let from = self.read(*from);
+                    self.statements.push(quote!(#kernels::assign(#kernels::output(#place, #shape), #from);));
+                }
+            }
+        }
+    }
+
+    /// The statements so far: sizes first, then the steps.
+    pub fn finish(mut self) -> (TokenStream, TokenStream, Names) {
+        let steps: TokenStream = std::mem::take(&mut self.statements).into_iter().collect();
+        let sizes = self.sizes();
+        (sizes, steps, self.names)
+    }
+
+    /// `let` statements of the sizes that were named.
+    fn sizes(&mut self) -> TokenStream {
+        let mut out = TokenStream::new();
+        let mut done: Vec<Dim> = Vec::new();
+        // Naming a compound size names its parts, so go on until nothing is new.
+        loop {
+            let pending: Vec<(Dim, Ident)> =
+                self.names.named_dims().into_iter().filter(|(d, _)| !done.contains(d)).collect();
+            if pending.is_empty() {
+                return out;
+            }
+            for (d, name) in pending {
+                let value = self.size_value(d);
+                out.extend(quote!(let #name = #value;));
+                done.push(d);
+            }
+        }
+    }
+
+    fn size_value(&mut self, d: Dim) -> TokenStream {
+        match self.dims().size(d) {
+            Size::Axis { leaf, axis } => self.axis_of_leaf(*leaf, *axis),
+            other => {
+                let other = other.clone();
+                self.compound(&other, &mut |p, d| p.size(d))
+            }
+        }
+    }
+
+    fn axis_of_leaf(&self, leaf: usize, axis: usize) -> TokenStream {
+        let read = &self.leaves()[leaf].read;
+        quote!(#read.shape()[#axis])
+    }
+
+    /// A size as an expression of variables.
+    pub fn size(&mut self, d: Dim) -> TokenStream {
+        let size = self.dims().size(d).clone();
+        match size {
+            Size::Axis { .. } => {
+                let name = self.names.dim(self.dims(), self.leaves(), d);
+                quote!(#name)
+            }
+            other => self.compound(&other, &mut |p, d| p.size(d)),
+        }
+    }
+
+    /// A size as the program had it before it required sizes to be equal: for checks and their messages.
+    pub fn own_size(&mut self, d: Dim) -> TokenStream {
+        match self.dims().own_size(d).clone() {
+            Size::Axis { leaf, axis } => self.axis_of_leaf(leaf, axis),
+            other => self.compound(&other, &mut |p, d| p.own_size(d)),
+        }
+    }
+
+    fn compound(&mut self, size: &Size, part: &mut dyn FnMut(&mut Self, Dim) -> TokenStream) -> TokenStream {
+        let kernels = self.kernels.clone();
+        match size {
+            Size::Linear(terms, n) => {
+                let mut plus = Vec::new();
+                let mut minus = Vec::new();
+                for (t, c) in terms {
+                    let t = part(self, *t);
+                    let k = c.unsigned_abs() as usize;
+                    let term = if k == 1 { t } else { quote!(#k * #t) };
+                    if *c > 0 { plus.push(term) } else { minus.push(term) }
+                }
+                let n_abs = proc_macro2::Literal::usize_unsuffixed(n.unsigned_abs() as usize);
+                match n {
+                    0 if !plus.is_empty() => {}
+                    n if *n >= 0 => plus.push(quote!(#n_abs)),
+                    _ => minus.push(quote!(#n_abs)),
+                }
+                let plus = if plus.is_empty() { quote!(0usize) } else { quote!(#(#plus)+*) };
+                match (minus.is_empty(), terms.len()) {
+                    (true, 0 | 1) => plus,
+                    (true, _) => quote!((#plus)),
+                    (false, _) => quote!(usize::saturating_sub(#plus, #(#minus)+*)),
+                }
+            }
+            Size::Axis { leaf, axis } => self.axis_of_leaf(*leaf, *axis),
+            Size::Capture(c) => self.captures.get(*c).cloned().unwrap_or_default(),
+            Size::Broadcast(a, b) => {
+                let (a, b) = (part(self, *a), part(self, *b));
+                quote!(#kernels::broadcast_size(#a, #b))
+            }
+            Size::Product(a, b) => {
+                let (a, b) = (part(self, *a), part(self, *b));
+                quote!((#a * #b))
+            }
+            Size::Quotient(a, b) => {
+                let (a, b) = (part(self, *a), part(self, *b));
+                quote!((#a / #b))
+            }
+            Size::Min(a, b) => {
+                let (a, b) = (part(self, *a), part(self, *b));
+                quote!(usize::min(#a, #b))
+            }
+            Size::SliceLength { size, start, end, step } => {
+                let size = part(self, *size);
+                let start = self.bound(start);
+                let end = match end {
+                    Some(e) => {
+                        let e = self.bound(e);
+                        quote!(Some(#e as isize))
+                    }
+                    None => quote!(None),
+                };
+                let step = self.bound(step);
+                quote!(#kernels::slice_len(#size, #start as isize, #end, #step as isize))
+            }
+        }
+    }
+
+    /// A slice bound as an expression.
+    pub fn bound(&mut self, b: &Bound) -> TokenStream {
+        match b {
+            Bound::Literal(n) => {
+                let digits = proc_macro2::Literal::i64_unsuffixed(n.abs());
+                if *n < 0 { quote!(-#digits) } else { quote!(#digits) }
+            }
+            Bound::Dim(d) => self.size(*d),
+            Bound::Capture(c) => self.captures.get(*c).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// A shape as an array expression.
+    pub fn shape(&mut self, shape: &[Dim]) -> TokenStream {
+        let sizes: Vec<TokenStream> = shape.iter().map(|d| self.size(*d)).collect();
+        quote!([#(#sizes),*])
+    }
+
+    /// A float literal in scalar code; inside loops `m` makes it for a generic type.
+    fn literal(&self, x: f64) -> Scalar {
+        let elem = &self.target.elem;
+        let tokens = match x {
+            x if self.target.generic => {
+                let krate = &self.target.krate;
+                if x.is_finite() {
+                    let x = proc_macro2::Literal::f64_unsuffixed(x.abs());
+                    quote!(<#elem as #krate::Element>::from_f64(#x))
+                } else {
+                    let x = special(x);
+                    quote!(<#elem as #krate::Element>::from_f64(f64::#x))
+                }
+            }
+            x if x.is_finite() => {
+                let x = proc_macro2::Literal::f64_unsuffixed(x.abs());
+                quote!(#x)
+            }
+            x => {
+                let x = special(x);
+                return Scalar::atom(quote!(#elem::#x));
+            }
+        };
+        if x.is_sign_negative() && x.is_finite() { Scalar { tokens: quote!(-#tokens), strength: 8 } } else { Scalar::atom(tokens) }
+    }
+
+    /// A scalar operand in code outside loops.
+    fn scalar_read(&mut self, id: NodeId) -> Scalar {
+        let node = self.schedule.node(id);
+        match node.op.name {
+            "constant" => self.literal(node.attrs[0].as_float()),
+            "input" => Scalar::atom(self.leaves()[node.attrs[0].axis()].read.clone()),
+            "part" => {
+                let name = self.names.node(&self.schedule.joint, node.operands[0], node.attrs[0].axis());
+                Scalar::atom(quote!(#name))
+            }
+            _ => {
+                let name = self.names.node(&self.schedule.joint, id, 0);
+                Scalar::atom(quote!(#name))
+            }
+        }
+    }
+
+    /// Declares the float of a size, the first time it is read.
+    fn declare_size(&mut self, id: NodeId) {
+        let node = self.schedule.node(id);
+        if node.op.name != "size" {
+            return;
+        }
+        let already = self.names.has(id, 0);
+        let name = self.names.node(&self.schedule.joint, id, 0);
+        if !already {
+            let size = self.size(node.attrs[0].dims()[0]);
+            let (elem, krate) = (&self.target.elem, &self.target.krate);
+            self.statements.push(if self.target.generic {
+                quote!(let #name = <#elem as #krate::Element>::from_f64(#size as f64);)
+            } else {
+                quote!(let #name = #size as #elem;)
+            });
+        }
+    }
+
+    fn scalar(&mut self, id: NodeId) {
+        let node = self.schedule.node(id).clone();
+        for o in &node.operands {
+            self.declare_size(*o);
+        }
+        let operands: Vec<Scalar> = node.operands.iter().map(|o| self.scalar_read(*o)).collect();
+        let Code::Scalar { emit, .. } = &node.op.code else { return };
+        let code = emit(&operands, &node.attrs).tokens;
+        let name = self.names.node(&self.schedule.joint, id, 0);
+        self.statements.push(quote!(let #name = #code;));
+    }
+
+    /// A view (or, for a scalar, the value) of an operand.
+    pub fn read(&mut self, id: NodeId) -> TokenStream {
+        let node = self.schedule.node(id);
+        if matches!(node.ty, Type::Array { ref shape, .. } if shape.is_empty()) {
+            self.declare_size(id);
+            return self.scalar_read(id).tokens;
+        }
+        match node.op.name {
+            "input" => {
+                let read = &self.leaves()[node.attrs[0].axis()].read;
+                quote!(#read.view())
+            }
+            "part" => {
+                let name = self.names.node(&self.schedule.joint, node.operands[0], node.attrs[0].axis());
+                quote!(#name.view())
+            }
+            _ => {
+                let name = self.names.node(&self.schedule.joint, id, 0);
+                quote!(#name.view())
+            }
+        }
+    }
+
+    fn view(&mut self, id: NodeId) {
+        let node = self.schedule.node(id).clone();
+        let operand = self.read(node.operands[0]);
+        let kernels = self.kernels.clone();
+        let name = self.names.node(&self.schedule.joint, id, 0);
+        let code = match &node.op.code {
+            Code::View(emit) => self.call(id, &[], &[operand], *emit),
+            _ => {
+                let shape = self.shape(node.ty.shape());
+                if self.schedule.node(node.operands[0]).ty.rank() == 0 {
+                    // A scalar is put in memory to be viewed.
+                    let held = self.names.fresh("scalar");
+                    self.statements.push(quote!(let #held = #operand;));
+                    quote!(#kernels::broadcast_scalar(&#held, #shape))
+                } else {
+                    self.statements.push(quote!(let #name = #operand;));
+                    quote!(#kernels::broadcast(&#name, #shape))
+                }
+            }
+        };
+        self.statements.push(quote!(let #name = #code;));
+    }
+
+    fn call(&mut self, id: NodeId, results: &[TokenStream], operands: &[TokenStream], emit: fn(&KernelCall) -> TokenStream) -> TokenStream {
+        let node = self.schedule.node(id).clone();
+        let ranks: Vec<usize> = node.operands.iter().map(|o| self.schedule.node(*o).ty.rank()).collect();
+        let shape: Vec<TokenStream> = node.ty.shape().iter().map(|d| self.size(*d)).collect();
+        // Slice bounds are few: computed beforehand so that the callback needs no access to the program.
+        let bounds: HashMap<Bound, TokenStream> = node
+            .attrs
+            .iter()
+            .flat_map(|a| a.slices())
+            .flat_map(|s| match s {
+                crate::ir::Slice::Range { start, end, step } => vec![Some(*start), *end, Some(*step)],
+                crate::ir::Slice::Index(i) => vec![Some(*i)],
+                crate::ir::Slice::NewAxis => vec![],
+            })
+            .flatten()
+            .map(|b| (b, self.bound(&b)))
+            .collect();
+        let bound = |b: &Bound| bounds.get(b).cloned().unwrap_or_default();
+        emit(&KernelCall {
+            kernels: &self.kernels,
+            results,
+            operands,
+            attrs: &node.attrs,
+            ranks: &ranks,
+            shape: &shape,
+            accumulate: false,
+            bound: &bound,
+        })
+    }
+
+    /// The memory of a result, as an expression of a mutable view.
+    fn place(&mut self, key: (NodeId, usize), shape: &[Dim], output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
+        let shape = self.shape(shape);
+        match self.schedule.places.get(&key) {
+            Some(Place::Output(k)) => {
+                let (kernels, place) = (&self.kernels, output(*k));
+                quote!(#kernels::output(#place, #shape))
+            }
+            Some(Place::Slot(s)) => {
+                let slot = format_ident!("slot{s}");
+                quote!(#slot.array(#shape))
+            }
+            None => TokenStream::new(),
+        }
+    }
+
+    fn kernel(&mut self, id: NodeId, output: &dyn Fn(usize) -> TokenStream) {
+        let node = self.schedule.node(id).clone();
+        let Code::Kernel { emit, .. } = &node.op.code else { return };
+        let operands: Vec<TokenStream> = node.operands.iter().map(|o| self.read(*o)).collect();
+        let parts: Vec<Type> = match &node.ty {
+            Type::Tuple(parts) => parts.clone(),
+            single => vec![single.clone()],
+        };
+        self.name_parts(id);
+        if node.op.name == "reshape" {
+            // Gives a view of its operand where the memory allows it, and copies to the slot elsewhere.
+            let place = self.place((id, 0), node.ty.shape(), output);
+            let name = self.names.node(&self.schedule.joint, id, 0);
+            let call = self.call(id, &[place], &operands, *emit);
+            self.statements.push(quote!(let #name = #call;));
+            return;
+        }
+        let mut results = Vec::new();
+        let mut scalars = Vec::new();
+        for (i, ty) in parts.iter().enumerate() {
+            let name = self.names.node(&self.schedule.joint, id, i);
+            if ty.rank() == 0 {
+                results.push(TokenStream::new());
+                scalars.push(name);
+            } else {
+                let place = self.place((id, i), ty.shape(), output);
+                self.statements.push(quote!(let mut #name = #place;));
+                results.push(quote!(#name.view_mut()));
+            }
+        }
+        let call = self.call(id, &results, &operands, *emit);
+        self.statements.push(match scalars.as_slice() {
+            [] => quote!(#call;),
+            [one] => quote!(let #one = #call;),
+            more => quote!(let (#(#more),*) = #call;),
+        });
+    }
+
+    /// Parts of a result carry the names of their nodes.
+    fn name_parts(&mut self, id: NodeId) {
+        let graph = &self.schedule.joint.region.graph;
+        let users: Vec<NodeId> = graph.users(id).collect();
+        for user in users {
+            let node = graph.node(user);
+            if let ("part", Some(name)) = (node.op.name, &node.name) {
+                let part = node.attrs[0].axis();
+                if !self.names.has(id, part) {
+                    let name = self.names.fresh(name);
+                    self.names.set(id, part, name);
+                }
+            }
+        }
+    }
+
+    fn fused(&mut self, l: &Loop, output: &dyn Fn(usize) -> TokenStream) {
+        for id in &l.scalars {
+            self.declare_size(*id);
+        }
+        let mut codes: HashMap<NodeId, Scalar> = HashMap::new();
+        let mut arrays = Vec::new();
+        let mut masks = Vec::new();
+        for &id in &l.inputs {
+            let local = self.local(id);
+            let view = self.read(id);
+            let node = self.schedule.node(id);
+            if node.ty.elem() == Elem::Bool {
+                let zero = self.literal(0.0).tokens;
+                codes.insert(id, Scalar { tokens: quote!(#local != #zero), strength: 4 });
+                masks.push(quote!(#local = #view));
+            } else {
+                codes.insert(id, Scalar::atom(quote!(#local)));
+                arrays.push(quote!(#local = #view));
+            }
+        }
+        let mut scalars = Vec::new();
+        for &id in &l.scalars {
+            let local = self.local(id);
+            let read = self.scalar_read(id).tokens;
+            scalars.push(quote!(#local = #read));
+            codes.insert(id, Scalar::atom(quote!(#local)));
+        }
+        let mut uses: HashMap<NodeId, usize> = HashMap::new();
+        for id in &l.body {
+            for o in &self.schedule.node(*id).operands {
+                *uses.entry(self.through_broadcasts(*o)).or_default() += 1;
+            }
+        }
+        for o in &l.outputs {
+            *uses.entry(self.through_broadcasts(o.value)).or_default() += 1;
+        }
+        let mut lets = TokenStream::new();
+        for &id in &l.body {
+            let node = self.schedule.node(id).clone();
+            let operands: Vec<Scalar> = node.operands.iter().map(|o| self.element(*o, &codes)).collect();
+            let Code::Scalar { emit, .. } = &node.op.code else { continue };
+            let code = emit(&operands, &node.attrs);
+            if uses.get(&id).copied().unwrap_or(0) > 1 {
+                let local = self.local(id);
+                let tokens = code.tokens;
+                lets.extend(quote!(let #local = #tokens;));
+                codes.insert(id, Scalar::atom(quote!(#local)));
+            } else {
+                codes.insert(id, code);
+            }
+        }
+        let values: Vec<TokenStream> = l.outputs.iter().map(|o| self.element(o.value, &codes).tokens).collect();
+        let mut outputs = Vec::new();
+        for o in &l.outputs {
+            let ty = self.schedule.node(o.node).ty.clone();
+            let name = self.names.node(&self.schedule.joint, o.node, 0);
+            if ty.rank() == 0 {
+                let zero = self.literal(0.0).tokens;
+                self.statements.push(quote!(let mut #name = #zero;));
+                outputs.push(quote!(sum #name));
+            } else {
+                let place = self.place((o.node, 0), ty.shape(), output);
+                self.statements.push(quote!(let mut #name = #place;));
+                outputs.push(if o.sum { quote!(sum_to #name) } else { quote!(set #name) });
+            }
+        }
+        let (kernels, elem) = (self.kernels.clone(), &self.target.elem);
+        let elem = if self.target.generic { quote!(<#elem>) } else { elem.clone() };
+        let space = self.shape(&l.space);
+        self.statements.push(quote! {
+            #kernels::each!(#elem, #space, (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |m| { #lets [#(#values),*] }, [#(#outputs),*]);
+        });
+    }
+
+    fn through_broadcasts(&self, mut id: NodeId) -> NodeId {
+        while self.schedule.kind(id) == Kind::Broadcast {
+            id = self.schedule.node(id).operands[0];
+        }
+        id
+    }
+
+    /// The variable of a value inside a loop.
+    fn local(&mut self, id: NodeId) -> Ident {
+        let node = self.schedule.node(id);
+        match node.op.name {
+            "input" => format_ident!("{}", self.leaves()[node.attrs[0].axis()].name),
+            "part" => self.names.node(&self.schedule.joint, node.operands[0], node.attrs[0].axis()),
+            _ => self.names.node(&self.schedule.joint, id, 0),
+        }
+    }
+
+    /// The code of an operand for one element.
+    fn element(&self, id: NodeId, codes: &HashMap<NodeId, Scalar>) -> Scalar {
+        let id = self.through_broadcasts(id);
+        if let Some(code) = codes.get(&id) {
+            return code.clone();
+        }
+        self.literal(self.schedule.node(id).attrs.first().map_or(f64::NAN, |a| a.as_float()))
+    }
+
+    /// Whether a leaf comes from the user's parameter.
+    pub fn is_parameter(leaf: &Leaf) -> bool {
+        matches!(leaf.source, LeafSource::Parameter(_))
+    }
+}
+
+fn special(x: f64) -> TokenStream {
+    match x {
+        f64::INFINITY => quote!(INFINITY),
+        f64::NEG_INFINITY => quote!(NEG_INFINITY),
+        _ => quote!(NAN),
+    }
+}

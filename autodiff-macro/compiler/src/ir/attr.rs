@@ -1,0 +1,85 @@
+//! Compile-time arguments of an operation.
+
+use super::dims::{Bound, Dim};
+
+/// One compile-time argument.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Attr {
+    /// An axis or any small number.
+    Int(i64),
+    /// A float constant, by its bits, so that equality is exact.
+    Float(u64),
+    /// A permutation or list of axes.
+    Axes(Vec<usize>),
+    /// A shape.
+    Dims(Vec<Dim>),
+    /// A slice, one entry an axis of the operand.
+    Slices(Vec<Slice>),
+    /// A flag.
+    Flag(bool),
+    /// A name or specification, such as the subscripts of an einsum.
+    Text(String),
+}
+
+/// What a slice does to one axis.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Slice {
+    /// `start..end;step`, ndarray's meaning: the range is taken first, a negative step then reverses it.
+    Range { start: Bound, end: Option<Bound>, step: Bound },
+    /// A single index: the axis goes away.
+    Index(Bound),
+    /// A new axis of length 1 (takes no axis of the operand).
+    NewAxis,
+}
+
+impl Attr {
+    /// A float constant.
+    pub fn float(x: f64) -> Self {
+        Attr::Float(x.to_bits())
+    }
+
+    /// The number, 0 for any other kind.
+    pub fn int(&self) -> i64 {
+        match self {
+            Attr::Int(n) => *n,
+            _ => 0,
+        }
+    }
+
+    /// The float, 0 for any other kind.
+    pub fn as_float(&self) -> f64 {
+        match self {
+            Attr::Float(bits) => f64::from_bits(*bits),
+            _ => 0.0,
+        }
+    }
+
+    /// The axis, 0 for any other kind.
+    pub fn axis(&self) -> usize {
+        self.int() as usize
+    }
+
+    /// The sizes, none for any other kind.
+    pub fn dims(&self) -> &[Dim] {
+        match self {
+            Attr::Dims(d) => d,
+            _ => &[],
+        }
+    }
+
+    /// The axes, none for any other kind.
+    pub fn axes(&self) -> &[usize] {
+        match self {
+            Attr::Axes(a) => a,
+            _ => &[],
+        }
+    }
+
+    /// The slices, none for any other kind.
+    pub fn slices(&self) -> &[Slice] {
+        match self {
+            Attr::Slices(s) => s,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The intermediate representation: graph, types with symbolic sizes, expression handles, verifier and dump.
+
+mod attr;
+mod dims;
+mod dump;
+mod expr;
+mod graph;
+mod rebuild;
+mod region;
+mod tensor;
+mod types;
+mod verify;
+
+pub use attr::{Attr, Slice};
+pub use dims::{Bound, Dim, Dims, Size};
+pub use dump::dot;
+pub use expr::{Builder, Check, Context, Expr, Requirement};
+pub use graph::{Graph, Node, NodeId};
+pub use rebuild::rebuild;
+pub use region::{Joint, Leaf, LeafSource, Region};
+pub use tensor::Tensor;
+pub use types::{Elem, Shape, Type};
+pub use verify::verify;

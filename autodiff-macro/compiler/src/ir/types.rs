@@ -1,0 +1,54 @@
+//! Types of values: an element kind and a shape of symbolic sizes.
+
+use super::dims::Dim;
+
+/// What the elements of a value are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Elem {
+    /// The function's float type: `f32`, `f64` or its type parameter.
+    Float,
+    /// `bool`
+    Bool,
+    /// `usize`
+    Index,
+}
+
+/// The shape of an array: one size an axis; empty for a scalar.
+pub type Shape = Vec<Dim>;
+
+/// The type of a node's value. It never changes after the node is made.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Type {
+    /// A scalar (empty shape) or an array.
+    Array { elem: Elem, shape: Shape },
+    /// Several results of one operation, taken apart by `part` nodes.
+    Tuple(Vec<Type>),
+}
+
+impl Type {
+    /// A float array, or a float scalar if the shape is empty.
+    pub fn float(shape: Shape) -> Self {
+        Type::Array { elem: Elem::Float, shape }
+    }
+
+    /// The sizes of the axes; a tuple has none of its own.
+    pub fn shape(&self) -> &[Dim] {
+        match self {
+            Type::Array { shape, .. } => shape,
+            Type::Tuple(_) => &[],
+        }
+    }
+
+    /// The kind of the elements; a tuple counts as float.
+    pub fn elem(&self) -> Elem {
+        match self {
+            Type::Array { elem, .. } => *elem,
+            Type::Tuple(_) => Elem::Float,
+        }
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+}

@@ -1,0 +1,356 @@
+//! Method and function calls.
+
+use quote::ToTokens;
+use syn::Expr;
+
+use super::args::{Arguments, macro_elements};
+use super::expr::SHAPE_QUERIES;
+use super::value::Value;
+use super::{Lower, compact};
+use crate::diag::nearest;
+use crate::ir::{Attr, Expr as Node};
+use crate::ops::{self, Form, Meaning, Spelling, arith, scalar};
+
+/// Methods that give back their receiver as far as values go.
+const IDENTITIES: [&str; 22] = [
+    "to_owned", "clone", "view", "into_owned", "unwrap", "expect", "as_ref", "borrow", "into_shared", "to_shared",
+    "as_standard_layout", "into_scalar", "cloned", "copied", "into", "unwrap_or_default", "reborrow", "into_inner",
+    "unwrap_unchecked", "ok", "to_f64_identity", "into_dimensionality",
+];
+
+impl<'g> Lower<'g, '_> {
+    pub(super) fn method_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
+        let name = m.method.to_string();
+        let args: Vec<&Expr> = m.args.iter().collect();
+        let receiver = self.expr(&m.receiver)?;
+        match receiver {
+            Value::Node(x) => self.node_method(x, &name, &args, m, e),
+            Value::Int(d) => self.int_method(d, &name, &args, m),
+            Value::Shape(dims) if IDENTITIES.contains(&name.as_str()) => Some(Value::Shape(dims)),
+            Value::Tuple(_) if IDENTITIES.contains(&name.as_str()) => Some(receiver),
+            other => {
+                self.wrong(&m.receiver, &other, "a float scalar or array");
+                None
+            }
+        }
+    }
+
+    fn int_method(&mut self, d: crate::ir::Dim, name: &str, args: &[&Expr], m: &syn::ExprMethodCall) -> Option<Value<'g>> {
+        match (name, args) {
+            ("pow", [n]) => {
+                let n = self.literal_int(n)?;
+                let one = self.b.literal(1);
+                Some(Value::Int((0..n.min(8)).fold(one, |p, _| self.b.dims(|dims| dims.product(p, d)))))
+            }
+            ("min", [other]) => {
+                let other = self.size(other)?;
+                Some(Value::Int(self.b.dims(|dims| dims.min(d, other))))
+            }
+            ("clone" | "to_owned", []) => Some(Value::Int(d)),
+            _ => {
+                // Integer code the compiler does not follow: the user's tokens, if they read nothing it computes.
+                self.errors.at(m, format!("`{name}` on an integer is not followed here: bind the result by `let n: usize = …`"));
+                None
+            }
+        }
+    }
+
+    fn node_method(&mut self, x: Node<'g>, name: &str, args: &[&Expr], m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
+        if SHAPE_QUERIES.contains(&name) {
+            return self.shape_query(x, m);
+        }
+        if IDENTITIES.contains(&name) {
+            return Some(Value::Node(x));
+        }
+        match (name, args) {
+            ("mapv" | "map" | "mapv_into" | "mapv_into_any", [f]) => return self.map(x, f, e).map(Value::Node),
+            ("sin_cos", []) => {
+                let sin = self.elementwise(&scalar::SIN, vec![], e, &[(&m.receiver, x)])?;
+                let cos = self.elementwise(&scalar::COS, vec![], e, &[(&m.receiver, x)])?;
+                return Some(Value::Tuple(vec![Value::Node(sin), Value::Node(cos)]));
+            }
+            ("pow2", []) => return Some(Value::Node(x.square())),
+            ("powf", [p]) => {
+                // A literal whole exponent is an integer power, which is exact and has no special cases.
+                let p_node = self.float(p)?;
+                if let Some(c) = p_node.as_constant() {
+                    if c.fract() == 0.0 && c.abs() <= 3.0 && c != 0.0 && c != 1.0 {
+                        return self.elementwise(&scalar::POWI, vec![Attr::Int(c as i64)], e, &[(&m.receiver, x)]).map(Value::Node);
+                    }
+                }
+                return self.elementwise(&scalar::POWF, vec![], e, &[(&m.receiver, x), (p, p_node)]).map(Value::Node);
+            }
+            ("row" | "index_axis" | "index_axis_move" | "column" | "into_row", _) => return self.subview(x, name, args, m, e),
+            ("slice_axis", _) => {
+                self.errors.at(&m.method, "use `slice(s![…])` in place of `slice_axis`");
+                return None;
+            }
+            ("to_shape" | "into_shape_with_order" | "into_shape_clone" | "reshape", [Expr::Tuple(t)])
+                if t.elems.len() == 2 && matches!(&t.elems[0], Expr::Tuple(_) | Expr::Array(_)) =>
+            {
+                self.errors.at(&t.elems[1], "only row-major order is supported: leave the order out");
+                return None;
+            }
+            ("broadcast", [shape]) => {
+                let dims = self.shape(shape)?;
+                let id = self.in_context(e, &[(&m.receiver, x)], |b| b.apply(&arith::BROADCAST, vec![Attr::Dims(dims)], &[x]).map(|e| e.id()))?;
+                return Some(Value::Node(self.b.expr(id)));
+            }
+            ("mapv_inplace" | "assign" | "fill" | "push" | "zip_mut_with", _) => {
+                self.errors.at(&m.method, format!("`{name}` gives no value: use it as a statement on a variable"));
+                return None;
+            }
+            _ => {}
+        }
+        match ops::lookup(Form::Method, name) {
+            Some((meaning, spelling)) => {
+                let mut arguments = Arguments { operands: vec![(&m.receiver, x)], attrs: vec![] };
+                self.apply_spelling(meaning, spelling, args, &mut arguments, e)
+            }
+            None => {
+                let known = ops::spellings(Form::Method).chain(["mapv", "view", "to_owned"]);
+                let hint = match nearest(name, known) {
+                    Some(n) => format!("did you mean `{n}`?"),
+                    None => "write it with supported operations, or as a closure of `mapv`".to_string(),
+                };
+                self.errors.at(&m.method, format!("the derivative of `{name}` is not known: {hint}"));
+                None
+            }
+        }
+    }
+
+    fn subview(&mut self, x: Node<'g>, name: &str, args: &[&Expr], m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
+        use crate::ir::{Bound, Slice};
+        let (axis, index) = match (name, args) {
+            ("row", [i]) if x.rank() == 2 => (0, *i),
+            ("column", [i]) if x.rank() == 2 => (1, *i),
+            ("index_axis" | "index_axis_move", [axis, i]) => (self.axis(axis)?, *i),
+            _ => {
+                self.errors.at(&m.method, format!("`{name}` does not apply to a rank-{} array", x.rank()));
+                return None;
+            }
+        };
+        let index = self.bound(index)?;
+        if axis >= x.rank() {
+            self.errors.at(e, format!("axis {axis} of a rank-{} array", x.rank()));
+            return None;
+        }
+        let mut slices = vec![Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }; x.rank()];
+        slices[axis] = Slice::Index(index);
+        let id = self.in_context(e, &[(&m.receiver, x)], |b| {
+            b.apply(&ops::structure::SLICE, vec![Attr::Slices(slices)], &[x]).map(|e| e.id())
+        })?;
+        Some(Value::Node(self.b.expr(id)))
+    }
+
+    /// Applies an operation or composite to arguments read as its spelling says.
+    pub(super) fn apply_spelling<'e>(
+        &mut self,
+        meaning: Meaning,
+        spelling: &Spelling,
+        given: &[&'e Expr],
+        arguments: &mut Arguments<'g, 'e>,
+        e: &Expr,
+    ) -> Option<Value<'g>> {
+        if given.len() != spelling.args.len() {
+            self.errors.at(e, format!("`{}` takes {} argument{}, not {}", spelling.name, spelling.args.len(), if spelling.args.len() == 1 { "" } else { "s" }, given.len()));
+            return None;
+        }
+        self.arguments(given, spelling.args, arguments)?;
+        let operands = std::mem::take(&mut arguments.operands);
+        let attrs = std::mem::take(&mut arguments.attrs);
+        let nodes: Vec<Node<'g>> = operands.iter().map(|o| o.1).collect();
+        if let Some((at, n)) = operands.iter().zip(spelling_kinds(spelling)).find_map(|((at, n), float)| (float && !n.is_float()).then_some((*at, *n))) {
+            self.errors.at(at, format!("{} where a float is wanted", Value::Node(n).describe()));
+            return None;
+        }
+        match meaning {
+            Meaning::Operation(op) if matches!(op.code, ops::Code::Scalar { .. }) => self.elementwise(op, attrs, e, &operands).map(Value::Node),
+            Meaning::Operation(op) => {
+                let id = self.in_context(e, &operands, |b| b.apply(op, attrs, &nodes).map(|e| e.id()))?;
+                Some(Value::Node(self.b.expr(id)))
+            }
+            Meaning::Composite(c) => {
+                let id = self.in_context(e, &operands, |b| {
+                    let nodes: Vec<Node<'_>> = nodes.iter().map(|n| b.expr(n.id())).collect();
+                    (c.build)(b, &nodes, &attrs).map(|e| e.id())
+                })?;
+                Some(Value::Node(self.b.expr(id)))
+            }
+        }
+    }
+
+    pub(super) fn call(&mut self, c: &syn::ExprCall, e: &Expr) -> Option<Value<'g>> {
+        let Expr::Path(path) = &*c.func else {
+            self.errors.at(&c.func, "a call of a computed function is not supported in active code");
+            return None;
+        };
+        let args: Vec<&Expr> = c.args.iter().collect();
+        let segments: Vec<String> = path.path.segments.iter().map(|s| s.ident.to_string()).collect();
+        let name = segments.last().cloned().unwrap_or_default();
+        let owner = segments.len().checked_sub(2).map(|i| segments[i].clone());
+        let float = self.float.to_token_stream().to_string();
+        if let (None, Some(Value::Closure(closure))) = (&owner, self.lookup(&name).cloned()) {
+            let values: Option<Vec<Value<'g>>> = args.iter().map(|a| self.expr(a)).collect();
+            return self.call_closure(&closure, values?, e);
+        }
+        match (owner.as_deref(), name.as_str(), args.as_slice()) {
+            (None, "Some" | "Ok", [x]) => return self.expr(x),
+            (None, "Axis", [k]) | (Some("ndarray"), "Axis", [k]) => return self.literal_int(k).map(|k| Value::Axis(k as usize)),
+            (Some(o), "zero" | "one" | "epsilon" | "infinity" | "neg_infinity" | "nan" | "default", []) if o == float || o == "Zero" || o == "One" => {
+                let x = match name.as_str() {
+                    "one" => 1.0,
+                    "epsilon" => return None,
+                    "infinity" => f64::INFINITY,
+                    "neg_infinity" => f64::NEG_INFINITY,
+                    "nan" => f64::NAN,
+                    _ => 0.0,
+                };
+                return Some(Value::Node(self.b.constant(x)));
+            }
+            (Some(o), "from" | "from_f64" | "from_f32" | "from_usize" | "from_u32" | "from_i32" | "from_u64" | "from_i64" | "cast" | "lit", [x])
+                if o == float || o == "NumCast" =>
+            {
+                return match self.expr(x)? {
+                    Value::Int(d) => Some(Value::Node(self.b.size(d))),
+                    Value::Node(n) if n.rank() == 0 => Some(Value::Node(n)),
+                    other => {
+                        self.wrong(x, &other, "a number");
+                        None
+                    }
+                };
+            }
+            (Some(o), _, _) if o.starts_with("Array") || o.starts_with("ArcArray") || o.starts_with("CowArray") => {
+                return self.constructor(&name, &args, e);
+            }
+            (None | Some("ndarray" | "linalg"), "aview1" | "arr1" | "aview2" | "aview0", [x]) => return self.expr(x),
+            (Some("f32" | "f64" | "Float" | "Real" | "NdFloat"), _, [x, rest @ ..]) => return self.path_call(&name, x, rest, e),
+            (Some(o), _, [x, rest @ ..]) if o == float => return self.path_call(&name, x, rest, e),
+            _ => {}
+        }
+        let trusted = matches!(owner.as_deref(), None | Some("ndarray" | "autodiff_runtime" | "prelude" | "linalg" | "ext"));
+        match ops::lookup(Form::Function, &name) {
+            Some((meaning, spelling)) if trusted => {
+                let mut arguments = Arguments::default();
+                self.apply_spelling(meaning, spelling, &args, &mut arguments, e)
+            }
+            _ => {
+                let text = compact(&path.to_token_stream().to_string());
+                let hint = match nearest(&name, ops::spellings(Form::Function)) {
+                    Some(n) => format!("did you mean `{n}`? "),
+                    None => String::new(),
+                };
+                self.errors.at(path, format!("the derivative of `{text}` is not known: {hint}write it out here, or bind it as a closure by `let`"));
+                None
+            }
+        }
+    }
+
+    /// `f64::max(x, y)`: the method on its first argument.
+    fn path_call(&mut self, name: &str, x: &Expr, rest: &[&Expr], e: &Expr) -> Option<Value<'g>> {
+        let call: syn::ExprMethodCall = {
+            let method = quote::format_ident!("{name}");
+            syn::parse_quote!((#x).#method(#(#rest),*))
+        };
+        let node = match self.expr(x)? {
+            Value::Node(n) => n,
+            other => {
+                self.wrong(x, &other, "a float");
+                return None;
+            }
+        };
+        let args: Vec<&Expr> = call.args.iter().collect();
+        self.node_method(node, name, &args, &call, e)
+    }
+
+    /// `Array::zeros(…)` and its kin.
+    fn constructor(&mut self, name: &str, args: &[&Expr], e: &Expr) -> Option<Value<'g>> {
+        match (name, args) {
+            ("zeros", [shape]) => {
+                let dims = self.shape(shape)?;
+                Some(Value::Node(self.b.full(0.0, &dims)))
+            }
+            ("ones", [shape]) => {
+                let dims = self.shape(shape)?;
+                Some(Value::Node(self.b.full(1.0, &dims)))
+            }
+            ("from_elem", [shape, x]) => {
+                let (dims, x) = (self.shape(shape)?, self.float(x)?);
+                Some(Value::Node(x.broadcast(&dims)))
+            }
+            ("eye", [n]) => {
+                let n = self.size(n)?;
+                let ones = self.b.full(1.0, &[n]);
+                Some(Value::Node(ones.with(&ops::structure::FROM_DIAG, vec![Attr::Dims(vec![n, n])])))
+            }
+            ("from_diag", [x]) => {
+                let (meaning, spelling) = ops::lookup(Form::Function, "from_diag")?;
+                self.apply_spelling(meaning, spelling, &[*x], &mut Arguments::default(), e)
+            }
+            ("from", [x]) => match self.expr(x)? {
+                Value::Node(n) => Some(Value::Node(n)),
+                other => {
+                    self.wrong(x, &other, "an array");
+                    None
+                }
+            },
+            _ => {
+                self.errors.at(e, format!("`{name}` of an array is not understood here: bind it by an annotated `let`"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn macro_call(&mut self, m: &syn::ExprMacro, e: &Expr) -> Option<Value<'g>> {
+        let name = m.mac.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+        match name.as_str() {
+            "concatenate" | "stack" => {
+                let Some(elements) = macro_elements(&m.mac.tokens) else {
+                    self.errors.at(e, format!("write `{name}![Axis(k), a, b]`"));
+                    return None;
+                };
+                let [axis, parts @ ..] = elements.as_slice() else {
+                    self.errors.at(e, format!("write `{name}![Axis(k), a, b]`"));
+                    return None;
+                };
+                let axis = self.axis(axis)?;
+                let mut operands = Vec::new();
+                for p in parts {
+                    operands.push((p, self.float(p)?));
+                }
+                if operands.is_empty() {
+                    self.errors.at(e, "nothing to join");
+                    return None;
+                }
+                let (meaning, _) = ops::lookup(Form::Function, &name)?;
+                let nodes: Vec<Node<'g>> = operands.iter().map(|o| o.1).collect();
+                let attrs = vec![Attr::Int(axis as i64)];
+                let id = self.in_context(e, &operands, |b| {
+                    let nodes: Vec<Node<'_>> = nodes.iter().map(|n| b.expr(n.id())).collect();
+                    match meaning {
+                        Meaning::Operation(op) => b.apply(op, attrs, &nodes).map(|e| e.id()),
+                        Meaning::Composite(c) => (c.build)(b, &nodes, &attrs).map(|e| e.id()),
+                    }
+                })?;
+                Some(Value::Node(self.b.expr(id)))
+            }
+            "s" => self.slices(e).map(Value::Slices),
+            _ => {
+                self.errors.at(e, format!("the macro `{name}!` is not understood in active code: write out what it expands to"));
+                None
+            }
+        }
+    }
+}
+
+/// For each operand of a spelling, whether it must be a float; the receiver of a method comes first.
+fn spelling_kinds(spelling: &Spelling) -> Vec<bool> {
+    use crate::ops::Arg;
+    let receiver = (spelling.form == Form::Method).then_some(true);
+    let args = spelling.args.iter().filter_map(|a| match a {
+        Arg::Operand | Arg::Float => Some(true),
+        Arg::Mask | Arg::Indices => Some(false),
+        _ => None,
+    });
+    receiver.into_iter().chain(args).collect()
+}

@@ -1,0 +1,96 @@
+//! Closures of `mapv` and its kin: scalar code on one element, lowered to elementwise nodes on the whole array.
+
+use syn::{Expr, ExprClosure, Pat};
+
+use super::Lower;
+use super::value::Value;
+use crate::ir::{Attr, Expr as Node};
+use crate::ops::{self, Form, Meaning};
+
+/// Marks a scope as the body of a closure.
+pub(super) const CLOSURE_SCOPE: &str = "{closure}";
+
+impl<'g> Lower<'g, '_> {
+    /// `x.mapv(f)`
+    pub(super) fn map(&mut self, x: Node<'g>, f: &Expr, e: &Expr) -> Option<Node<'g>> {
+        let y = match f {
+            Expr::Closure(closure) => self.call_closure(closure, vec![Value::Node(x)], e)?,
+            Expr::Paren(p) => return self.map(x, &p.expr, e),
+            Expr::Reference(r) => return self.map(x, &r.expr, e),
+            Expr::Path(p) => {
+                if let Some(Value::Closure(closure)) = p.path.get_ident().and_then(|i| self.lookup(&i.to_string()).cloned()) {
+                    self.call_closure(&closure, vec![Value::Node(x)], e)?
+                } else {
+                    Value::Node(self.path_function(p, x, e)?)
+                }
+            }
+            _ => {
+                self.errors.at(f, "write the function as a closure or as a path such as `f64::tanh`");
+                return None;
+            }
+        };
+        match y {
+            Value::Node(y) if y.is_float() => Some(y.broadcast(&x.shape())),
+            other => {
+                self.wrong(f, &other, "a float result");
+                None
+            }
+        }
+    }
+
+    /// `f64::tanh`, `F::exp`
+    fn path_function(&mut self, p: &syn::ExprPath, x: Node<'g>, e: &Expr) -> Option<Node<'g>> {
+        let name = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+        let qualified = p.path.segments.len() > 1;
+        match ops::lookup(Form::Method, &name) {
+            Some((Meaning::Operation(op), spelling)) if qualified && spelling.args.is_empty() && matches!(op.code, ops::Code::Scalar { .. }) => {
+                self.elementwise(op, vec![], e, &[(e, x)])
+            }
+            _ => {
+                let hint = crate::diag::nearest(&name, ops::spellings(Form::Method)).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+                self.errors.at(p, format!("`{name}` is not a function whose derivative is known{hint} Write it out as a closure otherwise"));
+                None
+            }
+        }
+    }
+
+    /// The body of a closure with its parameters bound.
+    pub(super) fn call_closure(&mut self, closure: &ExprClosure, args: Vec<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
+        if closure.inputs.len() != args.len() {
+            self.errors.at(e, format!("a closure of {} parameters called with {}", closure.inputs.len(), args.len()));
+            return None;
+        }
+        let mut scope = std::collections::HashMap::new();
+        scope.insert(CLOSURE_SCOPE.to_string(), super::Binding { value: Value::Unit });
+        if self.scopes.len() > 60 {
+            self.errors.at(e, "closures nested too deeply");
+            return None;
+        }
+        self.scopes.push(scope);
+        for (pat, value) in closure.inputs.iter().zip(args) {
+            // The array keeps its own name: the parameter names an element of it.
+            match strip(pat) {
+                Pat::Ident(p) => self.bind(&p.ident.to_string(), value),
+                other => self.bind_pattern(other, value),
+            }
+        }
+        let value = self.expr(&closure.body);
+        self.scopes.pop();
+        let _ = Attr::Int(0);
+        value
+    }
+
+    /// Whether the code at hand is the body of a closure.
+    pub(super) fn in_closure(&self) -> bool {
+        self.scopes.iter().any(|s| s.contains_key(CLOSURE_SCOPE))
+    }
+}
+
+fn strip(pat: &Pat) -> &Pat {
+    match pat {
+        Pat::Type(t) => strip(&t.pat),
+        Pat::Reference(r) => strip(&r.pat),
+        Pat::Paren(p) => strip(&p.pat),
+        other => other,
+    }
+}

@@ -1,0 +1,489 @@
+//! Expressions: literals, variables, operators, blocks.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{BinOp, Expr, Lit, UnOp};
+
+use super::stmt::Assign;
+use super::value::Value;
+use super::{Lower, compact};
+use crate::diag::nearest;
+use crate::ir::{Attr, Builder, Context, Dim, Elem, Expr as Node, NodeId, Shape};
+use crate::ops::{Operation, arith, compare};
+
+/// Queries of an array's sizes: passive, whatever the array.
+pub(super) const SHAPE_QUERIES: [&str; 10] =
+    ["nrows", "ncols", "len", "dim", "shape", "len_of", "ndim", "raw_dim", "is_empty", "is_square"];
+
+impl<'g> Lower<'g, '_> {
+    /// The value of an expression; `None` if an error was noted.
+    pub(super) fn expr(&mut self, e: &Expr) -> Option<Value<'g>> {
+        if self.mentions_active(e) {
+            return self.understood(e);
+        }
+        let mark = self.errors.len();
+        match self.understood(e) {
+            Some(value) => Some(value),
+            None => {
+                self.errors.truncate(mark);
+                Some(Value::Opaque)
+            }
+        }
+    }
+
+    fn understood(&mut self, e: &Expr) -> Option<Value<'g>> {
+        match e {
+            Expr::Paren(p) => self.expr(&p.expr),
+            Expr::Group(g) => self.expr(&g.expr),
+            Expr::Reference(r) if r.mutability.is_none() => self.expr(&r.expr),
+            Expr::Block(b) if b.label.is_none() => self.block(&b.block),
+            Expr::Lit(l) => self.literal(l),
+            Expr::Path(p) => self.path(p),
+            Expr::Unary(u) => self.unary(u, e),
+            Expr::Binary(b) => self.binary(b, e),
+            Expr::Cast(c) => self.cast(c),
+            Expr::Tuple(t) => {
+                let parts: Vec<Option<Value<'g>>> = t.elems.iter().map(|e| self.expr(e)).collect();
+                parts.into_iter().collect::<Option<Vec<_>>>().map(Value::Tuple)
+            }
+            Expr::Array(a) => {
+                let parts: Vec<Option<Value<'g>>> = a.elems.iter().map(|e| self.expr(e)).collect();
+                parts.into_iter().collect::<Option<Vec<_>>>().map(Value::List)
+            }
+            Expr::MethodCall(m) => self.method_call(m, e),
+            Expr::Call(c) => self.call(c, e),
+            Expr::Macro(m) => self.macro_call(m, e),
+            Expr::If(i) => self.if_expression(i, e),
+            Expr::Field(f) => self.field(f, e),
+            Expr::Index(i) => self.index(i, e),
+            Expr::Try(t) => match self.expr(&t.expr)? {
+                Value::Opaque => None,
+                value => Some(value),
+            },
+            _ => {
+                self.errors.at(e, format!("{} is not supported in code that depends on differentiated parameters", construct(e)));
+                None
+            }
+        }
+    }
+
+    /// A float scalar, array, mask or index vector.
+    pub(super) fn node(&mut self, e: &Expr) -> Option<Node<'g>> {
+        match self.expr(e)? {
+            Value::Node(n) => Some(n),
+            other => {
+                self.wrong(e, &other, "a float scalar or array");
+                None
+            }
+        }
+    }
+
+    /// A float scalar or array; integers literals count as none.
+    pub(super) fn float(&mut self, e: &Expr) -> Option<Node<'g>> {
+        let n = self.node(e)?;
+        if n.is_float() {
+            return Some(n);
+        }
+        self.errors.at(e, format!("{} where a float is wanted", Value::Node(n).describe()));
+        None
+    }
+
+    pub(super) fn wrong(&mut self, e: &Expr, found: &Value<'g>, wanted: &str) {
+        let hint = match found {
+            Value::Opaque | Value::Tokens(_) => {
+                let text = compact(&e.to_token_stream().to_string());
+                match super::stmt::plain_name(e) {
+                    Some(name) => format!("the type of `{name}` is not known here: annotate its `let`, as in `let {name}: Array2<f64> = …`"),
+                    None => format!("the type of `{text}` is not known here: bind it first by an annotated `let`, as in `let value: Array2<f64> = {text}`"),
+                }
+            }
+            other => format!("this is {}, where {wanted} is wanted", other.describe()),
+        };
+        self.errors.at(e, hint);
+    }
+
+    fn literal(&mut self, l: &syn::ExprLit) -> Option<Value<'g>> {
+        match &l.lit {
+            Lit::Float(f) => f.base10_parse::<f64>().ok().map(|x| Value::Node(self.b.constant(x))),
+            Lit::Int(i) if matches!(i.suffix(), "f32" | "f64") => i.base10_digits().parse().ok().map(|x| Value::Node(self.b.constant(x))),
+            Lit::Int(i) => i.base10_parse::<i64>().ok().map(|n| Value::Int(self.b.literal(n))),
+            _ => {
+                self.errors.at(l, "this literal is not a number");
+                None
+            }
+        }
+    }
+
+    fn path(&mut self, p: &syn::ExprPath) -> Option<Value<'g>> {
+        if let Some(ident) = p.path.get_ident() {
+            if let Some(value) = self.lookup(&ident.to_string()) {
+                return Some(value.clone());
+            }
+        }
+        let text = compact(&p.to_token_stream().to_string());
+        // Constants of the float types.
+        let last = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+        let first = p.path.segments.first().map(|s| s.ident.to_string()).unwrap_or_default();
+        let known = match (p.path.segments.len(), last.as_str()) {
+            (2.., "PI") => Some(std::f64::consts::PI),
+            (2.., "TAU") => Some(std::f64::consts::TAU),
+            (2.., "E") => Some(std::f64::consts::E),
+            (2.., "LN_2") => Some(std::f64::consts::LN_2),
+            (2.., "LN_10") => Some(std::f64::consts::LN_10),
+            (2.., "SQRT_2") => Some(std::f64::consts::SQRT_2),
+            (2.., "FRAC_1_SQRT_2") => Some(std::f64::consts::FRAC_1_SQRT_2),
+            (2.., "FRAC_2_SQRT_PI") => Some(std::f64::consts::FRAC_2_SQRT_PI),
+            (2.., "FRAC_PI_2") => Some(std::f64::consts::FRAC_PI_2),
+            (2.., "INFINITY") => Some(f64::INFINITY),
+            (2.., "NEG_INFINITY") => Some(f64::NEG_INFINITY),
+            (2.., "NAN") => Some(f64::NAN),
+            _ => None,
+        };
+        if let (Some(x), true) = (known, ["f32", "f64", "std", "core"].contains(&first.as_str())) {
+            return Some(Value::Node(self.b.constant(x)));
+        }
+        let names: Vec<String> = self.scopes.iter().flat_map(|s| s.keys().cloned()).collect();
+        let hint = nearest(&text, names.iter().map(String::as_str)).map(|n| format!(": did you mean `{n}`?")).unwrap_or_default();
+        self.errors.at(p, format!("`{text}` is not a variable of this function{hint}; bind it by an annotated `let` to use it here"));
+        None
+    }
+
+    fn unary(&mut self, u: &syn::ExprUnary, e: &Expr) -> Option<Value<'g>> {
+        match u.op {
+            UnOp::Deref(_) => self.expr(&u.expr),
+            UnOp::Neg(_) => {
+                let x = self.node(&u.expr)?;
+                self.elementwise(&arith::NEG, vec![], e, &[(&u.expr, x)]).map(Value::Node)
+            }
+            UnOp::Not(_) => {
+                let x = self.node(&u.expr)?;
+                self.elementwise(&compare::NOT, vec![], e, &[(&u.expr, x)]).map(Value::Node)
+            }
+            _ => None,
+        }
+    }
+
+    fn binary(&mut self, b: &syn::ExprBinary, e: &Expr) -> Option<Value<'g>> {
+        let (left, right) = (self.expr(&b.left), self.expr(&b.right));
+        let (left, right) = (left?, right?);
+        let arithmetic = match b.op {
+            BinOp::Add(_) => Some(Assign::Add),
+            BinOp::Sub(_) => Some(Assign::Sub),
+            BinOp::Mul(_) => Some(Assign::Mul),
+            BinOp::Div(_) => Some(Assign::Div),
+            BinOp::Rem(_) => Some(Assign::Rem),
+            _ => None,
+        };
+        let op = match (arithmetic, &b.op) {
+            (Some(a), _) => a.operation(),
+            (None, BinOp::Gt(_)) => &compare::GT,
+            (None, BinOp::Ge(_)) => &compare::GE,
+            (None, BinOp::Lt(_)) => &compare::LT,
+            (None, BinOp::Le(_)) => &compare::LE,
+            (None, BinOp::Eq(_)) => &compare::EQ,
+            (None, BinOp::Ne(_)) => &compare::NE,
+            (None, BinOp::And(_) | BinOp::BitAnd(_)) => &compare::AND,
+            (None, BinOp::Or(_) | BinOp::BitOr(_)) => &compare::OR,
+            _ => {
+                self.errors.at(e, format!("the operator `{}` is not supported on floats", b.op.to_token_stream()));
+                return None;
+            }
+        };
+        match (left, right) {
+            (Value::Node(x), Value::Node(y)) => {
+                let logic = std::ptr::eq(op, &compare::AND) || std::ptr::eq(op, &compare::OR);
+                for (side, v) in [(&b.left, x), (&b.right, y)] {
+                    if logic == v.is_float() {
+                        self.errors.at(side, format!("{} cannot be an operand of `{}`", Value::Node(v).describe(), b.op.to_token_stream()));
+                        return None;
+                    }
+                }
+                self.elementwise(op, vec![], e, &[(&b.left, x), (&b.right, y)]).map(Value::Node)
+            }
+            (Value::Int(x), Value::Int(y)) => match arithmetic {
+                Some(a) => self.integers(a, x, y).map(Value::Int),
+                None => None,
+            },
+            (left, right) => {
+                let (side, value) = if matches!(left, Value::Node(_)) { (&b.right, right) } else { (&b.left, left) };
+                self.wrong(side, &value, "a float scalar or array");
+                None
+            }
+        }
+    }
+
+    pub(super) fn integers(&mut self, op: Assign, x: Dim, y: Dim) -> Option<Dim> {
+        self.b.dims(|d| match op {
+            Assign::Add => Some(d.add(x, y)),
+            Assign::Sub => Some(d.sub(x, y)),
+            Assign::Mul => Some(d.product(x, y)),
+            Assign::Div => Some(d.quotient(x, y)),
+            Assign::Rem => None,
+        })
+    }
+
+    fn cast(&mut self, c: &syn::ExprCast) -> Option<Value<'g>> {
+        let to = c.ty.to_token_stream().to_string();
+        let float = self.float.to_token_stream().to_string();
+        match self.expr(&c.expr)? {
+            Value::Int(d) if matches!(to.as_str(), "f32" | "f64") || to == float => {
+                if to != float && !matches!(self.float, crate::syntax::Float::Parameter(_)) {
+                    self.errors.at(&c.ty, format!("this function computes in `{float}`, not `{to}`"));
+                    return None;
+                }
+                Some(Value::Node(self.b.size(d)))
+            }
+            Value::Int(d) if matches!(to.as_str(), "usize") => Some(Value::Int(d)),
+            Value::Node(n) if to == float => Some(Value::Node(n)),
+            Value::Node(n) => {
+                let id = n.id();
+                if self.is_active(id) {
+                    self.errors.at(c, format!("a value that depends on differentiated parameters cannot be cast to `{to}`: the function computes in `{float}`"));
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// `if` as an expression of scalars inside closures, or on passive conditions.
+    fn if_expression(&mut self, i: &syn::ExprIf, e: &Expr) -> Option<Value<'g>> {
+        let Some((_, otherwise)) = &i.else_branch else {
+            self.errors.at(e, "an `if` without `else` gives no value");
+            return None;
+        };
+        if matches!(&*i.cond, Expr::Let(_)) || !self.in_closure() {
+            self.errors.at(
+                &i.cond,
+                "a branch is supported inside the closures of `mapv` and `map`; elsewhere use `select(&mask, &a, &b)`, or branch outside the differentiated function",
+            );
+            return None;
+        }
+        let condition = self.node(&i.cond);
+        let yes = self.block(&i.then_branch);
+        let no = self.expr(otherwise);
+        match (condition?, yes?, no?) {
+            (c, Value::Node(a), Value::Node(b)) if c.ty().elem() == Elem::Bool => {
+                let operands = [(&*i.cond, c), (e, a), (&**otherwise, b)];
+                self.elementwise(&compare::SELECT, vec![], e, &operands).map(Value::Node)
+            }
+            (c, _, _) if c.ty().elem() != Elem::Bool => {
+                self.errors.at(&i.cond, "the condition is not a comparison");
+                None
+            }
+            _ => {
+                self.errors.at(e, "the branches must give floats");
+                None
+            }
+        }
+    }
+
+    fn field(&mut self, f: &syn::ExprField, e: &Expr) -> Option<Value<'g>> {
+        let syn::Member::Unnamed(index) = &f.member else {
+            self.errors.at(e, "a field of a value that depends on differentiated parameters is not supported: pass it as a parameter of its own");
+            return None;
+        };
+        match self.expr(&f.base)? {
+            Value::Tuple(parts) => parts.get(index.index as usize).cloned(),
+            Value::Shape(dims) => dims.get(index.index as usize).map(|d| Value::Int(*d)),
+            other => {
+                self.wrong(&f.base, &other, "a tuple");
+                None
+            }
+        }
+    }
+
+    fn index(&mut self, i: &syn::ExprIndex, e: &Expr) -> Option<Value<'g>> {
+        match self.expr(&i.expr)? {
+            Value::Shape(dims) => match self.literal_int(&i.index) {
+                Some(k) if (k as usize) < dims.len() => Some(Value::Int(dims[k as usize])),
+                _ => {
+                    self.errors.at(&i.index, "the index of a shape must be a literal within its rank");
+                    None
+                }
+            },
+            Value::Node(x) => self.element(x, i, e),
+            other => {
+                self.wrong(&i.expr, &other, "an array");
+                None
+            }
+        }
+    }
+
+    /// `a[i]`, `a[[i, j]]`: one element.
+    fn element(&mut self, x: Node<'g>, i: &syn::ExprIndex, e: &Expr) -> Option<Value<'g>> {
+        let indices: Vec<&Expr> = match &*i.index {
+            Expr::Array(a) => a.elems.iter().collect(),
+            Expr::Tuple(t) => t.elems.iter().collect(),
+            one => vec![one],
+        };
+        if indices.len() != x.rank() {
+            self.errors.at(&i.index, format!("{} indices for a rank-{} array", indices.len(), x.rank()));
+            return None;
+        }
+        let slices: Option<Vec<crate::ir::Slice>> =
+            indices.into_iter().map(|i| self.bound(i).map(crate::ir::Slice::Index)).collect();
+        let slices = slices?;
+        let id = self.in_context(e, &[(&i.expr, x)], |b| {
+            b.apply(&crate::ops::structure::SLICE, vec![Attr::Slices(slices)], &[x]).map(|e| e.id())
+        })?;
+        Some(Value::Node(self.b.expr(id).sum()))
+    }
+
+    /// Applies an elementwise operation to operands with the expressions they come from.
+    pub(super) fn elementwise(
+        &mut self,
+        op: &'static Operation,
+        attrs: Vec<Attr>,
+        e: &Expr,
+        operands: &[(&Expr, Node<'g>)],
+    ) -> Option<Node<'g>> {
+        let nodes: Vec<Node<'g>> = operands.iter().map(|o| o.1).collect();
+        let b = self.b;
+        let id = self.in_context(e, operands, |_| b.elementwise(op, attrs, &nodes).map(|e| e.id()))?;
+        Some(self.b.expr(id))
+    }
+
+    /// Runs a construction whose requirements on sizes are blamed on `e`; a failure is an error at `e`.
+    pub(super) fn in_context(
+        &mut self,
+        e: &Expr,
+        operands: &[(&Expr, Node<'g>)],
+        build: impl FnOnce(&'g Builder) -> Result<NodeId, String>,
+    ) -> Option<NodeId> {
+        let shaped = operands.iter().filter(|(_, n)| n.rank() > 0);
+        let context = Context {
+            expression: self.text.get(e),
+            line: syn::spanned::Spanned::span(e).start().line,
+            operands: shaped.map(|(e, n)| (self.operand_text(e), self.leaf_shape(*n))).collect(),
+        };
+        let previous = self.b.set_context(Some(context));
+        let result = build(self.b);
+        self.b.set_context(previous);
+        match result {
+            Ok(id) => Some(id),
+            Err(message) => {
+                let shapes: Vec<String> = operands
+                    .iter()
+                    .map(|(e, n)| (self.operand_text(e), n.shape()))
+                    .map(|(name, shape)| format!("`{name}` is {}", self.shape_text(&shape)))
+                    .collect();
+                self.errors.at(e, format!("{message}: {}", shapes.join(", ")));
+                None
+            }
+        }
+    }
+
+    fn operand_text(&self, e: &Expr) -> String {
+        match e {
+            Expr::Reference(r) => self.operand_text(&r.expr),
+            Expr::Paren(p) => self.operand_text(&p.expr),
+            Expr::MethodCall(m) if matches!(m.method.to_string().as_str(), "view" | "to_owned" | "clone") => self.operand_text(&m.receiver),
+            other => self.text.get(other),
+        }
+    }
+
+    /// The shape with the sizes an input came with, before they were required to equal others.
+    fn leaf_shape(&self, n: Node<'g>) -> Shape {
+        n.ty().shape().to_vec()
+    }
+
+    pub(super) fn shape_text(&self, shape: &[Dim]) -> String {
+        match shape {
+            [] => "a scalar".to_string(),
+            [n] => format!("a vector of {}", self.b.dims(|d| d.text(*n))),
+            _ => shape.iter().map(|n| self.b.dims(|d| d.text(*n))).collect::<Vec<_>>().join("×"),
+        }
+    }
+
+    /// Whether an expression reads a value that varies with a differentiated parameter (its sizes do not count).
+    pub(super) fn mentions_active(&mut self, e: &Expr) -> bool {
+        self.active_variable(&e.to_token_stream(), true).is_some()
+    }
+
+    /// An active variable read by the tokens; with `parameters`, the user's own parameters count as well as values
+    /// that only generated code computes.
+    pub(super) fn active_variable(&mut self, tokens: &TokenStream, parameters: bool) -> Option<String> {
+        let mut names = Vec::new();
+        mentioned(tokens.clone(), &mut names);
+        let names: Vec<(String, NodeId)> = names
+            .into_iter()
+            .flat_map(|name| {
+                let ids = self.lookup(&name).map(nodes_of).unwrap_or_default();
+                ids.into_iter().map(move |id| (name.clone(), id)).collect::<Vec<_>>()
+            })
+            .collect();
+        for (name, id) in names {
+            let is_input = self.b.graph().node(id).op.name == "input";
+            if self.is_active(id) && (parameters || !is_input) {
+                return Some(name);
+            }
+        }
+        // A closure may read active variables where it was written.
+        None
+    }
+}
+
+fn nodes_of(value: &Value<'_>) -> Vec<NodeId> {
+    match value {
+        Value::Node(e) => vec![e.id()],
+        Value::Tuple(parts) | Value::List(parts) => parts.iter().flat_map(nodes_of).collect(),
+        _ => vec![],
+    }
+}
+
+/// Identifiers the tokens read, except as receivers of size queries, fields and method names.
+fn mentioned(tokens: TokenStream, names: &mut Vec<String>) {
+    use proc_macro2::TokenTree;
+    let list: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut i = 0;
+    while i < list.len() {
+        match &list[i] {
+            TokenTree::Group(g) => mentioned(g.stream(), names),
+            TokenTree::Ident(ident) => {
+                let dot = |k: usize| matches!(list.get(k), Some(TokenTree::Punct(p)) if p.as_char() == '.');
+                let after_dot = i > 0 && dot(i - 1) && !(i > 1 && dot(i - 2));
+                let query = dot(i + 1)
+                    && matches!(list.get(i + 2), Some(TokenTree::Ident(m)) if SHAPE_QUERIES.contains(&m.to_string().as_str()))
+                    && matches!(list.get(i + 3), Some(TokenTree::Group(_)));
+                if !after_dot && !query {
+                    names.push(ident.to_string());
+                }
+            }
+            TokenTree::Literal(l) => {
+                let text = l.to_string();
+                if text.starts_with('"') {
+                    names.extend(crate::syntax::free_identifiers(TokenStream::from(list[i].clone())));
+                }
+            }
+            TokenTree::Punct(_) => {}
+        }
+        i += 1;
+    }
+}
+
+/// What kind of expression this is, for messages.
+pub(super) fn construct(e: &Expr) -> &'static str {
+    match e {
+        Expr::Async(_) | Expr::Await(_) => "async code",
+        Expr::Break(_) | Expr::Continue(_) => "`break` and `continue`",
+        Expr::Closure(_) => "a closure in this place",
+        Expr::ForLoop(_) => "a `for` loop",
+        Expr::While(_) => "a `while` loop",
+        Expr::Loop(_) => "a `loop`",
+        Expr::If(_) => "an `if`",
+        Expr::Match(_) => "a `match`",
+        Expr::Let(_) => "`let` in a condition",
+        Expr::Range(_) => "a range",
+        Expr::Reference(_) => "a mutable borrow",
+        Expr::Struct(_) => "a struct",
+        Expr::Unsafe(_) => "an unsafe block",
+        Expr::Field(_) => "a field",
+        Expr::Index(_) => "indexing",
+        Expr::Assign(_) => "an assignment",
+        Expr::Call(_) => "this call",
+        Expr::MethodCall(_) => "this method call",
+        Expr::Return(_) => "an early `return`",
+        _ => "this expression",
+    }
+}

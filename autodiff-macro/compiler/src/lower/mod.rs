@@ -1,0 +1,371 @@
+//! From the user's function to a region: names resolved, ranks inferred, broadcasts explicit, equal nodes shared.
+//!
+//! What depends on a differentiated parameter (active code) must be understood or is an error at the expression.
+//! Everything else (passive code) is lowered too where it is understood, so that it fuses, and otherwise kept as the
+//! user's own tokens in a prologue, in order.
+
+mod args;
+mod call;
+mod closure;
+mod expr;
+mod passive;
+mod stmt;
+mod value;
+
+use std::collections::HashMap;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ItemFn;
+
+use crate::diag::{Errors, nearest};
+use crate::ir::{Attr, Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
+use crate::options::{Options, SizeName};
+use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
+
+pub use passive::Prologue;
+use passive::{Capture, Passive};
+pub use value::Output;
+use value::{Binding, Value};
+
+/// A function as the rest of the compiler needs it.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The computation; its outputs are the float results in order of appearance, the differentiated one first.
+    pub region: Region,
+    /// The user's passive code, in order.
+    pub prologue: Prologue,
+    /// How the result is put together from the region's outputs.
+    pub output: Output,
+    /// The float type.
+    pub float: Float,
+    /// The differentiated parameters, in the order of `wrt`.
+    pub wrt: Vec<usize>,
+}
+
+/// Lowers a function. `None` if there were errors.
+pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Lowered> {
+    let wrt = differentiated(signature, options, item, errors)?;
+    let float = float_type(signature, &wrt, errors)?;
+    let builder = Builder::default();
+    let krate = options.runtime();
+    let mut lower = Lower {
+        b: &builder,
+        errors,
+        signature,
+        krate,
+        float: float.clone(),
+        scopes: vec![HashMap::new()],
+        leaves: Vec::new(),
+        passive: Vec::new(),
+        captures: Vec::new(),
+        capture_numbers: HashMap::new(),
+        active: Vec::new(),
+        text: SourceText::of(item),
+    };
+    let before = lower.errors.len();
+    for (i, param) in signature.params.iter().enumerate() {
+        lower.parameter(i, param, wrt.contains(&i));
+    }
+    lower.name_sizes(&options.shapes);
+    let result = lower.body(&item.block);
+    let output = result.and_then(|v| lower.output(v, item));
+    let (leaves, passive, captures, failed) =
+        (std::mem::take(&mut lower.leaves), std::mem::take(&mut lower.passive), std::mem::take(&mut lower.captures), lower.errors.len() > before);
+    let (outputs, output) = output.unzip();
+    if failed {
+        return None;
+    }
+    let (outputs, output): (Vec<NodeId>, Output) = (outputs?, output?);
+    let (graph, dims, checks, bug) = builder.finish();
+    if let Some(bug) = bug {
+        errors.at(&item.sig.ident, internal(&bug));
+        return None;
+    }
+    let region = Region { graph, dims, leaves, outputs, checks };
+    let prologue = Prologue::new(passive, captures);
+    Some(Lowered { region, prologue, output, float, wrt })
+}
+
+/// A failure of the compiler itself, as a message.
+pub fn internal(message: &str) -> String {
+    format!("`differentiate` failed on this function by a fault of its own: {message}; please report it with the function")
+}
+
+/// Parameters to differentiate: those named, or all that can be.
+fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, errors: &mut Errors) -> Option<Vec<usize>> {
+    let Some(names) = &options.wrt else {
+        let all: Vec<usize> = (0..signature.params.len()).filter(|i| signature.params[*i].float().is_some()).collect();
+        if all.is_empty() {
+            errors.at(
+                &item.sig.ident,
+                format!("`{}` has no parameter to differentiate: none is a float scalar or a float array of known rank", item.sig.ident),
+            );
+            return None;
+        }
+        return Some(all);
+    };
+    let mut found = Vec::new();
+    for name in names {
+        match signature.params.iter().position(|p| p.pattern.is_none() && p.ident == *name) {
+            Some(i) if signature.params[i].float().is_some() => found.push(i),
+            Some(i) => {
+                let ty = signature.params[i].ty.to_token_stream().to_string();
+                errors.at(name, format!("`{name}` is a `{ty}`: only float scalars and float arrays of known rank can be differentiated"));
+            }
+            None => {
+                let known: Vec<String> = signature.params.iter().map(|p| p.ident.to_string()).collect();
+                let hint = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
+                    Some(n) => format!("; did you mean `{n}`?"),
+                    None => format!("; the parameters are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+                };
+                errors.at(name, format!("no parameter `{name}`{hint}"));
+            }
+        }
+    }
+    (found.len() == names.len()).then_some(found)
+}
+
+fn float_type(signature: &Signature, wrt: &[usize], errors: &mut Errors) -> Option<Float> {
+    let first = signature.params[*wrt.first()?].float()?.clone();
+    for &i in wrt {
+        let p = &signature.params[i];
+        if p.float() != Some(&first) {
+            errors.at(
+                &p.ty,
+                format!(
+                    "differentiated parameters of two float types, `{}` and `{}`: use one, or leave this one out of `wrt`",
+                    first.to_token_stream(),
+                    p.float().map(|f| f.to_token_stream().to_string()).unwrap_or_default()
+                ),
+            );
+            return None;
+        }
+    }
+    Some(first)
+}
+
+/// The text of expressions as the user wrote them, for messages of the running program.
+struct SourceText;
+
+impl SourceText {
+    fn of(_: &ItemFn) -> Self {
+        SourceText
+    }
+
+    fn get(&self, tokens: &impl ToTokens) -> String {
+        let tokens = tokens.to_token_stream();
+        let joined = tokens.clone().into_iter().next().and_then(|first| {
+            let last = tokens.clone().into_iter().last()?;
+            first.span().join(last.span()).or(Some(first.span()))?.source_text().filter(|t| t.len() > 1 && !t.contains('\n'))
+        });
+        let single = tokens.clone().into_iter().count() == 1;
+        match joined {
+            Some(text) if !single => text,
+            _ => compact(&tokens.to_string()),
+        }
+    }
+}
+
+/// Token text without the spaces that token streams print around punctuation.
+pub(crate) fn compact(text: &str) -> String {
+    let mut out = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (from, to) in [(" . ", "."), (" (", "("), ("( ", "("), (" )", ")"), (" ,", ","), ("& ", "&"), (" ::", "::"), (":: ", "::"), (" [", "["), ("[ ", "["), (" ]", "]"), (" ?", "?"), (" !", "!"), ("| ", "|")] {
+        out = out.replace(from, to);
+    }
+    out
+}
+
+struct Lower<'g, 'a> {
+    b: &'g Builder,
+    errors: &'a mut Errors,
+    signature: &'a Signature,
+    krate: TokenStream,
+    float: Float,
+    scopes: Vec<HashMap<String, Binding<'g>>>,
+    leaves: Vec<Leaf>,
+    passive: Vec<Passive>,
+    captures: Vec<Capture>,
+    capture_numbers: HashMap<String, usize>,
+    active: Vec<bool>,
+    text: SourceText,
+}
+
+impl<'g> Lower<'g, '_> {
+    fn parameter(&mut self, index: usize, param: &Param, differentiate: bool) {
+        let name = param.ident.to_string();
+        let ident = &param.ident;
+        let (read, source) = (quote!(#ident), LeafSource::Parameter(index));
+        let value = match &param.kind {
+            ParamKind::Scalar { float, by_reference } if *float == self.float => {
+                let read = if *by_reference { quote!((*#ident)) } else { read };
+                self.leaf(&name, source, Type::float(vec![]), differentiate, read)
+            }
+            ParamKind::Array { elem, float, rank, holder } if *elem != Elem::Float || *float == Some(self.float.clone()) => {
+                let ty = self.leaf_type(*elem, *rank);
+                let krate = &self.krate;
+                let read = match holder {
+                    Holder::Array => read,
+                    Holder::Slice | Holder::Fixed => quote!(#krate::kernels::slice(&#ident[..])),
+                };
+                self.leaf(&name, source, ty, differentiate, read)
+            }
+            ParamKind::Size => Value::Int(self.capture_dim(&quote!(#ident))),
+            _ => Value::Opaque,
+        };
+        match &param.pattern {
+            None => self.bind(&name, value),
+            Some(pattern) => {
+                // A constant of the differentiation, taken apart as the user wrote it.
+                let names = crate::syntax::pattern_names(pattern);
+                if differentiate {
+                    self.errors.at(pattern, "a differentiated parameter needs a name: bind it to one and take it apart by a `let` in the body");
+                }
+                self.passive.push(Passive::keep(quote!(let #pattern = #ident;), names.clone()));
+                for name in names {
+                    self.bind(&name, Value::Opaque);
+                }
+            }
+        }
+    }
+
+    /// The type of a leaf whose sizes are symbols of their own.
+    fn leaf_type(&self, elem: Elem, rank: usize) -> Type {
+        let leaf = self.leaves.len();
+        Type::Array { elem, shape: (0..rank).map(|axis| self.b.dims(|d| d.axis(leaf, axis))).collect() }
+    }
+
+    fn leaf(&mut self, name: &str, source: LeafSource, ty: Type, differentiate: bool, read: TokenStream) -> Value<'g> {
+        let e = self.b.input(self.leaves.len(), ty.clone()).named(name);
+        self.leaves.push(Leaf { name: name.to_string(), source, ty, differentiate, read });
+        Value::Node(e)
+    }
+
+    fn name_sizes(&mut self, shapes: &[(proc_macro2::Ident, Vec<SizeName>)]) {
+        let mut named: HashMap<String, crate::ir::Dim> = HashMap::new();
+        for (param, sizes) in shapes {
+            let Some(leaf) = self.leaves.iter().position(|l| *param == l.name) else {
+                self.errors.at(param, format!("`shape` names `{param}`, which is no array parameter"));
+                continue;
+            };
+            let dims = self.leaves[leaf].ty.shape().to_vec();
+            if dims.len() != sizes.len() {
+                self.errors.at(param, format!("`{param}` has {} axes, `shape` gives {}", dims.len(), sizes.len()));
+                continue;
+            }
+            for (d, size) in dims.into_iter().zip(sizes) {
+                let wanted = match size {
+                    SizeName::Any => continue,
+                    SizeName::Number(n) => self.b.literal(*n),
+                    SizeName::Name(ident) => {
+                        let first = *named.entry(ident.to_string()).or_insert(d);
+                        self.b.dims(|dims| dims.set_name(first, &ident.to_string()));
+                        first
+                    }
+                };
+                let text = format!("shape({param})");
+                let context = crate::ir::Context {
+                    expression: text,
+                    line: param.span().start().line,
+                    operands: vec![(param.to_string(), self.leaves[leaf].ty.shape().to_vec())],
+                };
+                let previous = self.b.set_context(Some(context));
+                if let Err(message) = self.b.require_equal(wanted, d) {
+                    self.errors.at(param, format!("contradictory sizes for `{param}`: {message}"));
+                }
+                self.b.set_context(previous);
+            }
+        }
+    }
+
+    /// Whether a node varies with a differentiated parameter.
+    fn is_active(&mut self, id: NodeId) -> bool {
+        let graph = self.b.graph();
+        for at in graph.ids().skip(self.active.len()) {
+            let node = graph.node(at);
+            let active = match node.op.name {
+                "input" => self.leaves.get(node.attrs[0].axis()).is_none_or(|l| l.differentiate),
+                _ => node.operands.iter().any(|o| self.active[o.index()]),
+            };
+            self.active.push(active);
+        }
+        self.active[id.index()]
+    }
+
+    fn bind(&mut self, name: &str, value: Value<'g>) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(name.to_string(), Binding { value });
+        }
+    }
+
+    /// Gives an existing variable a new value.
+    fn rebind(&mut self, name: &str, value: Value<'g>) -> bool {
+        match self.scopes.iter_mut().rev().find_map(|s| s.get_mut(name)) {
+            Some(binding) => {
+                binding.value = value;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn lookup(&self, name: &str) -> Option<&Value<'g>> {
+        self.scopes.iter().rev().find_map(|s| s.get(name)).map(|b| &b.value)
+    }
+
+    /// An integer of passive code as a size.
+    fn capture_dim(&mut self, tokens: &TokenStream) -> crate::ir::Dim {
+        let number = self.capture_tokens(tokens);
+        self.b.dims(|d| d.capture(number))
+    }
+
+    /// The number of a captured integer expression.
+    fn capture_tokens(&mut self, tokens: &TokenStream) -> usize {
+        let key = tokens.to_string();
+        if let Some(&n) = self.capture_numbers.get(&key) {
+            return n;
+        }
+        let n = self.captures.len();
+        self.captures.push(Capture { tokens: tokens.clone() });
+        self.capture_numbers.insert(key, n);
+        n
+    }
+
+    /// The function's result, from the value of its body.
+    fn output(&mut self, value: Value<'g>, item: &ItemFn) -> Option<(Vec<NodeId>, Output)> {
+        let mut nodes = Vec::new();
+        let output = self.output_part(value, item, &mut nodes)?;
+        match output.first() {
+            Some(Output::Node(_)) => {}
+            _ => {
+                let place: TokenStream = match &item.sig.output {
+                    syn::ReturnType::Default => item.sig.ident.to_token_stream(),
+                    other => other.to_token_stream(),
+                };
+                self.errors.at(place, "the first result must be a float scalar or array: it is what is differentiated");
+                return None;
+            }
+        }
+        Some((nodes, output))
+    }
+
+    fn output_part(&mut self, value: Value<'g>, item: &ItemFn, nodes: &mut Vec<NodeId>) -> Option<Output> {
+        match value {
+            Value::Node(e) if e.is_float() => {
+                nodes.push(e.id());
+                Some(Output::Node(nodes.len() - 1))
+            }
+            Value::Int(d) => Some(Output::Size(d)),
+            Value::Tuple(parts) => {
+                let parts: Option<Vec<Output>> = parts.into_iter().map(|p| self.output_part(p, item, nodes)).collect();
+                parts.map(Output::Tuple)
+            }
+            Value::Tokens(tokens) => Some(Output::Tokens(tokens)),
+            other => {
+                let _ = Attr::Int(0);
+                self.errors.at(&item.sig.output, format!("a result that is {} is not supported: return a float scalar or array first", other.describe()));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Passive code: the user's own statements, kept in order and emitted where something needs them.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::TokenStream;
+
+use crate::syntax::free_identifiers;
+
+/// A statement of passive code.
+#[derive(Clone, Debug)]
+pub(super) struct Passive {
+    tokens: TokenStream,
+    defines: Vec<String>,
+    uses: BTreeSet<String>,
+    /// Kept whether or not its variables are needed: it may do more than define them.
+    keep: bool,
+}
+
+impl Passive {
+    /// A statement that stays.
+    pub(super) fn keep(tokens: TokenStream, defines: Vec<String>) -> Self {
+        let uses = free_identifiers(tokens.clone());
+        Passive { tokens, defines, uses, keep: true }
+    }
+
+    /// A statement that stays if a later one needs a variable it defines.
+    pub(super) fn on_demand(tokens: TokenStream, defines: Vec<String>) -> Self {
+        Passive { keep: false, ..Passive::keep(tokens, defines) }
+    }
+}
+
+/// An integer expression of passive code that sizes or slices are made of.
+#[derive(Clone, Debug)]
+pub(super) struct Capture {
+    pub(super) tokens: TokenStream,
+}
+
+/// The passive code of a function.
+#[derive(Clone, Debug, Default)]
+pub struct Prologue {
+    statements: Vec<Passive>,
+    captures: Vec<Capture>,
+}
+
+impl Prologue {
+    pub(super) fn new(statements: Vec<Passive>, captures: Vec<Capture>) -> Self {
+        Prologue { statements, captures }
+    }
+
+    /// The expressions of captured integers, by number.
+    pub fn captures(&self) -> Vec<TokenStream> {
+        self.captures.iter().map(|c| c.tokens.clone()).collect()
+    }
+
+    /// The statements that must run for `needed` variables to exist, and those that run in any case.
+    pub fn statements(&self, needed: impl IntoIterator<Item = String>) -> TokenStream {
+        let mut needed: BTreeSet<String> = needed.into_iter().collect();
+        for capture in &self.captures {
+            needed.extend(free_identifiers(capture.tokens.clone()));
+        }
+        let mut kept: Vec<&TokenStream> = Vec::new();
+        for statement in self.statements.iter().rev() {
+            if statement.keep || statement.defines.iter().any(|d| needed.contains(d)) {
+                // Names are not removed when defined: a statement may define a variable by changing it.
+                needed.extend(statement.uses.iter().cloned());
+                kept.push(&statement.tokens);
+            }
+        }
+        kept.into_iter().rev().cloned().collect()
+    }
+}

@@ -1,0 +1,480 @@
+//! Statements.
+
+use quote::{ToTokens, quote};
+use syn::{Block, Expr, Local, Pat, Stmt};
+
+use super::value::Value;
+use super::{Lower, Passive};
+use crate::ir::{Elem, LeafSource};
+use crate::ops::arith;
+use crate::syntax::{ParamKind, pattern_names};
+
+impl<'g> Lower<'g, '_> {
+    /// The body of the function: its last expression is the result.
+    pub(super) fn body(&mut self, block: &Block) -> Option<Value<'g>> {
+        let count = block.stmts.len();
+        for (i, stmt) in block.stmts.iter().enumerate() {
+            let last = i + 1 == count;
+            match stmt {
+                Stmt::Expr(Expr::Return(r), _) if last => {
+                    let Some(value) = &r.expr else {
+                        self.errors.at(r, "`return` without a value");
+                        return None;
+                    };
+                    return self.result(value);
+                }
+                Stmt::Expr(e, None) if last => return self.result(e),
+                _ => self.statement(stmt),
+            }
+        }
+        self.errors.at(block.stmts.last().map_or(quote!({}), |s| s.to_token_stream()), "the function gives no value: a float result is what is differentiated");
+        None
+    }
+
+    fn result(&mut self, e: &Expr) -> Option<Value<'g>> {
+        // A result that mentions nothing differentiated is still what is differentiated: its gradient is zero.
+        match e {
+            Expr::Tuple(t) => {
+                let parts: Vec<Option<Value<'g>>> = t.elems.iter().map(|e| self.result(e)).collect();
+                parts.into_iter().collect::<Option<Vec<_>>>().map(Value::Tuple)
+            }
+            _ => match self.expr(e)? {
+                Value::Opaque => Some(Value::Tokens(e.to_token_stream())),
+                value => Some(value),
+            },
+        }
+    }
+
+    /// A block as an expression.
+    pub(super) fn block(&mut self, block: &Block) -> Option<Value<'g>> {
+        self.scopes.push(Default::default());
+        let mut value = Some(Value::Unit);
+        for (i, stmt) in block.stmts.iter().enumerate() {
+            match stmt {
+                Stmt::Expr(e, None) if i + 1 == block.stmts.len() => value = self.expr(e),
+                _ => self.statement(stmt),
+            }
+        }
+        self.scopes.pop();
+        value
+    }
+
+    fn statement(&mut self, stmt: &Stmt) {
+        match stmt {
+            Stmt::Local(local) => self.local(local),
+            Stmt::Item(item) => self.passive.push(Passive::keep(item.to_token_stream(), vec![])),
+            Stmt::Expr(e, _) => self.effect(e),
+            Stmt::Macro(m) => {
+                if let Some(name) = self.active_variable(&m.mac.tokens, false) {
+                    self.errors.at(
+                        m,
+                        format!("`{name}` depends on differentiated parameters and is computed by generated code, so a macro here cannot read it: move this to a function that calls the loss, or use sizes only"),
+                    );
+                    return;
+                }
+                self.passive.push(Passive::keep(stmt.to_token_stream(), vec![]));
+            }
+        }
+    }
+
+    fn local(&mut self, local: &Local) {
+        let names = pattern_names(&local.pat);
+        let Some(init) = &local.init else {
+            // Declared now, assigned later: the assignment is what counts.
+            self.passive.push(Passive::on_demand(local.to_token_stream(), names.clone()));
+            for name in names {
+                self.bind(&name, Value::Opaque);
+            }
+            return;
+        };
+        if let Some((_, otherwise)) = &init.diverge {
+            if self.mentions_active(&init.expr) {
+                self.errors.at(otherwise, "`let … else` on a value that depends on differentiated parameters is not supported: use `unwrap` or a plain `let`");
+                return;
+            }
+            self.keep_opaque(local, names);
+            return;
+        }
+        let (pat, ty) = match &local.pat {
+            Pat::Type(t) => (&*t.pat, Some(&*t.ty)),
+            other => (other, None),
+        };
+        if let Expr::Closure(closure) = &*init.expr {
+            if let Pat::Ident(p) = pat {
+                self.passive.push(Passive::on_demand(local.to_token_stream(), names));
+                self.bind(&p.ident.to_string(), Value::Closure(closure.clone().into()));
+                return;
+            }
+        }
+        let active = self.mentions_active(&init.expr);
+        let Some(value) = self.expr(&init.expr) else {
+            // The error is noted; what follows may still be checked.
+            for name in names {
+                self.bind(&name, Value::Opaque);
+            }
+            return;
+        };
+        if matches!(value, Value::Opaque) {
+            if let Some(value) = ty.and_then(|ty| self.typed_leaf(pat, ty)) {
+                self.passive.push(Passive::keep(local.to_token_stream(), names.clone()));
+                self.bind(&names[0], value);
+            } else {
+                self.keep_opaque(local, names);
+            }
+            return;
+        }
+        if let (Value::Int(d), Pat::Ident(p)) = (&value, pat) {
+            self.b.dims(|dims| dims.set_name(*d, &p.ident.to_string()));
+        }
+        if !active {
+            self.passive.push(Passive::on_demand(local.to_token_stream(), names));
+        }
+        self.bind_pattern(pat, value);
+    }
+
+    /// A passive `let` that the compiler does not look into.
+    fn keep_opaque(&mut self, local: &Local, names: Vec<String>) {
+        self.passive.push(Passive::keep(local.to_token_stream(), names.clone()));
+        for name in names {
+            self.bind(&name, Value::Opaque);
+        }
+    }
+
+    /// A passive value of annotated type as an input of the computation.
+    fn typed_leaf(&mut self, pat: &Pat, ty: &syn::Type) -> Option<Value<'g>> {
+        let Pat::Ident(p) = pat else { return None };
+        let (name, ident) = (p.ident.to_string(), &p.ident);
+        let source = LeafSource::Capture(self.leaves.len());
+        match self.signature.kind_of(ty) {
+            ParamKind::Scalar { float, by_reference } if float == self.float => {
+                let read = if by_reference { quote!((*#ident)) } else { quote!(#ident) };
+                Some(self.leaf(&name, source, crate::ir::Type::float(vec![]), false, read))
+            }
+            ParamKind::Array { elem, float, rank, holder } if elem != Elem::Float || float == Some(self.float.clone()) => {
+                let ty = self.leaf_type(elem, rank);
+                let krate = &self.krate;
+                let read = match holder {
+                    crate::syntax::Holder::Array => quote!(#ident),
+                    _ => quote!(#krate::kernels::slice(&#ident[..])),
+                };
+                Some(self.leaf(&name, source, ty, false, read))
+            }
+            ParamKind::Size => Some(Value::Int(self.capture_dim(&quote!(#ident)))),
+            _ => None,
+        }
+    }
+
+    pub(super) fn bind_pattern(&mut self, pat: &Pat, value: Value<'g>) {
+        match (pat, value) {
+            (Pat::Wild(_), _) => {}
+            (Pat::Type(t), value) => self.bind_pattern(&t.pat, value),
+            (Pat::Reference(r), value) => self.bind_pattern(&r.pat, value),
+            (Pat::Paren(p), value) => self.bind_pattern(&p.pat, value),
+            (Pat::Ident(p), value) => {
+                let name = p.ident.to_string();
+                if let Value::Node(e) = &value {
+                    if !name.starts_with('_') {
+                        e.named(&name);
+                    }
+                }
+                self.bind(&name, value);
+            }
+            (Pat::Tuple(t), Value::Tuple(parts)) if t.elems.len() == parts.len() => {
+                for (pat, part) in t.elems.iter().zip(parts) {
+                    self.bind_pattern(pat, part);
+                }
+            }
+            (Pat::Tuple(t), Value::Shape(dims)) if t.elems.len() == dims.len() => {
+                for (pat, d) in t.elems.iter().zip(dims) {
+                    if let Pat::Ident(p) = pat {
+                        self.b.dims(|dims| dims.set_name(d, &p.ident.to_string()));
+                    }
+                    self.bind_pattern(pat, Value::Int(d));
+                }
+            }
+            (_, Value::Opaque) => {
+                for name in pattern_names(pat) {
+                    self.bind(&name, Value::Opaque);
+                }
+            }
+            (pat, value) => {
+                self.errors.at(pat, format!("this pattern does not take apart {}: bind it to a name", value.describe()));
+            }
+        }
+    }
+
+    /// A statement run for its effect.
+    fn effect(&mut self, e: &Expr) {
+        if !self.mentions_active(e) && !self.changes_active(e) {
+            let defines = changed_variables(e);
+            match e {
+                Expr::Assign(a) => self.assign_passive(&a.left, &a.right, None, e),
+                Expr::Binary(b) if assign_operator(&b.op).is_some() => self.assign_passive(&b.left, &b.right, assign_operator(&b.op), e),
+                _ => {
+                    for name in &defines {
+                        self.rebind(name, Value::Opaque);
+                    }
+                    self.passive.push(Passive::keep(quote!(#e;), defines));
+                }
+            }
+            return;
+        }
+        match e {
+            Expr::Assign(a) => match plain_name(&a.left) {
+                Some(name) => {
+                    if let Some(value) = self.expr(&a.right) {
+                        self.set(&name, value, &a.left);
+                    }
+                }
+                None if matches!(&*a.left, Expr::Infer(_)) => {}
+                None => self.refuse_place(&a.left),
+            },
+            Expr::Binary(b) if assign_operator(&b.op).is_some() => {
+                let Some(op) = assign_operator(&b.op) else { return };
+                match plain_name(&b.left) {
+                    Some(name) => {
+                        let (old, new) = (self.expr(&b.left), self.expr(&b.right));
+                        if let (Some(old), Some(new)) = (old, new) {
+                            if let Some(value) = self.compound(op, old, new, e, &b.left, &b.right) {
+                                self.set(&name, value, &b.left);
+                            }
+                        }
+                    }
+                    None => self.refuse_place(&b.left),
+                }
+            }
+            Expr::MethodCall(m) => self.mutating_call(m, e),
+            Expr::Block(b) if b.label.is_none() => {
+                self.block(&b.block);
+            }
+            Expr::Paren(p) => self.effect(&p.expr),
+            Expr::Macro(m) => self.errors.at(
+                m,
+                "a macro that reads what generated code computes is not supported here: move it to a function that calls the loss",
+            ),
+            Expr::Return(r) => self.errors.at(r, "`return` before the end of a differentiated function is not supported: make it the last expression"),
+            _ => {
+                let what = super::expr::construct(e);
+                self.errors.at(e, format!("{what} that changes or reads values depending on differentiated parameters is not supported: write it with array operations and `let`"));
+            }
+        }
+    }
+
+    fn set(&mut self, name: &str, value: Value<'g>, place: &Expr) {
+        if let Value::Node(e) = &value {
+            e.named(name);
+        }
+        if !self.rebind(name, value) {
+            self.errors.at(place, format!("`{name}` is not a variable of this function"));
+        }
+    }
+
+    fn refuse_place(&mut self, place: &Expr) {
+        self.errors.at(place, "assignment to a part of a value that depends on differentiated parameters is not supported: build the array with array operations (`concatenate`, `select`, `stack`) instead");
+    }
+
+    fn assign_passive(&mut self, left: &Expr, right: &Expr, op: Option<Assign>, whole: &Expr) {
+        let mark = self.errors.len();
+        let defines = changed_variables(whole);
+        let value = plain_name(left).and_then(|name| {
+            let new = self.expr(right)?;
+            let value = match op {
+                None => new,
+                Some(op) => {
+                    let old = self.expr(left)?;
+                    self.compound(op, old, new, whole, left, right)?
+                }
+            };
+            Some((name, value))
+        });
+        self.errors.truncate(mark);
+        match value {
+            Some((name, value)) if !matches!(value, Value::Opaque) => {
+                self.passive.push(Passive::on_demand(quote!(#whole;), defines));
+                self.set(&name, value, left);
+            }
+            _ => {
+                self.passive.push(Passive::keep(quote!(#whole;), defines.clone()));
+                for name in defines {
+                    self.rebind(&name, Value::Opaque);
+                }
+            }
+        }
+    }
+
+    /// `old op= new`: only the right side broadcasts.
+    fn compound(&mut self, op: Assign, old: Value<'g>, new: Value<'g>, e: &Expr, left: &Expr, right: &Expr) -> Option<Value<'g>> {
+        match (old, new) {
+            (Value::Node(x), Value::Node(y)) => {
+                let operands = [(left, x), (right, y)];
+                let y = self.in_context(e, &operands, |b| {
+                    b.require_broadcasts_into(&y.shape(), &x.shape())?;
+                    b.apply(&arith::BROADCAST, vec![crate::ir::Attr::Dims(x.shape())], &[y]).map(|e| e.id())
+                })?;
+                let y = self.b.expr(y);
+                self.elementwise(op.operation(), vec![], e, &[(left, x), (right, y)]).map(Value::Node)
+            }
+            (Value::Int(x), Value::Int(y)) => self.integers(op, x, y).map(Value::Int),
+            (old, new) => {
+                let culprit = if matches!(old, Value::Node(_)) { (right, new) } else { (left, old) };
+                self.errors.at(culprit.0, format!("{} in an assignment of floats: annotate the `let` that made it", culprit.1.describe()));
+                None
+            }
+        }
+    }
+
+    /// Method calls made for their effect on the receiver.
+    fn mutating_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) {
+        let method = m.method.to_string();
+        let target = plain_name(&m.receiver);
+        let args: Vec<&Expr> = m.args.iter().collect();
+        let Some(name) = target else {
+            self.errors.at(e, "a statement whose value is not used and that changes no plain variable is not supported in active code");
+            return;
+        };
+        match (method.as_str(), args.as_slice()) {
+            ("mapv_inplace" | "map_inplace", [f]) => {
+                if let (Some(Value::Node(x)), true) = (self.expr(&m.receiver), method == "mapv_inplace") {
+                    if let Some(y) = self.map(x, f, e) {
+                        self.set(&name, Value::Node(y), &m.receiver);
+                    }
+                } else if method == "map_inplace" {
+                    self.errors.at(&m.method, "`map_inplace` takes a closure on `&mut`: use `mapv_inplace`, which takes values");
+                }
+            }
+            ("assign", [y]) => {
+                if let (Some(Value::Node(x)), Some(Value::Node(y_value))) = (self.expr(&m.receiver), self.expr(y)) {
+                    let operands = [(&*m.receiver, x), (*y, y_value)];
+                    let id = self.in_context(e, &operands, |b| {
+                        b.require_broadcasts_into(&y_value.shape(), &x.shape())?;
+                        b.apply(&arith::BROADCAST, vec![crate::ir::Attr::Dims(x.shape())], &[y_value]).map(|e| e.id())
+                    });
+                    if let Some(id) = id {
+                        let value = Value::Node(self.b.expr(id));
+                        self.set(&name, value, &m.receiver);
+                    }
+                }
+            }
+            ("fill", [s]) => {
+                if let (Some(Value::Node(x)), Some(s)) = (self.expr(&m.receiver), self.float(s)) {
+                    let value = Value::Node(s.broadcast(&x.shape()));
+                    self.set(&name, value, &m.receiver);
+                }
+            }
+            ("scaled_add", [alpha, y]) => {
+                let (x, alpha_value, y_value) = (self.expr(&m.receiver), self.float(alpha), self.expr(y));
+                if let (Some(Value::Node(x)), Some(a), Some(Value::Node(v))) = (x, alpha_value, y_value) {
+                    let product = a * v;
+                    let value = self.compound(Assign::Add, Value::Node(x), Value::Node(product), e, &m.receiver, y);
+                    if let Some(value) = value {
+                        self.set(&name, value, &m.receiver);
+                    }
+                }
+            }
+            ("swap_axes", [i, j]) => {
+                if let (Some(Value::Node(x)), Some(i), Some(j)) = (self.expr(&m.receiver), self.literal_int(i), self.literal_int(j)) {
+                    let mut axes: Vec<usize> = (0..x.rank()).collect();
+                    if (i as usize) < axes.len() && (j as usize) < axes.len() {
+                        axes.swap(i as usize, j as usize);
+                        self.set(&name, Value::Node(x.permute(&axes)), &m.receiver);
+                    } else {
+                        self.errors.at(e, format!("axes {i} and {j} of a rank-{} array", x.rank()));
+                    }
+                }
+            }
+            _ => {
+                self.errors.at(
+                    &m.method,
+                    format!("`{method}` as a statement on a value that depends on differentiated parameters is not supported: use `=`, `+=` and its kin, `assign`, `fill`, `mapv_inplace` or `scaled_add`"),
+                );
+            }
+        }
+    }
+
+    /// Whether a statement changes a variable that holds an active value.
+    fn changes_active(&mut self, e: &Expr) -> bool {
+        changed_variables(e).iter().any(|name| match self.lookup(name) {
+            Some(Value::Node(x)) => {
+                let id = x.id();
+                self.is_active(id)
+            }
+            _ => false,
+        })
+    }
+}
+
+/// A compound assignment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Assign {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+}
+
+impl Assign {
+    pub(super) fn operation(self) -> &'static crate::ops::Operation {
+        match self {
+            Assign::Add => &arith::ADD,
+            Assign::Sub => &arith::SUB,
+            Assign::Mul => &arith::MUL,
+            Assign::Div => &arith::DIV,
+            Assign::Rem => &arith::REM,
+        }
+    }
+}
+
+fn assign_operator(op: &syn::BinOp) -> Option<Assign> {
+    match op {
+        syn::BinOp::AddAssign(_) => Some(Assign::Add),
+        syn::BinOp::SubAssign(_) => Some(Assign::Sub),
+        syn::BinOp::MulAssign(_) => Some(Assign::Mul),
+        syn::BinOp::DivAssign(_) => Some(Assign::Div),
+        syn::BinOp::RemAssign(_) => Some(Assign::Rem),
+        _ => None,
+    }
+}
+
+/// The variable, if the place is one (also behind `*`, `&mut` and parentheses).
+pub(super) fn plain_name(e: &Expr) -> Option<String> {
+    match e {
+        Expr::Path(p) => p.path.get_ident().map(ToString::to_string),
+        Expr::Paren(p) => plain_name(&p.expr),
+        Expr::Group(g) => plain_name(&g.expr),
+        Expr::Unary(u) if matches!(u.op, syn::UnOp::Deref(_)) => plain_name(&u.expr),
+        Expr::Reference(r) => plain_name(&r.expr),
+        _ => None,
+    }
+}
+
+/// Variables a statement may change: assigned to, borrowed mutably, or receivers of a method.
+fn changed_variables(e: &Expr) -> Vec<String> {
+    struct Changed(Vec<String>);
+    impl<'a> syn::visit::Visit<'a> for Changed {
+        fn visit_expr(&mut self, e: &'a Expr) {
+            let place = match e {
+                Expr::Assign(a) => root(&a.left),
+                Expr::Binary(b) if assign_operator(&b.op).is_some() => root(&b.left),
+                Expr::MethodCall(m) => root(&m.receiver),
+                Expr::Reference(r) if r.mutability.is_some() => root(&r.expr),
+                _ => None,
+            };
+            self.0.extend(place);
+            syn::visit::visit_expr(self, e);
+        }
+    }
+    let mut changed = Changed(Vec::new());
+    syn::visit::Visit::visit_expr(&mut changed, e);
+    changed.0
+}
+
+/// The variable that a place is part of.
+fn root(e: &Expr) -> Option<String> {
+    match e {
+        Expr::Index(i) => root(&i.expr),
+        Expr::Field(f) => root(&f.base),
+        Expr::MethodCall(m) => root(&m.receiver),
+        other => plain_name(other),
+    }
+}

@@ -1,0 +1,86 @@
+//! What an expression stands for while lowering.
+
+use std::rc::Rc;
+
+use proc_macro2::TokenStream;
+
+use crate::ir::{Dim, Elem, Expr, Slice};
+
+/// A variable.
+#[derive(Clone)]
+pub(super) struct Binding<'g> {
+    pub(super) value: Value<'g>,
+}
+
+/// The value of an expression.
+#[derive(Clone)]
+pub(super) enum Value<'g> {
+    /// A node: a float scalar or array, a mask, an index vector.
+    Node(Expr<'g>),
+    /// A non-negative integer made of sizes and passive integers.
+    Int(Dim),
+    /// Several values.
+    Tuple(Vec<Value<'g>>),
+    /// A shape: of an array, or a tuple of integers.
+    Shape(Vec<Dim>),
+    /// `Axis(k)`
+    Axis(usize),
+    /// `s![…]`
+    Slices(Vec<Slice>),
+    /// A list of arrays, `[a.view(), b.view()]`
+    List(Vec<Value<'g>>),
+    /// A closure bound by `let`.
+    Closure(Rc<syn::ExprClosure>),
+    /// A passive result kept as tokens.
+    Tokens(TokenStream),
+    /// A passive value of unknown type.
+    Opaque,
+    /// `()`
+    Unit,
+}
+
+impl Value<'_> {
+    /// For messages.
+    pub(super) fn describe(&self) -> &'static str {
+        match self {
+            Value::Node(e) if !e.is_float() => match e.ty().elem() {
+                Elem::Bool => "a boolean mask",
+                _ => "an index array",
+            },
+            Value::Node(e) if e.rank() == 0 => "a float scalar",
+            Value::Node(_) => "a float array",
+            Value::Int(_) => "an integer",
+            Value::Tuple(_) => "a tuple",
+            Value::Shape(_) => "a shape",
+            Value::Axis(_) => "an axis",
+            Value::Slices(_) => "a slice argument",
+            Value::List(_) => "a list of arrays",
+            Value::Closure(_) => "a closure",
+            Value::Tokens(_) | Value::Opaque => "a passive value of unknown type",
+            Value::Unit => "`()`",
+        }
+    }
+}
+
+/// How a function's result is put together.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Output `k` of the region.
+    Node(usize),
+    /// An integer.
+    Size(Dim),
+    /// A passive expression.
+    Tokens(TokenStream),
+    /// Several.
+    Tuple(Vec<Output>),
+}
+
+impl Output {
+    /// The differentiated result.
+    pub fn first(&self) -> Option<&Output> {
+        match self {
+            Output::Tuple(parts) => parts.first(),
+            other => Some(other),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Losses: means over all elements, as in PyTorch, built from other operations.
+
+use super::compare::{gt, when};
+use super::reduce::composites;
+use super::scalar::{ABS, LN, LN_1P, LOG_SIGMOID, SOFTPLUS, XLOGY};
+use super::{Arg, Composite};
+use crate::ir::{Attr, Builder, Expr};
+
+/// `½r²` inside ±δ, `δ(|r| − ½δ)` outside.
+fn huber<'g>(r: Expr<'g>, delta: Expr<'g>) -> Expr<'g> {
+    let a = r.map(&ABS);
+    Expr::select(gt(a, delta), delta * (a - 0.5 * delta), 0.5 * r.square())
+}
+
+/// The class scores of the right classes: one element a row.
+fn pick<'g>(b: &'g Builder, scores: Expr<'g>, labels: Expr<'g>) -> Result<Expr<'g>, String> {
+    let [n, k] = scores.shape()[..] else { return Err("a matrix of log-probabilities is wanted".into()) };
+    b.require_equal(n, labels.dim(0))?;
+    Ok(b.make(&super::neural::PICK, vec![Attr::Dims(vec![n, k])], &[scores, labels]))
+}
+
+composites! {
+    function "mse"(Operand, Operand): |_, x, _| Ok((x[0] - x[1]).square().mean()), "Mean squared error.";
+    function "mae"(Operand, Operand): |_, x, _| Ok((x[0] - x[1]).map(&ABS).mean()), "Mean absolute error; slope 0 at equality.";
+    function "huber"(Operand, Operand, Float): |_, x, _| Ok(huber(x[0] - x[1], x[2]).mean()), "Huber loss.";
+    function "smooth_l1"(Operand, Operand, Float): |_, x, _| Ok((huber(x[0] - x[1], x[2]) / x[2]).mean()), "Huber loss divided by its threshold.";
+    function "bce"(Operand, Operand): |_, x, _| {
+        let (p, t) = (x[0], x[1]);
+        Ok(-(t.zip(&XLOGY, p) + (1.0 - t) * (-p).map(&LN_1P)).mean())
+    }, "Binary cross-entropy of probabilities.";
+    function "bce_with_logits"(Operand, Operand): |_, x, _| Ok((x[0].map(&SOFTPLUS) - x[0] * x[1]).mean()), "Binary cross-entropy of logits, without overflow.";
+    function "kl_div"(Operand, Operand): |_, x, _| Ok((x[0].zip(&XLOGY, x[0]) - x[0].zip(&XLOGY, x[1])).sum()), "`Σ p·ln(p/q)`, 0 where p = 0.";
+    function "cross_entropy_onehot"(Operand, Operand): |b, x, _| {
+        if x[0].rank() != 2 || x[1].rank() != 2 {
+            return Err("two matrices are wanted".into());
+        }
+        b.require_same_shape(&x[0].shape(), &x[1].shape())?;
+        let logp = x[0].with(&super::neural::LOG_SOFTMAX, vec![Attr::Int(1)]);
+        Ok(-(x[1] * logp).sum() / b.size(x[0].dim(0)))
+    }, "Mean softmax cross-entropy with a distribution a row.";
+    function "nll_loss"(Operand, Indices): |b, x, _| Ok(-pick(b, x[0], x[1])?.mean()), "Mean of minus the log-probability of the right class.";
+    function "cosine_similarity"(Operand, Operand): |_, x, _| {
+        let norms = x[0].with(&super::reduce::NORM, vec![Attr::Dims(vec![])]) * x[1].with(&super::reduce::NORM, vec![Attr::Dims(vec![])]);
+        let positive = super::compare::gt0(norms);
+        let safe = Expr::select(positive, norms, norms.zeros_like() + 1.0);
+        let _ = (&LN, &LOG_SIGMOID);
+        Ok(when(positive, (x[0] * x[1]).sum() / safe))
+    }, "Cosine of the angle between two vectors; 0 with slope 0 if one is zero.";
+}

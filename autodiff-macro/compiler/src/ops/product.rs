@@ -1,0 +1,227 @@
+//! Matrix products.
+
+use super::reduce::composites;
+use super::{Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, method, no_attrs, no_simplification};
+use crate::ir::{Attr, Builder, Expr, Tensor, Type};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+const FAMILY: &str = "matrix products";
+
+/// The operations of this file.
+pub static OPERATIONS: &[&Operation] = &[&DOT, &OUTER, &MATMUL];
+
+fn infer_dot<'g>(b: &'g Builder, x: &[Expr<'g>], _: &[Attr]) -> Result<Type, String> {
+    let (p, q) = (x[0].shape(), x[1].shape());
+    let (inner, shape) = match (p.as_slice(), q.as_slice()) {
+        ([k], [l]) => ((*k, *l), vec![]),
+        ([m, k], [l]) => ((*k, *l), vec![*m]),
+        ([k], [l, n]) => ((*k, *l), vec![*n]),
+        ([m, k], [l, n]) => ((*k, *l), vec![*m, *n]),
+        _ => return Err(format!("`dot` takes ranks 1 and 2, not {} and {}; use `matmul` for batches", p.len(), q.len())),
+    };
+    b.require_equal(inner.0, inner.1)?;
+    Ok(Type::float(shape))
+}
+
+fn dot_vjp<'g>(a: Expr<'g>, b: Expr<'g>, g: Expr<'g>) -> (Expr<'g>, Expr<'g>) {
+    match (a.rank(), b.rank()) {
+        (1, 1) => (g * b, g * a),
+        (2, 1) => (outer(g, b), a.t().dot(g)),
+        (1, _) => (b.dot(g), outer(a, g)),
+        _ => (g.dot(b.t()), a.t().dot(g)),
+    }
+}
+
+/// `x·yᵀ` of two vectors.
+pub fn outer<'g>(x: Expr<'g>, y: Expr<'g>) -> Expr<'g> {
+    x.builder().make(&OUTER, vec![], &[x, y])
+}
+
+/// ndarray's `dot`: vector·vector, matrix·vector, vector·matrix, matrix·matrix.
+pub static DOT: Operation = Operation {
+    name: "dot",
+    family: FAMILY,
+    spellings: &[method("dot", &[Arg::Operand])],
+    infer: infer_dot,
+    simplify: no_simplification,
+    derivative: Derivative::Rule {
+        vjp: |s, g| {
+            let (a, b) = dot_vjp(s.x[0], s.x[1], g);
+            vec![Some(a), Some(b)]
+        },
+        jvp: |s, dx| {
+            let left = dx[0].map(|da| da.dot(s.x[1]));
+            let right = dx[1].map(|db| s.x[0].dot(db));
+            sum_options(left, right)
+        },
+    },
+    formula: Text::Write(|x, _| Formula::infix(&x[0], "·", &x[1], 7)),
+    code: Code::Kernel { emit: |c| product_kernel(c, &format!("{}{}", c.ranks[0], c.ranks[1])), in_place: None },
+    value: |_, x| vec![dot_tensor(&x[0], &x[1])],
+    samples: &[
+        Sample { shapes: &[&[5], &[5]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[3, 4], &[4]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[3], &[3, 4]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[3, 4], &[4, 2]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[1, 3], &[3, 1]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[2, 0], &[0, 3]], domains: PAIR, attrs: no_attrs },
+    ],
+    doc: "Matrix product in ndarray's rank pairs. Transposed operands are read in place.",
+    source: "Giles 2008 §2.2.2",
+};
+
+const PAIR: &[(f64, f64)] = &[(-2.0, 2.0), (-2.0, 2.0)];
+
+/// Sum of two tangents of which either may be zero.
+pub(crate) fn sum_options<'g>(a: Option<Expr<'g>>, b: Option<Expr<'g>>) -> Option<Expr<'g>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    }
+}
+
+fn product_kernel(c: &KernelCall, ranks: &str) -> TokenStream {
+    let (k, a, b, accumulate) = (c.kernels, &c.operands[0], &c.operands[1], c.accumulate);
+    let dst = c.results.first();
+    match ranks {
+        "11" => quote!(#k::dot(#a, #b)),
+        "21" => quote!(#k::matvec_into(#dst, #k::one(), #accumulate, #a, #b)),
+        "12" => quote!(#k::matvec_into(#dst, #k::one(), #accumulate, #b.reversed_axes(), #a)),
+        _ => quote!(#k::matmul_into(#dst, #k::one(), #accumulate, #a, #b)),
+    }
+}
+
+/// Product of tensors of rank 1 and 2.
+fn dot_tensor(a: &Tensor, b: &Tensor) -> Tensor {
+    let (m, k) = if a.shape.len() == 2 { (a.shape[0], a.shape[1]) } else { (1, a.shape[0]) };
+    let n = if b.shape.len() == 2 { b.shape[1] } else { 1 };
+    let mut shape = a.shape[..a.shape.len() - 1].to_vec();
+    shape.extend(b.shape.get(1));
+    let mut data = vec![0.0; m * n];
+    for i in 0..m {
+        for j in 0..n {
+            data[i * n + j] = (0..k).map(|l| a.data[i * k + l] * b.data[l * n + j]).sum();
+        }
+    }
+    Tensor { shape, data }
+}
+
+/// Outer product of two vectors.
+pub static OUTER: Operation = Operation {
+    name: "outer",
+    family: FAMILY,
+    spellings: &[super::function("outer", &[Arg::Operand, Arg::Operand])],
+    infer: |_, x, _| match (x[0].shape().as_slice(), x[1].shape().as_slice()) {
+        ([m], [n]) => Ok(Type::float(vec![*m, *n])),
+        (p, q) => Err(format!("`outer` takes two vectors, not ranks {} and {}", p.len(), q.len())),
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Rule {
+        vjp: |s, g| vec![Some(g.dot(s.x[1])), Some(g.t().dot(s.x[0]))],
+        jvp: |s, dx| sum_options(dx[0].map(|d| outer(d, s.x[1])), dx[1].map(|d| outer(s.x[0], d))),
+    },
+    formula: Text::Write(|x, _| Formula { text: format!("{}·{}ᵀ", x[0].at(7), x[1].at(9)), strength: 7 }),
+    code: Code::Kernel {
+        emit: |c| {
+            let (k, dst, a, b, accumulate) = (c.kernels, &c.results[0], &c.operands[0], &c.operands[1], c.accumulate);
+            quote!(#k::outer_into(#dst, #k::one(), #accumulate, #a, #b))
+        },
+        in_place: None,
+    },
+    value: |_, x| vec![Tensor::from_fn(&[x[0].shape[0], x[1].shape[0]], |i| x[0].data[i[0]] * x[1].data[i[1]])],
+    samples: &[
+        Sample { shapes: &[&[3], &[4]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[1], &[5]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[0], &[5]], domains: PAIR, attrs: no_attrs },
+    ],
+    doc: "Outer product `x·yᵀ`.",
+    source: "Giles 2008 §2.2.2",
+};
+
+/// Product over the last two axes; leading axes broadcast.
+pub static MATMUL: Operation = Operation {
+    name: "matmul",
+    family: FAMILY,
+    spellings: &[method("matmul", &[Arg::Operand])],
+    infer: |b, x, _| {
+        let (p, q) = (x[0].shape(), x[1].shape());
+        if p.len() < 2 || q.len() < 2 || p.len() > 4 || q.len() > 4 {
+            return Err(format!("`matmul` takes ranks 2 to 4, not {} and {}", p.len(), q.len()));
+        }
+        b.require_equal(p[p.len() - 1], q[q.len() - 2])?;
+        let mut shape = b.broadcast_shape(&p[..p.len() - 2], &q[..q.len() - 2])?;
+        shape.extend([p[p.len() - 2], q[q.len() - 1]]);
+        Ok(Type::float(shape))
+    },
+    simplify: |_, x, _| (x[0].rank() == 2 && x[1].rank() == 2).then(|| x[0].dot(x[1])),
+    derivative: Derivative::Rule {
+        vjp: |s, g| {
+            let [a, b] = s.x[..] else { return vec![] };
+            vec![Some(g.matmul(b.mt()).sum_to(&a.shape())), Some(matmul_right(a, b, g))]
+        },
+        jvp: |s, dx| sum_options(dx[0].map(|d| d.matmul(s.x[1])), dx[1].map(|d| s.x[0].matmul(d))),
+    },
+    formula: Text::Write(|x, _| Formula::infix(&x[0], "·", &x[1], 7)),
+    code: Code::Kernel {
+        emit: |c| {
+            let (k, dst, a, b, accumulate) = (c.kernels, &c.results[0], &c.operands[0], &c.operands[1], c.accumulate);
+            quote!(#k::batched_matmul_into(#dst, #k::one(), #accumulate, #a, #b))
+        },
+        in_place: None,
+    },
+    value: |_, x| {
+        let rank = x[0].shape.len().max(x[1].shape.len());
+        let padded = |t: &Tensor| {
+            let mut shape = vec![1; rank - t.shape.len()];
+            shape.extend(&t.shape);
+            Tensor { shape, data: t.data.clone() }
+        };
+        let (a, b) = (padded(&x[0]), padded(&x[1]));
+        let mut shape: Vec<usize> =
+            (0..rank - 2).map(|k| if a.shape[k] == 1 { b.shape[k] } else { a.shape[k] }).collect();
+        shape.extend([a.shape[rank - 2], b.shape[rank - 1]]);
+        let inner = a.shape[rank - 1];
+        vec![Tensor::from_fn(&shape, |i| {
+            (0..inner)
+                .map(|l| {
+                    let (mut p, mut q) = (i.to_vec(), i.to_vec());
+                    p[rank - 1] = l;
+                    q[rank - 2] = l;
+                    a.at_broadcast(&p) * b.at_broadcast(&q)
+                })
+                .sum()
+        })]
+    },
+    samples: &[
+        Sample { shapes: &[&[2, 3, 4], &[2, 4, 5]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[2, 3, 4], &[4, 5]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[3, 4], &[2, 4, 5]], domains: PAIR, attrs: no_attrs },
+        Sample { shapes: &[&[2, 1, 3, 4], &[5, 4, 2]], domains: PAIR, attrs: no_attrs },
+    ],
+    doc: "Product over the last two axes, leading axes broadcast, ranks 2 to 4.",
+    source: "JAX lax.dot_general",
+};
+
+/// Adjoint of the right operand. A right operand shared by the batch takes one flat product, not a sum of many.
+fn matmul_right<'g>(a: Expr<'g>, b: Expr<'g>, g: Expr<'g>) -> Expr<'g> {
+    let builder = a.builder();
+    if b.rank() == 2 && a.rank() > 2 {
+        let rows = |e: Expr<'g>| {
+            let shape = e.shape();
+            let last = shape.len() - 1;
+            e.reshape(&[builder.count(&shape[..last]), shape[last]])
+        };
+        return rows(a).t().dot(rows(g));
+    }
+    a.mt().matmul(g).sum_to(&b.shape())
+}
+
+composites! {
+    function "pairwise_sqdist"(Operand, Operand): |b, x, _| {
+        let norms = |e: Expr<'_>| e.square().sum_keep(1).id();
+        let (p, q) = (b.expr(norms(x[0])), b.expr(norms(x[1])));
+        let distance = p + q.t() - 2.0 * x[0].dot(x[1].t());
+        Ok(distance.zip(&super::scalar::MAXIMUM, b.constant(0.0)))
+    }, "Squared Euclidean distances between the rows of two matrices, not below 0.";
+}

@@ -1,0 +1,125 @@
+//! Arguments of the attribute.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Token, parenthesized};
+
+/// What `#[differentiate(…)]` says.
+#[derive(Default, Debug)]
+pub struct Options {
+    /// The parameters to differentiate with respect to; `None`: all that can be.
+    pub wrt: Option<Vec<Ident>>,
+    /// Where the runtime is, if not at `::autodiff_runtime`.
+    pub krate: Option<syn::Path>,
+    /// Names for the sizes of parameters.
+    pub shapes: Vec<(Ident, Vec<SizeName>)>,
+}
+
+/// A name or a number for the size of an axis.
+#[derive(Clone, Debug)]
+pub enum SizeName {
+    /// `n`
+    Name(Ident),
+    /// `10`
+    Number(i64),
+    /// `_`
+    Any,
+}
+
+const ARGUMENTS: [&str; 3] = ["wrt", "crate", "shape"];
+
+impl Parse for Options {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut options = Options::default();
+        while !input.is_empty() {
+            if input.peek(Token![crate]) {
+                input.parse::<Token![crate]>()?;
+                input.parse::<Token![=]>()?;
+                options.krate = Some(input.call(syn::Path::parse_mod_style)?);
+            } else {
+                let name: Ident = input.parse()?;
+                match name.to_string().as_str() {
+                    "wrt" => {
+                        let list;
+                        parenthesized!(list in input);
+                        let names = Punctuated::<syn::Ident, Token![,]>::parse_terminated_with(&list, syn::ext::IdentExt::parse_any)?;
+                        let mut seen: Vec<Ident> = Vec::new();
+                        for n in names {
+                            if seen.contains(&n) {
+                                return Err(syn::Error::new(n.span(), format!("`{n}` is in `wrt` twice")));
+                            }
+                            seen.push(n);
+                        }
+                        if seen.is_empty() {
+                            return Err(syn::Error::new(name.span(), "`wrt()` names no parameter: leave it out to differentiate every float parameter"));
+                        }
+                        options.wrt = Some(seen);
+                    }
+                    "shape" => {
+                        let list;
+                        parenthesized!(list in input);
+                        for entry in Punctuated::<ShapeEntry, Token![,]>::parse_terminated(&list)? {
+                            options.shapes.push((entry.parameter, entry.sizes));
+                        }
+                    }
+                    other => {
+                        let hint = crate::diag::nearest(other, ARGUMENTS)
+                            .map(|n| format!("; did you mean `{n}`?"))
+                            .unwrap_or_else(|| format!("; it takes {}", ARGUMENTS.map(|a| format!("`{a}`")).join(", ")));
+                        return Err(syn::Error::new(name.span(), format!("`differentiate` has no argument `{other}`{hint}")));
+                    }
+                }
+            }
+            if input.is_empty() {
+                break;
+            }
+            input.parse::<Token![,]>()?;
+        }
+        Ok(options)
+    }
+}
+
+struct ShapeEntry {
+    parameter: Ident,
+    sizes: Vec<SizeName>,
+}
+
+impl Parse for ShapeEntry {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let parameter = syn::ext::IdentExt::parse_any(input)?;
+        input.parse::<Token![:]>()?;
+        let list;
+        syn::bracketed!(list in input);
+        let sizes = Punctuated::<SizeName, Token![,]>::parse_terminated(&list)?;
+        Ok(ShapeEntry { parameter, sizes: sizes.into_iter().collect() })
+    }
+}
+
+impl Parse for SizeName {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(syn::LitInt) {
+            return Ok(SizeName::Number(input.parse::<syn::LitInt>()?.base10_parse()?));
+        }
+        if input.peek(Token![_]) {
+            input.parse::<Token![_]>()?;
+            return Ok(SizeName::Any);
+        }
+        Ok(SizeName::Name(input.parse()?))
+    }
+}
+
+impl Options {
+    /// Parses the attribute's tokens.
+    pub fn parse(tokens: TokenStream) -> syn::Result<Self> {
+        syn::parse2(tokens)
+    }
+
+    /// The path of the runtime.
+    pub fn runtime(&self) -> TokenStream {
+        match &self.krate {
+            Some(path) => quote::quote!(#path),
+            None => quote::quote!(::autodiff_runtime),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Fusion: which elementwise values are stored, and which loops compute them together.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Kind, Step, kind, makes, reads};
+use crate::ir::{Elem, Joint, NodeId, Shape};
+use crate::ops::Code;
+
+/// A fused loop over one iteration space.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// The sizes it runs over.
+    pub space: Shape,
+    /// The arrays it reads, broadcast to the space.
+    pub inputs: Vec<NodeId>,
+    /// The scalars it reads.
+    pub scalars: Vec<NodeId>,
+    /// The values computed for each element, in order.
+    pub body: Vec<NodeId>,
+    /// What it makes.
+    pub outputs: Vec<LoopOutput>,
+}
+
+/// One result of a loop.
+#[derive(Clone, Debug)]
+pub struct LoopOutput {
+    /// The node that is made.
+    pub node: NodeId,
+    /// The value of one element.
+    pub value: NodeId,
+    /// Whether the elements are summed to the node's shape (else stored).
+    pub sum: bool,
+}
+
+/// A value recomputed by several loops may cost this much an element; a dearer one is stored.
+const RECOMPUTE_COST: u32 = 6;
+/// Loops with more operands than this are not made by merging.
+const MOST_INPUTS: usize = 8;
+const MOST_OUTPUTS: usize = 4;
+
+/// Which elementwise values get memory; indexed by node.
+pub(crate) fn stored(joint: &Joint, live: &[bool], outputs: &BTreeSet<NodeId>) -> Vec<bool> {
+    let graph = &joint.region.graph;
+    let mut stored = vec![false; graph.len()];
+    for id in graph.ids().rev().filter(|id| live[id.index()]) {
+        if !matches!(kind(joint, id), Kind::Elementwise | Kind::Broadcast) {
+            continue;
+        }
+        // The stored values whose loops would compute this one.
+        let mut loops: BTreeSet<NodeId> = BTreeSet::new();
+        let mut needed = outputs.contains(&id);
+        for user in graph.users(id).filter(|u| live[u.index()]) {
+            match kind(joint, user) {
+                Kind::Elementwise if !stored[user.index()] => {
+                    loops.extend(roots_above(joint, live, &stored, user));
+                }
+                Kind::Elementwise | Kind::Sum => {
+                    loops.insert(user);
+                }
+                Kind::Broadcast if kind(joint, id) == Kind::Elementwise => needed = true,
+                Kind::Broadcast => {
+                    loops.extend(roots_above(joint, live, &stored, user));
+                }
+                _ => needed = true,
+            }
+        }
+        let node = graph.node(id);
+        let float = node.ty.elem() == Elem::Float;
+        if kind(joint, id) == Kind::Broadcast {
+            // Free inside loops; kernels and views read it as a view, only an output is written out.
+            stored[id.index()] = outputs.contains(&id);
+        } else if float {
+            stored[id.index()] = needed || (loops.len() > 1 && cost(joint, &stored, id) > RECOMPUTE_COST);
+        }
+    }
+    stored
+}
+
+/// The stored values or sums whose loops compute an unstored value.
+fn roots_above(joint: &Joint, live: &[bool], stored: &[bool], id: NodeId) -> BTreeSet<NodeId> {
+    let graph = &joint.region.graph;
+    let mut roots = BTreeSet::new();
+    let mut stack = vec![id];
+    let mut seen = BTreeSet::new();
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if stored[id.index()] || kind(joint, id) == Kind::Sum {
+            roots.insert(id);
+            continue;
+        }
+        // Two roots answer the question, more do not change it.
+        if roots.len() > 1 {
+            break;
+        }
+        stack.extend(graph.users(id).filter(|u| live[u.index()]));
+    }
+    roots
+}
+
+/// Cost an element of computing a value again from what is stored.
+fn cost(joint: &Joint, stored: &[bool], id: NodeId) -> u32 {
+    let graph = &joint.region.graph;
+    let (mut total, mut stack, mut seen) = (0, vec![id], BTreeSet::new());
+    while let Some(at) = stack.pop() {
+        if !seen.insert(at) || total > RECOMPUTE_COST || (at != id && stored[at.index()]) {
+            continue;
+        }
+        if let (Kind::Elementwise, Code::Scalar { cost, .. }) = (kind(joint, at), &graph.node(at).op.code) {
+            total += cost;
+            stack.extend(&graph.node(at).operands);
+        }
+    }
+    total
+}
+
+/// The steps in topological order, loops merged where they can be.
+pub(crate) fn steps(joint: &Joint, live: &[bool], stored: &[bool]) -> Vec<Step> {
+    let graph = &joint.region.graph;
+    let mut steps: Vec<Step> = Vec::new();
+    // The step that makes each value.
+    let mut made: HashMap<NodeId, usize> = HashMap::new();
+    let mut by_space: HashMap<Shape, Vec<usize>> = HashMap::new();
+    for id in graph.ids().filter(|id| live[id.index()]) {
+        let step = match kind(joint, id) {
+            Kind::Leaf | Kind::Part => continue,
+            Kind::Scalar => Step::Scalar(id),
+            Kind::View => Step::View(id),
+            Kind::Kernel => Step::Kernel(id),
+            Kind::Broadcast if stored[id.index()] => Step::Loop(new_loop(joint, stored, id, id, false)),
+            Kind::Broadcast => {
+                // As an operand of kernels and views it is a view itself.
+                let viewed = graph.users(id).any(|u| live[u.index()] && matches!(kind(joint, u), Kind::Kernel | Kind::View));
+                if !viewed {
+                    continue;
+                }
+                Step::View(id)
+            }
+            Kind::Elementwise if stored[id.index()] => Step::Loop(new_loop(joint, stored, id, id, false)),
+            Kind::Elementwise => continue,
+            Kind::Sum => Step::Loop(new_loop(joint, stored, id, graph.node(id).operands[0], true)),
+        };
+        let step = match step {
+            Step::Loop(new) => {
+                let candidates = by_space.entry(new.space.clone()).or_default();
+                let home = candidates.iter().rev().take(4).copied().find(|&at| can_join(&steps, &made, at, &new));
+                if let Some(at) = home {
+                    if let Step::Loop(old) = &mut steps[at] {
+                        join(joint, old, new);
+                        made.insert(id, at);
+                    }
+                    continue;
+                }
+                candidates.push(steps.len());
+                Step::Loop(new)
+            }
+            other => other,
+        };
+        for made_id in makes(joint, &step) {
+            made.insert(made_id, steps.len());
+        }
+        steps.push(step);
+    }
+    steps
+}
+
+/// The loop that computes one root.
+fn new_loop(joint: &Joint, stored: &[bool], node: NodeId, value: NodeId, sum: bool) -> Loop {
+    let graph = &joint.region.graph;
+    let mut new = Loop {
+        space: graph.node(value).ty.shape().to_vec(),
+        inputs: vec![],
+        scalars: vec![],
+        body: vec![],
+        outputs: vec![LoopOutput { node, value, sum }],
+    };
+    collect(joint, stored, value, node == value, &mut new);
+    new
+}
+
+/// Adds what computing `id` for one element takes.
+fn collect(joint: &Joint, stored: &[bool], id: NodeId, root: bool, into: &mut Loop) {
+    // An explicit stack: chains can be thousands of nodes long.
+    let graph = &joint.region.graph;
+    let mut stack = vec![(id, root, false)];
+    while let Some((id, root, done)) = stack.pop() {
+        if into.body.contains(&id) {
+            continue;
+        }
+        if done {
+            into.body.push(id);
+            continue;
+        }
+        let node = graph.node(id);
+        let inline = root || !stored[id.index()];
+        match kind(joint, id) {
+            Kind::Elementwise if inline => {
+                stack.push((id, root, true));
+                stack.extend(node.operands.iter().rev().map(|o| (*o, false, false)));
+            }
+            Kind::Broadcast if inline => stack.push((node.operands[0], false, false)),
+            Kind::Leaf if node.op.name == "constant" => {}
+            _ if node.ty.rank() == 0 => {
+                if !into.scalars.contains(&id) {
+                    into.scalars.push(id);
+                }
+            }
+            _ => {
+                if !into.inputs.contains(&id) {
+                    into.inputs.push(id);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a loop can be computed by the one at step `at`: all it reads is made before, or by that loop itself for
+/// the same element.
+fn can_join(steps: &[Step], made: &HashMap<NodeId, usize>, at: usize, new: &Loop) -> bool {
+    let Step::Loop(old) = &steps[at] else { return false };
+    let inputs = old.inputs.iter().chain(&new.inputs).collect::<BTreeSet<_>>().len();
+    if inputs > MOST_INPUTS || old.outputs.len() + new.outputs.len() > MOST_OUTPUTS {
+        return false;
+    }
+    let own = |id: &NodeId| old.outputs.iter().any(|o| o.node == *id && !o.sum);
+    let before = |id: &NodeId| made.get(id).is_none_or(|step| *step < at);
+    new.scalars.iter().all(before) && new.inputs.iter().all(|id| own(id) || before(id))
+}
+
+fn join(joint: &Joint, old: &mut Loop, new: Loop) {
+    let own: Vec<NodeId> = old.outputs.iter().filter(|o| !o.sum).map(|o| o.node).collect();
+    for id in new.inputs {
+        if !own.contains(&id) && !old.inputs.contains(&id) {
+            old.inputs.push(id);
+        }
+    }
+    for id in new.scalars {
+        if !old.scalars.contains(&id) {
+            old.scalars.push(id);
+        }
+    }
+    for id in new.body {
+        if !old.body.contains(&id) {
+            old.body.push(id);
+        }
+    }
+    old.outputs.extend(new.outputs);
+    // Operands come before users by index, whichever loop they were collected for.
+    old.body.sort();
+    let _ = joint;
+}
+
+/// Takes out loop results that nothing but their own loop reads, and steps left without results.
+pub(crate) fn drop_unread(joint: &Joint, steps: &mut Vec<Step>, outputs: &BTreeSet<NodeId>) {
+    let graph = &joint.region.graph;
+    let mut read: BTreeSet<NodeId> = outputs.clone();
+    for step in steps.iter() {
+        for id in reads(joint, step) {
+            read.insert(id);
+            // Reading a broadcast that is no step of its own reads its source.
+            let mut at = id;
+            while kind(joint, at) == Kind::Broadcast {
+                at = graph.node(at).operands[0];
+                read.insert(at);
+            }
+        }
+    }
+    for step in steps.iter_mut() {
+        if let Step::Loop(l) = step {
+            l.outputs.retain(|o| read.contains(&o.node));
+        }
+    }
+    steps.retain(|step| !matches!(step, Step::Loop(l) if l.outputs.is_empty()));
+}

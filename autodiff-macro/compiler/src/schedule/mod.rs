@@ -1,0 +1,144 @@
+//! From a joint graph to straight-line steps: what is computed by which loop or kernel, in which order, and where the
+//! results live.
+//!
+//! In: an optimised joint region without definitions left. Out: a [`Schedule`]: every step's operands come from
+//! earlier steps; two values share a slot only if their lives do not overlap.
+
+mod fuse;
+mod slots;
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::ir::{Elem, Joint, Node, NodeId, Type};
+use crate::ops::Code;
+
+pub use fuse::Loop;
+pub use slots::Place;
+
+/// One line of the generated program.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A scalar expression.
+    Scalar(NodeId),
+    /// A fused loop.
+    Loop(Loop),
+    /// A call of a runtime kernel.
+    Kernel(NodeId),
+    /// A view of something computed before.
+    View(NodeId),
+    /// A copy into an output: where a result is an input, a view, or another output.
+    Copy {
+        /// What is copied.
+        from: NodeId,
+        /// The number of the output.
+        output: usize,
+    },
+}
+
+/// The program as steps.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// The graph the steps refer to.
+    pub joint: Joint,
+    /// The steps in order.
+    pub steps: Vec<Step>,
+    /// Where array results live: those of kernels with several results by part.
+    pub places: HashMap<(NodeId, usize), Place>,
+    /// The number of workspace slots.
+    pub slots: usize,
+}
+
+impl Schedule {
+    /// The node's contents.
+    pub fn node(&self, id: NodeId) -> &Node {
+        self.joint.region.graph.node(id)
+    }
+
+    /// What a node is for the scheduler.
+    pub fn kind(&self, id: NodeId) -> Kind {
+        kind(&self.joint, id)
+    }
+}
+
+/// What a node is for the scheduler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// An input, a constant, a size.
+    Leaf,
+    /// A scalar computed from scalars.
+    Scalar,
+    /// An elementwise function of arrays.
+    Elementwise,
+    /// Repetition along axes.
+    Broadcast,
+    /// A sum to a smaller shape.
+    Sum,
+    /// A view.
+    View,
+    /// A kernel call.
+    Kernel,
+    /// One of a kernel's results.
+    Part,
+}
+
+fn kind(joint: &Joint, id: NodeId) -> Kind {
+    let node = joint.region.graph.node(id);
+    match &node.op.code {
+        Code::Leaf if node.op.name == "part" => Kind::Part,
+        Code::Leaf => Kind::Leaf,
+        Code::Scalar { .. } if node.ty.rank() == 0 => Kind::Scalar,
+        Code::Scalar { .. } => Kind::Elementwise,
+        Code::Broadcast => Kind::Broadcast,
+        Code::SumTo => Kind::Sum,
+        Code::View(_) => Kind::View,
+        Code::Kernel { .. } | Code::Definition(_) => Kind::Kernel,
+    }
+}
+
+/// Makes the schedule of a joint graph.
+///
+/// `owned` says for each output whether it is an array written to a place of the caller's; the other outputs are
+/// scalars.
+pub fn schedule(joint: Joint) -> Schedule {
+    let graph = &joint.region.graph;
+    let live = graph.reachable(joint.region.outputs.iter().copied());
+    let outputs: BTreeSet<NodeId> = joint.region.outputs.iter().copied().collect();
+    let stored = fuse::stored(&joint, &live, &outputs);
+    let mut steps = fuse::steps(&joint, &live, &stored);
+    let places_of_outputs = slots::claim_outputs(&joint, &mut steps);
+    fuse::drop_unread(&joint, &mut steps, &outputs);
+    let (places, slots) = slots::assign(&joint, &steps, places_of_outputs);
+    Schedule { joint, steps, places, slots }
+}
+
+/// The nodes a step reads, as it names them.
+pub fn reads(joint: &Joint, step: &Step) -> Vec<NodeId> {
+    match step {
+        Step::Scalar(id) | Step::Kernel(id) | Step::View(id) => joint.region.graph.node(*id).operands.clone(),
+        Step::Loop(l) => l.inputs.iter().chain(&l.scalars).copied().collect(),
+        Step::Copy { from, .. } => vec![*from],
+    }
+}
+
+/// The nodes whose values a step makes.
+pub fn makes(joint: &Joint, step: &Step) -> Vec<NodeId> {
+    match step {
+        Step::Scalar(id) | Step::View(id) => vec![*id],
+        Step::Kernel(id) => match joint.region.graph.node(*id).ty {
+            Type::Tuple(_) => {
+                let mut all = vec![*id];
+                all.extend(joint.region.graph.users(*id).filter(|u| joint.region.graph.node(*u).op.name == "part"));
+                all
+            }
+            Type::Array { .. } => vec![*id],
+        },
+        Step::Loop(l) => l.outputs.iter().map(|o| o.node).collect(),
+        Step::Copy { .. } => vec![],
+    }
+}
+
+/// Whether a node is a float array that needs memory when it is made.
+pub(crate) fn is_array(joint: &Joint, id: NodeId) -> bool {
+    let ty = &joint.region.graph.node(id).ty;
+    matches!(ty, Type::Array { elem: Elem::Float, shape } if !shape.is_empty())
+}

@@ -1,0 +1,127 @@
+//! Memory: which values are written to the caller's outputs, and which share a slot of the workspace.
+
+use std::collections::HashMap;
+
+use super::{Kind, Step, is_array, kind, makes, reads};
+use crate::ir::{Joint, NodeId, Shape, Type};
+
+/// Where an array lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Slot of the workspace.
+    Slot(usize),
+    /// Output of the program.
+    Output(usize),
+}
+
+type Places = HashMap<(NodeId, usize), Place>;
+
+/// The results of a step that need memory, with their shapes.
+fn results(joint: &Joint, step: &Step) -> Vec<((NodeId, usize), Shape)> {
+    let graph = &joint.region.graph;
+    match step {
+        Step::Kernel(id) => match &graph.node(*id).ty {
+            Type::Tuple(parts) => parts
+                .iter()
+                .enumerate()
+                .filter(|(_, ty)| ty.rank() > 0)
+                .map(|(i, ty)| ((*id, i), ty.shape().to_vec()))
+                .collect(),
+            Type::Array { shape, .. } if !shape.is_empty() => vec![((*id, 0), shape.clone())],
+            Type::Array { .. } => vec![],
+        },
+        Step::Loop(l) => l
+            .outputs
+            .iter()
+            .filter(|o| is_array(joint, o.node))
+            .map(|o| ((o.node, 0), graph.node(o.node).ty.shape().to_vec()))
+            .collect(),
+        _ => vec![],
+    }
+}
+
+/// The memory that a node's value is in: itself, or what it is a view of. A reshape may be either, so it is both.
+fn memory(joint: &Joint, id: NodeId, out: &mut Vec<(NodeId, usize)>) {
+    let node = joint.region.graph.node(id);
+    match kind(joint, id) {
+        Kind::View | Kind::Broadcast => {
+            if kind(joint, id) == Kind::Broadcast {
+                out.push((id, 0));
+            }
+            memory(joint, node.operands[0], out);
+        }
+        Kind::Part => out.push((node.operands[0], node.attrs[0].axis())),
+        Kind::Kernel if node.op.name == "reshape" => {
+            out.push((id, 0));
+            memory(joint, node.operands[0], out);
+        }
+        Kind::Leaf | Kind::Scalar => {}
+        _ => out.push((id, 0)),
+    }
+}
+
+/// Gives each array output the memory of the step that makes it; where that cannot be, adds a copy.
+pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>) -> Places {
+    let mut places = Places::new();
+    for (k, &id) in joint.region.outputs.iter().enumerate() {
+        if !is_array(joint, id) {
+            continue;
+        }
+        let node = joint.region.graph.node(id);
+        let key = match kind(joint, id) {
+            Kind::Part => (node.operands[0], node.attrs[0].axis()),
+            _ => (id, 0),
+        };
+        // A reshape gives a view where it can, so it has no memory to claim.
+        let makes_it = node.op.name != "reshape" && steps.iter().any(|s| results(joint, s).iter().any(|(r, _)| *r == key));
+        if makes_it && !places.contains_key(&key) {
+            places.insert(key, Place::Output(k));
+        } else {
+            steps.push(Step::Copy { from: id, output: k });
+        }
+    }
+    places
+}
+
+/// Assigns slots by liveness: a value takes a free slot last used by one of the same sizes if there is one.
+pub(crate) fn assign(joint: &Joint, steps: &[Step], mut places: Places) -> (Places, usize) {
+    let mut last: HashMap<(NodeId, usize), usize> = HashMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        let mut used = Vec::new();
+        for id in reads(joint, step).into_iter().chain(makes(joint, step)) {
+            memory(joint, id, &mut used);
+        }
+        used.extend(results(joint, step).into_iter().map(|(key, _)| key));
+        for key in used {
+            last.insert(key, at);
+        }
+    }
+    let mut ends: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut free: Vec<(usize, Shape)> = Vec::new();
+    let mut shapes: Vec<Shape> = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        for (key, shape) in results(joint, step) {
+            if places.contains_key(&key) {
+                continue;
+            }
+            let found = free
+                .iter()
+                .rposition(|(_, s)| *s == shape)
+                .or_else(|| free.iter().rposition(|(_, s)| s.len().min(2) == shape.len().min(2)));
+            let slot = match found {
+                Some(i) => free.remove(i).0,
+                None => {
+                    shapes.push(shape.clone());
+                    shapes.len() - 1
+                }
+            };
+            shapes[slot] = shape;
+            places.insert(key, Place::Slot(slot));
+            ends.entry(last.get(&key).copied().unwrap_or(at)).or_default().push(slot);
+        }
+        for slot in ends.remove(&at).unwrap_or_default() {
+            free.push((slot, shapes[slot].clone()));
+        }
+    }
+    (places, shapes.len())
+}
