@@ -1,35 +1,48 @@
 //! The float types a differentiated function can compute in.
 
+use crate::Parameters;
+use crate::math::{self, Math};
 use ndarray::NdFloat;
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
 
 /// A floating-point element type: `f32` or `f64`.
 ///
-/// Implied bounds: [`NdFloat`] (arithmetic, assignment operators, `num_traits::Float`, `Send`, `Sync`).
-pub trait Element: NdFloat + Default + std::iter::Sum<Self> {
+/// Implied bounds: [`NdFloat`] (arithmetic, assignment operators, `num_traits::Float`, `Send`, `Sync`), [`Default`] and
+/// [`Sum`](std::iter::Sum). The trait is sealed: kernels rely on the two IEEE formats.
+pub trait Element: NdFloat + num_traits::FromPrimitive + Default + std::iter::Sum<Self> + Parameters<Elem = Self> + private::Sealed {
+    /// Scalar functions that use the processor's fused multiply-add. Use it only where that instruction is known to
+    /// exist: elsewhere every operation becomes a library call (the results stay right).
+    type Fma: Math<Self>;
+    /// Scalar functions for any processor.
+    type NoFma: Math<Self>;
+
     /// The nearest value of this type.
-    fn from_f64(x: f64) -> Self;
+    fn of(x: f64) -> Self;
     /// The value as `f64`, exactly.
-    fn to_f64(self) -> f64;
+    fn widen(self) -> f64;
 }
 
-impl Element for f32 {
-    #[inline(always)]
-    fn from_f64(x: f64) -> Self {
-        x as f32
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
+macro_rules! element {
+    ($($t:ty)*) => {$(
+        impl Element for $t {
+            type Fma = math::Fma;
+            type NoFma = math::NoFma;
+
+            #[inline(always)]
+            fn of(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn widen(self) -> f64 {
+                f64::from(self)
+            }
+        }
+    )*};
 }
 
-impl Element for f64 {
-    #[inline(always)]
-    fn from_f64(x: f64) -> Self {
-        x
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-}
+element!(f32 f64);

@@ -8,3 +8,5 @@ pub use crate::ext::{
     cross_entropy_onehot, dropout, huber, kl_div, layer_norm, mae, masked_attention, max_pool2d,
     mse, nll_loss, outer, pairwise_sqdist, rms_norm, rotary, select, smooth_l1, stop_gradient,
 };
+pub use crate::parameters::Tree;
+pub use crate::{Parameters, ShapeError, differentiate};

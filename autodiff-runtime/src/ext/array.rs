@@ -108,7 +108,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
 
     /// Σ|x| over all elements.
     fn norm_l1(&self) -> A {
-        A::from_f64(lanes::sum(self.array_ref().iter().map(|v| v.abs())))
+        A::of(lanes::sum(self.array_ref().iter().map(|v| v.abs())))
     }
 
     /// √Σx² over all elements (of a matrix: the Frobenius norm), without spurious overflow.
@@ -169,7 +169,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
         D: RemoveAxis,
     {
         check_axis("logmeanexp_axis", axis, self.array_ref().shape());
-        let ln_n = A::from_f64((self.array_ref().len_of(axis) as f64).ln());
+        let ln_n = A::of((self.array_ref().len_of(axis) as f64).ln());
         self.array_ref()
             .map_axis(axis, |lane| lanes::logsumexp(lane.iter().copied()) - ln_n)
     }
@@ -215,7 +215,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
             let mut total = 0.0;
             lane.mapv_inplace(|v| {
                 total += lanes::wide(v);
-                A::from_f64(total)
+                A::of(total)
             });
         })
     }

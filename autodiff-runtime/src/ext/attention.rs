@@ -102,7 +102,7 @@ where
     D: Dimension,
 {
     let rank = q.ndim();
-    let scale = A::from_f64(1.0 / (q.shape()[rank - 1].max(1) as f64).sqrt());
+    let scale = A::of(1.0 / (q.shape()[rank - 1].max(1) as f64).sqrt());
     let mut shape = q.raw_dim();
     shape[rank - 1] = v.shape()[rank - 1];
     let mut y = Array::zeros(shape);

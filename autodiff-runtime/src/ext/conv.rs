@@ -17,7 +17,7 @@ pub fn conv1d<A: Element>(x: &ArrayRef1<A>, w: &ArrayRef1<A>) -> Array1<A> {
         mismatch("conv1d", x.shape(), w.shape());
     }
     Array1::from_shape_fn(x.len() - w.len() + 1, |i| {
-        A::from_f64(
+        A::of(
             w.iter()
                 .enumerate()
                 .map(|(j, &w)| wide(x[i + j]) * wide(w))
@@ -34,7 +34,7 @@ pub fn convolve<A: Element>(x: &ArrayRef1<A>, w: &ArrayRef1<A>) -> Array1<A> {
     }
     Array1::from_shape_fn(x.len() + w.len() - 1, |i| {
         let first = (i + 1).saturating_sub(x.len());
-        A::from_f64(
+        A::of(
             (first..w.len().min(i + 1))
                 .map(|j| wide(x[i - j]) * wide(w[j]))
                 .sum(),
@@ -127,7 +127,7 @@ pub fn max_pool2d<A: Element>(x: &ArrayRef4<A>, k: usize) -> Array4<A> {
 #[track_caller]
 pub fn avg_pool2d<A: Element>(x: &ArrayRef4<A>, k: usize) -> Array4<A> {
     pool("avg_pool2d", x, k, |window| {
-        A::from_f64(lanes::sum(window.iter().copied()) / window.len() as f64)
+        A::of(lanes::sum(window.iter().copied()) / window.len() as f64)
     })
 }
 

@@ -8,7 +8,7 @@ use ndarray::{ArrayView1, ArrayViewMut1};
 
 /// The value as `f64`. (Numbers have a second method of the name `to_f64`, which returns an `Option`.)
 pub(crate) fn wide<A: Element>(v: A) -> f64 {
-    Element::to_f64(v)
+    Element::widen(v)
 }
 
 /// The larger of two numbers; NaN if either is NaN.
@@ -46,7 +46,7 @@ fn shifted_exp_sum<A: Element>(lane: impl IntoIterator<Item = A> + Clone) -> (A,
 /// ln Σ exp(xᵢ), without overflow; −∞ for entries that are all −∞, or none.
 pub(crate) fn logsumexp<A: Element>(lane: impl IntoIterator<Item = A> + Clone) -> A {
     let (m, s) = shifted_exp_sum(lane);
-    m + A::from_f64(s.ln())
+    m + A::of(s.ln())
 }
 
 /// √Σxᵢ², without spurious overflow or underflow.
@@ -57,7 +57,7 @@ pub(crate) fn norm_l2<A: Element>(lane: impl IntoIterator<Item = A> + Clone) -> 
         return if largest == f64::NEG_INFINITY {
             A::zero()
         } else {
-            A::from_f64(largest)
+            A::of(largest)
         };
     }
     // squares of f32 and of ordinary f64 are exact enough as they stand; only extreme f64 need a scale
@@ -71,7 +71,7 @@ pub(crate) fn norm_l2<A: Element>(lane: impl IntoIterator<Item = A> + Clone) -> 
         .map(|v| wide(v) / scale)
         .map(|v| v * v)
         .sum();
-    A::from_f64(scale * squares.sqrt())
+    A::of(scale * squares.sqrt())
 }
 
 /// (Σ|xᵢ|ᵖ)^(1/p), scaled by the largest entry.
@@ -81,21 +81,21 @@ pub(crate) fn norm_lp<A: Element>(lane: impl IntoIterator<Item = A> + Clone, p: 
         return maximum(largest, A::zero());
     }
     let s = sum(lane.into_iter().map(|v| (v.abs() / largest).powf(p)));
-    largest * A::from_f64(s.powf(1.0 / wide(p)))
+    largest * A::of(s.powf(1.0 / wide(p)))
 }
 
 /// exp(xᵢ) / Σ exp(xⱼ) in place; NaN where every entry is −∞.
 pub(crate) fn softmax<A: Element>(mut lane: ArrayViewMut1<'_, A>) {
     let m = max(lane.iter().copied());
     lane.mapv_inplace(|v| (v - m).exp());
-    let s = A::from_f64(sum(lane.iter().copied()));
+    let s = A::of(sum(lane.iter().copied()));
     lane.mapv_inplace(|v| v / s);
 }
 
 /// xᵢ − ln Σ exp(xⱼ) in place.
 pub(crate) fn log_softmax<A: Element>(mut lane: ArrayViewMut1<'_, A>) {
     let m = max(lane.iter().copied());
-    let s = A::from_f64(sum(lane.iter().map(|&v| (v - m).exp())).ln());
+    let s = A::of(sum(lane.iter().map(|&v| (v - m).exp())).ln());
     lane.mapv_inplace(|v| (v - m) - s);
 }
 

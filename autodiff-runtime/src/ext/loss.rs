@@ -22,7 +22,7 @@ fn mean_of<A: Element, D: Dimension>(
     let total = Zip::from(p)
         .and(t)
         .fold(0.0, |total, &p, &t| total + wide(f(p, t)));
-    A::from_f64(total / p.len() as f64)
+    A::of(total / p.len() as f64)
 }
 
 /// The mean of (p − t)². Panics unless the shapes are equal.
@@ -42,7 +42,7 @@ pub fn mae<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> 
 /// Panics unless the shapes are equal. Source: Huber 1964.
 #[track_caller]
 pub fn huber<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>, delta: A) -> A {
-    let half = A::from_f64(0.5);
+    let half = A::of(0.5);
     mean_of("huber", p, t, |p, t| {
         let r = (p - t).abs();
         if r <= delta {
@@ -59,7 +59,7 @@ pub fn huber<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>, d
 /// Panics unless the shapes are equal.
 #[track_caller]
 pub fn smooth_l1<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>, beta: A) -> A {
-    let half = A::from_f64(0.5);
+    let half = A::of(0.5);
     mean_of("smooth_l1", p, t, |p, t| {
         let r = (p - t).abs();
         if r < beta {
@@ -109,7 +109,7 @@ pub fn kl_div<A: Element, D: Dimension>(p: &ArrayRef<A, D>, q: &ArrayRef<A, D>) 
             p * (p / q).ln()
         }
     };
-    A::from_f64(
+    A::of(
         Zip::from(p)
             .and(q)
             .fold(0.0, |total, &p, &q| total + wide(term(p, q))),
@@ -133,7 +133,7 @@ pub fn cosine_similarity<A: Element>(u: &ArrayRef1<A>, v: &ArrayRef1<A>) -> A {
         .zip(v)
         .map(|(&u, &v)| wide(u / nu) * wide(v / nv))
         .sum();
-    A::from_f64(product)
+    A::of(product)
 }
 
 /// Softmax cross-entropy: the mean over the rows of −ln softmax(logits)\[label\]; (n, classes), (n) → a number.
@@ -174,7 +174,7 @@ fn mean_of_rows<A: Element>(
         );
         total += wide(f(row, label));
     }
-    A::from_f64(total / x.nrows() as f64)
+    A::of(total / x.nrows() as f64)
 }
 
 /// Softmax cross-entropy against given weights: the mean over the rows of −Σ y·ln softmax(logits), with 0·(−∞) = 0.
@@ -192,5 +192,5 @@ pub fn cross_entropy_onehot<A: Element>(logits: &ArrayRef2<A>, y: &ArrayRef2<A>)
             }
         }
     }
-    A::from_f64(total / logits.nrows() as f64)
+    A::of(total / logits.nrows() as f64)
 }

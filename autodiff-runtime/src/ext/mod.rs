@@ -22,6 +22,7 @@ mod tests;
 
 pub use array::ArrayExt;
 pub use attention::{attention, causal_attention, masked_attention};
+pub(crate) use conv::conv2d_shape;
 pub use conv::{avg_pool2d, conv1d, conv2d, convolve, max_pool2d};
 pub use einsum::{EinsumResult, ResultRank, einsum, einsum_rank};
 pub use labels::Labels;
@@ -31,6 +32,7 @@ pub use loss::{
 };
 pub use norm::{MaskElement, batch_norm, dropout, layer_norm, rms_norm, rotary};
 pub use product::{outer, pairwise_sqdist};
+pub(crate) use rearrange::nan_last;
 pub use scalar::ScalarExt;
 
 use ndarray::{Array, ArrayRef, DimMax, Dimension, Zip};

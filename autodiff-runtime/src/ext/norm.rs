@@ -38,7 +38,7 @@ where
         Zip::from(&mut row)
             .and(w)
             .and(b)
-            .for_each(|v, &w, &b| *v = A::from_f64((wide(*v) - mean) * r) * w + b);
+            .for_each(|v, &w, &b| *v = A::of((wide(*v) - mean) * r) * w + b);
     }
     y
 }
@@ -59,7 +59,7 @@ where
         let r = 1.0 / (squares / w.len() as f64 + wide(eps)).sqrt();
         Zip::from(&mut row)
             .and(w)
-            .for_each(|v, &w| *v = A::from_f64(wide(*v) * r) * w);
+            .for_each(|v, &w| *v = A::of(wide(*v) * r) * w);
     }
     y
 }
@@ -94,7 +94,7 @@ where
             .sum::<f64>()
             / n;
         let r = 1.0 / (variance + wide(eps)).sqrt();
-        channel.mapv_inplace(|v| A::from_f64((wide(v) - mean) * r) * w[c] + b[c]);
+        channel.mapv_inplace(|v| A::of((wide(v) - mean) * r) * w[c] + b[c]);
     }
     y
 }

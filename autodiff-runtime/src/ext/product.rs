@@ -105,6 +105,6 @@ pub fn pairwise_sqdist<A: Element>(a: &ArrayRef2<A>, b: &ArrayRef2<A>) -> Array2
             .into_iter()
             .zip(b.row(j))
             .map(|(&p, &q)| wide(p - q) * wide(p - q));
-        A::from_f64(squares.sum())
+        A::of(squares.sum())
     })
 }

@@ -45,7 +45,7 @@ pub fn reverse(region: &Region, seed: Seed) -> Result<Joint, String> {
 
     let forward = {
         let graph = builder.graph();
-        Region { graph: graph.clone(), leaves: region.leaves.clone(), ..region.clone() }
+        Region { graph: graph.clone(), leaves: leaves.clone(), ..region.clone() }
     };
     let active = active(&forward);
     let needed = forward.graph.reachable([result.id()]);

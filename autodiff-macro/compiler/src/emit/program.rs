@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::names::Names;
-use crate::ir::{Bound, Dim, Dims, Elem, Leaf, LeafSource, NodeId, Size, Type};
+use crate::ir::{Bound, Dim, Dims, Elem, Leaf, NodeId, Size, Type};
 use crate::ops::{Code, KernelCall, Scalar};
 use crate::schedule::{Kind, Loop, Place, Schedule, Step};
 
@@ -18,6 +18,8 @@ pub struct Target {
     pub generic: bool,
     /// Path of the runtime crate.
     pub krate: TokenStream,
+    /// Name that the kernels are imported by in each function.
+    pub kernels: TokenStream,
 }
 
 /// Makes the statements of one schedule.
@@ -29,18 +31,31 @@ pub struct Program<'a> {
     /// Expressions of the integers that passive code computes.
     captures: &'a [TokenStream],
     statements: Vec<TokenStream>,
+    /// Whether the sizes were saved by the forward pass, so that all of them are variables.
+    saved_sizes: bool,
+    saved_bounds: std::collections::BTreeSet<usize>,
 }
 
 impl<'a> Program<'a> {
     /// A program over the schedule; `taken` are names in use.
     pub fn new(target: &'a Target, schedule: &'a Schedule, captures: &'a [TokenStream], taken: impl IntoIterator<Item = String>) -> Self {
-        let krate = &target.krate;
         let mut names = Names::new(taken);
         for leaf in &schedule.joint.region.leaves {
             // The leaf's own name is taken by the user's variable; further variables avoid it.
             let _ = names.fresh(&leaf.name);
         }
-        Program { target, schedule, names, kernels: quote!(#krate::kernels), captures, statements: vec![] }
+        Program { target, schedule, names, kernels: target.kernels.clone(), captures, statements: vec![], saved_sizes: false, saved_bounds: Default::default() }
+    }
+
+    /// Takes all sizes and slice bounds from variables, which the caller declares.
+    pub fn with_saved_sizes(mut self) -> Self {
+        self.saved_sizes = true;
+        self
+    }
+
+    /// The captured slice bounds that were read, by number.
+    pub fn saved_bounds(&self) -> Vec<usize> {
+        self.saved_bounds.iter().copied().collect()
     }
 
     fn leaves(&self) -> &'a [Leaf] {
@@ -114,7 +129,7 @@ impl<'a> Program<'a> {
     pub fn size(&mut self, d: Dim) -> TokenStream {
         let size = self.dims().size(d).clone();
         match size {
-            Size::Axis { .. } => {
+            Size::Axis { .. } | Size::Capture(_) if self.saved_sizes || matches!(size, Size::Axis { .. }) => {
                 let name = self.names.dim(self.dims(), self.leaves(), d);
                 quote!(#name)
             }
@@ -197,6 +212,11 @@ impl<'a> Program<'a> {
                 if *n < 0 { quote!(-#digits) } else { quote!(#digits) }
             }
             Bound::Dim(d) => self.size(*d),
+            Bound::Capture(c) if self.saved_sizes => {
+                self.saved_bounds.insert(*c);
+                let name = format_ident!("bound_{c}");
+                quote!(#name)
+            }
             Bound::Capture(c) => self.captures.get(*c).cloned().unwrap_or_default(),
         }
     }
@@ -215,10 +235,10 @@ impl<'a> Program<'a> {
                 let krate = &self.target.krate;
                 if x.is_finite() {
                     let x = proc_macro2::Literal::f64_unsuffixed(x.abs());
-                    quote!(<#elem as #krate::Element>::from_f64(#x))
+                    quote!(<#elem as #krate::Element>::of(#x))
                 } else {
                     let x = special(x);
-                    quote!(<#elem as #krate::Element>::from_f64(f64::#x))
+                    quote!(<#elem as #krate::Element>::of(f64::#x))
                 }
             }
             x if x.is_finite() => {
@@ -262,7 +282,7 @@ impl<'a> Program<'a> {
             let size = self.size(node.attrs[0].dims()[0]);
             let (elem, krate) = (&self.target.elem, &self.target.krate);
             self.statements.push(if self.target.generic {
-                quote!(let #name = <#elem as #krate::Element>::from_f64(#size as f64);)
+                quote!(let #name = <#elem as #krate::Element>::of(#size as f64);)
             } else {
                 quote!(let #name = #size as #elem;)
             });
@@ -525,11 +545,6 @@ impl<'a> Program<'a> {
             return code.clone();
         }
         self.literal(self.schedule.node(id).attrs.first().map_or(f64::NAN, |a| a.as_float()))
-    }
-
-    /// Whether a leaf comes from the user's parameter.
-    pub fn is_parameter(leaf: &Leaf) -> bool {
-        matches!(leaf.source, LeafSource::Parameter(_))
     }
 }
 

@@ -25,7 +25,14 @@ pub enum Attr {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Slice {
     /// `start..end;step`, ndarray's meaning: the range is taken first, a negative step then reverses it.
-    Range { start: Bound, end: Option<Bound>, step: Bound },
+    Range {
+        /// The first index.
+        start: Bound,
+        /// The index after the last; `None`: up to the end.
+        end: Option<Bound>,
+        /// The step.
+        step: Bound,
+    },
     /// A single index: the axis goes away.
     Index(Bound),
     /// A new axis of length 1 (takes no axis of the operand).

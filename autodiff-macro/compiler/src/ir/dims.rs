@@ -16,7 +16,12 @@ pub enum Size {
     /// `Σ coefficient·atom + constant`; a plain number when there is no atom.
     Linear(Vec<(Dim, i64)>, i64),
     /// Axis `axis` of input leaf `leaf`.
-    Axis { leaf: usize, axis: usize },
+    Axis {
+        /// The number of the leaf.
+        leaf: usize,
+        /// The axis.
+        axis: usize,
+    },
     /// An integer the user's passive code computes, by capture number.
     Capture(usize),
     /// The size two axes broadcast to: equal, or one of them is 1.
@@ -26,7 +31,16 @@ pub enum Size {
     /// Quotient, rounded down.
     Quotient(Dim, Dim),
     /// Length of a slice whose bounds are not both plain: see [`crate::ir::Slice`].
-    SliceLength { size: Dim, start: Bound, end: Option<Bound>, step: Bound },
+    SliceLength {
+        /// Size of the axis that is sliced.
+        size: Dim,
+        /// The first index.
+        start: Bound,
+        /// The index after the last.
+        end: Option<Bound>,
+        /// The step.
+        step: Bound,
+    },
     /// The smaller of two sizes (length of a diagonal).
     Min(Dim, Dim),
 }

@@ -261,6 +261,10 @@ impl Builder {
 impl Inner {
     fn note(&mut self, requirement: Requirement, left: Dim, right: Dim) {
         // Rules only relate sizes that the program has related already, so a check always has a source expression.
+        let known = |c: &Check| c.requirement == requirement && (c.left, c.right) == (left, right);
+        if self.checks.iter().any(known) {
+            return;
+        }
         if let Some(context) = self.context.clone() {
             self.checks.push(Check { requirement, left, right, context });
         }

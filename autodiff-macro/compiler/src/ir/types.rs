@@ -20,7 +20,12 @@ pub type Shape = Vec<Dim>;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Type {
     /// A scalar (empty shape) or an array.
-    Array { elem: Elem, shape: Shape },
+    Array {
+        /// The kind of the elements.
+        elem: Elem,
+        /// The sizes of the axes.
+        shape: Shape,
+    },
     /// Several results of one operation, taken apart by `part` nodes.
     Tuple(Vec<Type>),
 }

@@ -1,7 +1,7 @@
 //! Comparisons, logic on masks, and selection.
 
 use super::{Arg, Code, Derivative, Formula, Operation, Scalar, Spelling, Text, function, method, no_simplification, same_shape};
-use crate::ir::{Attr, Elem, Expr, Tensor, Type};
+use crate::ir::{Attr, Elem, Expr, Type};
 
 const FAMILY: &str = "comparison and selection";
 
@@ -159,9 +159,4 @@ pub fn inside(x: Expr<'_>, lo: f64, hi: f64) -> Expr<'_> {
 /// `g` where the condition holds, else 0.
 pub fn when<'g>(condition: Expr<'g>, g: Expr<'g>) -> Expr<'g> {
     Expr::select(condition, g, g.zeros_like())
-}
-
-/// Truth as a number, for reference values.
-pub(crate) fn truth(t: &Tensor) -> Tensor {
-    t.map(|x| f64::from(u8::from(x != 0.0)))
 }

@@ -373,7 +373,7 @@ macro_rules! elementwise {
                 derivative: $crate::ops::Derivative::Elementwise(|site, $g| {
                     let [$($x),+] = site.x[..] else { return vec![] };
                     let $y = site.y;
-                    let _ = (&$y, $(&$x),+);
+                    let _ = (&$y, &$g, $(&$x),+);
                     $(let $attr = &site.attrs[0];)?
                     vec![$($pull.into()),+]
                 }),

@@ -319,7 +319,7 @@ pub static LAYER_NORM_GRAD: Operation = Operation {
     code: Code::Kernel {
         emit: |c| {
             let (k, r, x) = (c.kernels, c.results, c.operands);
-            quote!(#k::layer_norm_grad_into(#(#r,)* #(#x),*))
+            quote!(#k::layer_norm_grad_into(#(Some(#r),)* #(#x),*))
         },
         in_place: None,
     },
@@ -397,7 +397,7 @@ pub static RMS_NORM_GRAD: Operation = Operation {
     code: Code::Kernel {
         emit: |c| {
             let (k, r, x) = (c.kernels, c.results, c.operands);
-            quote!(#k::rms_norm_grad_into(#(#r,)* #(#x),*))
+            quote!(#k::rms_norm_grad_into(#(Some(#r),)* #(#x),*))
         },
         in_place: None,
     },
@@ -467,7 +467,8 @@ pub static ATTENTION: Operation = Operation {
     code: Code::Kernel {
         emit: |c| {
             let (k, r, x, mask) = (c.kernels, c.results, &c.operands[..3], mask_code(c, 3));
-            quote!(#k::attention_into(#(#r,)* #(#x,)* #mask))
+            let q = &x[0];
+            quote!(#k::attention_into(#(#r,)* #(#x,)* #mask, #k::attention_scale(&#q)))
         },
         in_place: None,
     },
@@ -579,7 +580,8 @@ pub static ATTENTION_GRAD: Operation = Operation {
     code: Code::Kernel {
         emit: |c| {
             let (k, r, x, mask) = (c.kernels, c.results, &c.operands[..6], mask_code(c, 6));
-            quote!(#k::attention_grad_into(#(#r,)* #(#x,)* #mask))
+            let q = &x[1];
+            quote!(#k::attention_grad_into(#(#r,)* #(#x,)* #mask, #k::attention_scale(&#q)))
         },
         in_place: None,
     },

@@ -4,6 +4,7 @@ use super::compare::{eq, gt0, when};
 use super::scalar::{ABS, EXP, LN, SIGN, SQRT};
 use super::{Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification};
 use crate::ir::{Attr, Builder, Dim, Expr, Tensor, Type};
+use proc_macro2::TokenStream;
 use quote::quote;
 
 const FAMILY: &str = "reductions";
@@ -223,7 +224,7 @@ fn extremum_share<'g>(x: Expr<'g>, y: Expr<'g>, g: Expr<'g>, axis: usize) -> Exp
 }
 
 macro_rules! extremum {
-    ($id:ident, $name:literal, $kernel:ident, $fold:expr, $doc:literal) => {
+    ($id:ident, $name:literal, $kernel:ident, $all:ident, $fold:expr, $doc:literal) => {
         #[doc = $doc]
         pub static $id: Operation = Operation {
             name: $name,
@@ -243,7 +244,7 @@ macro_rules! extremum {
             },
             formula: Text::Write(|x, a| Formula::atom(format!("{}({}, axis {})", &$name[..3], x[0].text, a[0].int()))),
             code: Code::Kernel {
-                emit: |c: &KernelCall| axis_kernel(c, quote!($kernel)),
+                emit: |c: &KernelCall| reduction(c, quote!($kernel), quote!($all)),
                 in_place: None,
             },
             value: |attrs, x| vec![x[0].reduce_lanes(attrs[0].axis(), $fold)],
@@ -254,14 +255,32 @@ macro_rules! extremum {
     };
 }
 
-/// `kernel(result, x, Axis(k))`
-pub(crate) fn axis_kernel(c: &KernelCall, name: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+/// `kernel(result, x…, Axis(k))`
+pub(crate) fn axis_kernel(c: &KernelCall, name: TokenStream) -> TokenStream {
     let (k, dst, x, axis) = (c.kernels, &c.results[0], c.operands, c.attrs[0].axis());
     quote!(#k::#name(#dst, #(#x,)* #k::Axis(#axis)))
 }
 
-extremum!(MAX_AXIS, "max_axis", max_axis_into, |l| l.iter().copied().fold(f64::NEG_INFINITY, f64::max), "Largest element along an axis; ties share the slope evenly, NaN propagates.");
-extremum!(MIN_AXIS, "min_axis", min_axis_into, |l| l.iter().copied().fold(f64::INFINITY, f64::min), "Smallest element along an axis; ties share the slope evenly, NaN propagates.");
+/// A reduction along an axis: of a vector it gives a scalar, by the kernel for all elements.
+fn reduction(c: &KernelCall, along: TokenStream, all: TokenStream) -> TokenStream {
+    if c.ranks[0] > 1 {
+        return axis_kernel(c, along);
+    }
+    let (k, x) = (c.kernels, &c.operands[0]);
+    quote!(#k::#all(#x))
+}
+
+/// The adjoint of a reduction along an axis; of a vector the value and the cotangent are scalars.
+fn reduction_grad(c: &KernelCall, along: TokenStream, all: TokenStream) -> TokenStream {
+    if c.ranks[0] > 1 {
+        return axis_kernel(c, along);
+    }
+    let (k, dst, x) = (c.kernels, &c.results[0], c.operands);
+    quote!(#k::#all(#dst, #(#x),*))
+}
+
+extremum!(MAX_AXIS, "max_axis", max_axis_into, max_all, |l| l.iter().copied().fold(f64::NEG_INFINITY, f64::max), "Largest element along an axis; ties share the slope evenly, NaN propagates.");
+extremum!(MIN_AXIS, "min_axis", min_axis_into, min_all, |l| l.iter().copied().fold(f64::INFINITY, f64::min), "Smallest element along an axis; ties share the slope evenly, NaN propagates.");
 
 /// Adjoint of an extremum along an axis: from operand, value and cotangent.
 pub static EXTREMUM_GRAD: Operation = Operation {
@@ -272,7 +291,7 @@ pub static EXTREMUM_GRAD: Operation = Operation {
     simplify: no_simplification,
     derivative: Derivative::Definition(|s| vec![extremum_share(s.x[0], s.x[1], s.x[2], s.attrs[0].axis())]),
     formula: Text::Write(|x, _| Formula::atom(format!("share({} = {}, {})", x[0].text, x[1].text, x[2].text))),
-    code: Code::Kernel { emit: |c| axis_kernel(c, quote!(extremum_grad_into)), in_place: None },
+    code: Code::Kernel { emit: |c| reduction_grad(c, quote!(extremum_grad_into), quote!(extremum_all_grad_into)), in_place: None },
     value: |_, _| vec![],
     samples: &[],
     doc: "The cotangent, shared by the elements that attain the extremum.",
@@ -294,7 +313,7 @@ pub static LOGSUMEXP_AXIS: Operation = Operation {
         },
     },
     formula: Text::Write(|x, a| Formula::atom(format!("logsumexp({}, axis {})", x[0].text, a[0].int()))),
-    code: Code::Kernel { emit: |c| axis_kernel(c, quote!(logsumexp_into)), in_place: None },
+    code: Code::Kernel { emit: |c| reduction(c, quote!(logsumexp_into), quote!(logsumexp)), in_place: None },
     value: |attrs, x| vec![x[0].reduce_lanes(attrs[0].axis(), |l| l.iter().map(|v| v.exp()).sum::<f64>().ln())],
     samples: AXIS_SAMPLES,
     doc: "`ln Σ e^x` along an axis, with the maximum taken out; all −∞ gives −∞ with slope 0.",
@@ -350,7 +369,7 @@ pub static PRODUCT_AXIS: Operation = Operation {
         },
     },
     formula: Text::Write(|x, a| Formula::atom(format!("product({}, axis {})", x[0].text, a[0].int()))),
-    code: Code::Kernel { emit: |c| axis_kernel(c, quote!(product_axis_into)), in_place: None },
+    code: Code::Kernel { emit: |c| reduction(c, quote!(product_axis_into), quote!(product_all)), in_place: None },
     value: |attrs, x| vec![x[0].reduce_lanes(attrs[0].axis(), |l| l.iter().product())],
     samples: AXIS_SAMPLES,
     doc: "Product along an axis; the rule is right where elements are 0.",
@@ -366,7 +385,7 @@ pub static PRODUCT_GRAD: Operation = Operation {
     simplify: no_simplification,
     derivative: Derivative::Zero,
     formula: Text::Write(|x, _| Formula { text: format!("{}·∏ others({})", x[1].at(7), x[0].text), strength: 7 }),
-    code: Code::Kernel { emit: |c| axis_kernel(c, quote!(product_axis_grad_into)), in_place: None },
+    code: Code::Kernel { emit: |c| reduction_grad(c, quote!(product_axis_grad_into), quote!(product_all_grad_into)), in_place: None },
     value: |attrs, x| {
         let axis = attrs[0].axis();
         let others = x[0].map_lanes(axis, |l| {

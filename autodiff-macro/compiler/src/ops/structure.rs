@@ -538,7 +538,7 @@ pub static GATHER: Operation = Operation {
     code: Code::Kernel {
         emit: |c| {
             let (k, dst, x, i, axis) = (c.kernels, &c.results[0], &c.operands[0], &c.operands[1], c.attrs[0].axis());
-            quote!(#k::gather_into(#dst, #x, #k::Axis(#axis), #i))
+            quote!(#k::gather_rows_into(#dst, #x, #k::Axis(#axis), #i))
         },
         in_place: None,
     },

@@ -54,6 +54,17 @@ impl Schedule {
         self.joint.region.graph.node(id)
     }
 
+    /// A program without steps, to spell the sizes of a region.
+    pub fn empty(region: &crate::ir::Region) -> Self {
+        let joint = Joint { region: region.clone(), results: 0, gradients: vec![] };
+        Schedule { joint, steps: vec![], places: HashMap::new(), slots: 0 }
+    }
+
+    /// Whether a node is a float array.
+    pub fn is_float_array(&self, id: NodeId) -> bool {
+        is_array(&self.joint, id)
+    }
+
     /// What a node is for the scheduler.
     pub fn kind(&self, id: NodeId) -> Kind {
         kind(&self.joint, id)

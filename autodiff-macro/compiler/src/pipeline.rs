@@ -1,0 +1,127 @@
+//! The stages in order.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ItemFn;
+
+use crate::ad::{Seed, reverse};
+use crate::diag::Errors;
+use crate::emit::Companion;
+use crate::ir::{Joint, dot};
+use crate::lower::{Lowered, internal, lower};
+use crate::opt::{expand_definitions, optimise};
+use crate::options::Options;
+use crate::schedule::{Schedule, schedule};
+use crate::split::{Split, split};
+use crate::syntax::Signature;
+
+/// Expands `#[differentiate(args)]` on an item: the item as it stands, and its companion or the errors.
+pub fn differentiate(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let companion = expand(args, item.clone(), &mut errors);
+    let errors = errors.to_compile_errors();
+    quote!(#item #companion #errors)
+}
+
+fn expand(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<TokenStream> {
+    let options = Options::parse(args).map_err(|e| errors.push(e)).ok();
+    let function: ItemFn = match syn::parse2(item.clone()) {
+        Ok(f) => f,
+        Err(_) => {
+            errors.at(
+                item.into_iter().next().map_or_else(TokenStream::new, TokenStream::from),
+                "`#[differentiate]` goes on a function with a body",
+            );
+            return None;
+        }
+    };
+    let name = &function.sig.ident;
+    for (present, token, what) in [
+        (function.sig.constness.is_some(), quote!(#name), "a `const fn`"),
+        (function.sig.asyncness.is_some(), quote!(#name), "an `async fn`"),
+        (function.sig.safety.to_token_stream().to_string() == "unsafe", quote!(#name), "an `unsafe fn`"),
+    ] {
+        if present {
+            errors.at(token, format!("`#[differentiate]` on {what} is not supported: make `{name}` a plain `fn`"));
+        }
+    }
+    let options = options?;
+    let signature = Signature::read(&function, errors);
+    if !errors.is_empty() {
+        return Some(placeholder(&function));
+    }
+    match compile(&function, &signature, &options, errors) {
+        Some(compiled) => Some(compiled.items(&function, &signature, &options)),
+        None => Some(placeholder(&function)),
+    }
+}
+
+/// A companion without functions, so that imports of the name still resolve beside the error.
+fn placeholder(function: &ItemFn) -> TokenStream {
+    let (vis, name) = (&function.vis, &function.sig.ident);
+    quote! {
+        #[allow(non_camel_case_types, missing_docs)]
+        #vis struct #name {}
+    }
+}
+
+/// A function taken through all stages but the last.
+pub struct Compiled {
+    /// The lowered function.
+    pub lowered: Lowered,
+    /// Values and gradients with seed 1, optimised; for scalar results.
+    pub joint: Option<Joint>,
+    /// The same, scheduled.
+    pub schedule: Option<Schedule>,
+    /// Forward and backward programs.
+    pub split: Split,
+    /// The derivation.
+    pub formula: String,
+    /// The joint graph in DOT.
+    pub graph: String,
+}
+
+/// Runs the stages. `None` if there were errors.
+pub fn compile(function: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Compiled> {
+    let lowered = lower(function, signature, options, errors)?;
+    match stages(function, lowered) {
+        Ok(compiled) => Some(compiled),
+        Err(message) => {
+            errors.at(&function.sig.ident, internal(&message));
+            None
+        }
+    }
+}
+
+fn stages(function: &ItemFn, lowered: Lowered) -> Result<Compiled, String> {
+    let region = &lowered.region;
+    let scalar = region.graph.node(region.outputs[0]).ty.rank() == 0;
+    let joint = if scalar { Some(reverse(region, Seed::One)?) } else { None };
+    let pulled = reverse(region, Seed::Input)?;
+    let name = function.sig.ident.to_string();
+    // The formula is of the derivation before definitions are expanded: it has the user's words in it.
+    let shown = joint.as_ref().unwrap_or(&pulled);
+    let formula = crate::formula::derivation(shown, &name);
+    let graph = dot(&name, shown);
+    let joint = joint.map(optimise).transpose()?;
+    let split = split(&optimise(expand_definitions(pulled)?)?)?;
+    let schedule = joint.clone().map(schedule);
+    Ok(Compiled { joint, schedule, split, formula, graph, lowered })
+}
+
+impl Compiled {
+    /// The items of the companion.
+    pub fn items(&self, function: &ItemFn, signature: &Signature, options: &Options) -> TokenStream {
+        Companion {
+            item: function,
+            signature,
+            lowered: &self.lowered,
+            krate: options.runtime(),
+            joint: self.schedule.as_ref(),
+            split: &self.split,
+            formula: self.formula.clone(),
+            graph: self.graph.clone(),
+        }
+        .items()
+    }
+}

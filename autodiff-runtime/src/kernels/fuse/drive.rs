@@ -1,0 +1,421 @@
+//! The loop around the kernel: tiles in, tiles out.
+
+use super::operand::{Data, Input, Mode, Output};
+use super::plan::{Plan, plan};
+use super::row::Row;
+use super::{MAX_RANK, TILE, reduce};
+use crate::Element;
+use std::mem::MaybeUninit;
+
+/// Working memory of one loop, on the stack and uninitialised until used.
+pub(super) struct Scratch<T, const N: usize, const O: usize> {
+    inputs: [MaybeUninit<[T; TILE]>; N],
+    outputs: [MaybeUninit<[T; TILE]>; O],
+    columns: [MaybeUninit<[f64; TILE]>; O],
+    sources: [Source; N],
+    sinks: [Sink; O],
+    from: [*const T; N],
+    to: [*mut T; O],
+}
+
+impl<T, const N: usize, const O: usize> Scratch<T, N, O> {
+    #[inline]
+    pub(super) fn new() -> Self {
+        Scratch {
+            inputs: [const { MaybeUninit::uninit() }; N],
+            outputs: [const { MaybeUninit::uninit() }; O],
+            columns: [const { MaybeUninit::uninit() }; O],
+            sources: [Source::EMPTY; N],
+            sinks: [Sink::EMPTY; O],
+            from: [std::ptr::null(); N],
+            to: [std::ptr::null_mut(); O],
+        }
+    }
+
+    #[inline]
+    fn parts(&mut self) -> Parts<'_, T> {
+        Parts {
+            inputs: &mut self.inputs,
+            outputs: &mut self.outputs,
+            columns: &mut self.columns,
+            sources: &mut self.sources,
+            sinks: &mut self.sinks,
+            from: &mut self.from,
+            to: &mut self.to,
+        }
+    }
+}
+
+/// [`Scratch`] without its lengths in the type, so that the loop is compiled once per element type.
+struct Parts<'s, T> {
+    inputs: &'s mut [MaybeUninit<[T; TILE]>],
+    outputs: &'s mut [MaybeUninit<[T; TILE]>],
+    columns: &'s mut [MaybeUninit<[f64; TILE]>],
+    sources: &'s mut [Source],
+    sinks: &'s mut [Sink],
+    from: &'s mut [*const T],
+    to: &'s mut [*mut T],
+}
+
+/// Progress of one input.
+#[derive(Clone, Copy)]
+struct Source {
+    /// Offset of the outer loops' position.
+    base: isize,
+    /// What the tile buffer holds: offset, rows, columns. A splat or repeated row is filled once.
+    held: Option<(isize, usize, usize)>,
+}
+
+impl Source {
+    const EMPTY: Self = Source { base: 0, held: None };
+}
+
+/// Progress of one output.
+#[derive(Clone, Copy)]
+struct Sink {
+    base: isize,
+    /// The place being reduced to, as an offset and a count of columns (0 for a single place).
+    open: Option<(isize, usize)>,
+    total: f64,
+    /// Whether several rows fall on one place, so that column accumulators pay.
+    repeats: bool,
+}
+
+impl Sink {
+    const EMPTY: Self = Sink { base: 0, open: None, total: 0.0, repeats: false };
+}
+
+/// See [`run`](super::run).
+///
+/// # Safety
+/// `row` and `kernel` belong together and take `inputs.len()` inputs and `outputs.len()` outputs.
+#[inline]
+pub(super) unsafe fn drive<'a, T: Element, const N: usize, const O: usize>(
+    row: Row<T>,
+    kernel: *const (),
+    cost: u32,
+    shape: &[usize],
+    inputs: &mut [Input<'a, T>; N],
+    outputs: &mut [Output<'a, T>; O],
+    scratch: &mut Scratch<T, N, O>,
+) {
+    // SAFETY: as promised by the caller.
+    unsafe { drive_parts(row, kernel, cost, shape, inputs, outputs, scratch.parts()) }
+}
+
+unsafe fn drive_parts<'a, T: Element>(
+    row: Row<T>,
+    kernel: *const (),
+    _cost: u32,
+    shape: &[usize],
+    inputs: &mut [Input<'a, T>],
+    outputs: &mut [Output<'a, T>],
+    mut scratch: Parts<'_, T>,
+) {
+    assert!(shape.len() <= MAX_RANK, "a fused loop runs over {MAX_RANK} axes at most, found {}", shape.len());
+    for input in inputs.iter_mut() {
+        let fits = input.layout.align(shape);
+        assert!(fits, "an input of shape {:?} does not broadcast to {shape:?}", input.layout.dims());
+    }
+    for output in outputs.iter_mut() {
+        let full = output.layout.dims() == shape;
+        let fits = output.layout.align(shape);
+        assert!(
+            fits && (full || output.mode != Mode::Set),
+            "an output of shape {:?} does not fit the loop over {shape:?}",
+            output.layout.dims()
+        );
+        if output.fresh && full {
+            // Nothing to combine: every place is written once.
+            output.mode = Mode::Set;
+        } else if output.fresh {
+            let neutral = T::of(reduce::neutral(output.mode));
+            // SAFETY: the output is a unique view of these lengths and strides.
+            unsafe { fill(output, shape, neutral) };
+        }
+    }
+    if shape.contains(&0) {
+        return;
+    }
+    let plan = plan(shape, inputs, outputs);
+    // SAFETY: operands are aligned with the plan; `row` fits by the caller's promise.
+    unsafe { Walk { row, kernel, plan, inputs, outputs, scratch: &mut scratch }.all() }
+}
+
+/// Writes `value` to every place of a reduction's output.
+unsafe fn fill<T: Element>(output: &Output<'_, T>, shape: &[usize], value: T) {
+    let layout = &output.layout;
+    let mut dims = [1; MAX_RANK];
+    for axis in 0..shape.len() {
+        // A broadcast axis has stride 0, and one place. So has an axis of length 1; a longer one never has stride 0.
+        dims[axis] = if layout.strides[axis] == 0 { 1 } else { shape[axis] };
+    }
+    if dims.contains(&0) || layout.dims().contains(&0) {
+        return;
+    }
+    let mut index = [0; MAX_RANK];
+    loop {
+        let offset: isize = (0..MAX_RANK).map(|a| index[a] as isize * layout.strides[a]).sum();
+        // SAFETY: the index is within the lengths of the view.
+        unsafe { output.pointer.offset(offset).write(value) };
+        if !advance(&mut index, &dims, MAX_RANK) {
+            return;
+        }
+    }
+}
+
+/// The next index over the first `rank` axes, the last fastest; false after the last one.
+#[inline]
+fn advance(index: &mut [usize; MAX_RANK], dims: &[usize; MAX_RANK], rank: usize) -> bool {
+    for axis in (0..rank).rev() {
+        index[axis] += 1;
+        if index[axis] < dims[axis] {
+            return true;
+        }
+        index[axis] = 0;
+    }
+    false
+}
+
+/// One walk over the iteration space.
+struct Walk<'w, 's, 'a, T> {
+    row: Row<T>,
+    kernel: *const (),
+    plan: Plan,
+    inputs: &'w [Input<'a, T>],
+    outputs: &'w [Output<'a, T>],
+    scratch: &'w mut Parts<'s, T>,
+}
+
+impl<T: Element> Walk<'_, '_, '_, T> {
+    unsafe fn all(mut self) {
+        let rank = self.plan.rank;
+        let inner = rank - 1;
+        let columns = self.plan.dims[inner];
+        let (rows, outer) = if rank > 1 { (self.plan.dims[inner - 1], inner - 1) } else { (1, 0) };
+        let mut direct = true;
+        let mut in_order = true;
+        for input in self.inputs {
+            let unit = matches!(input.data, Data::Float(_)) && input.layout.strides[inner] == 1;
+            direct &= unit;
+            in_order &= unit || input.layout.strides[inner] == 0;
+        }
+        for (output, sink) in self.outputs.iter().zip(self.scratch.sinks.iter_mut()) {
+            let unit = output.layout.strides[inner] == 1;
+            direct &= unit && output.mode == Mode::Set;
+            sink.repeats = (0..rank).any(|axis| output.layout.strides[axis] == 0);
+            in_order &= (unit && !sink.repeats) || output.layout.strides[inner] == 0;
+        }
+        // A block is `row_step` whole rows, or a part of one row; without buffers a row needs no cutting.
+        let column_step = if direct { columns } else { columns.min(TILE) };
+        let row_step = if columns < TILE { TILE / columns } else { 1 };
+        // SAFETY: every block lies within the iteration space.
+        unsafe {
+            if in_order || column_step == columns {
+                let mut index = [0; MAX_RANK];
+                loop {
+                    self.base(&index, outer);
+                    for i in (0..rows).step_by(row_step) {
+                        for j in (0..columns).step_by(column_step) {
+                            self.block(i, row_step.min(rows - i), j, column_step.min(columns - j));
+                        }
+                    }
+                    if !advance(&mut index, &self.plan.dims, outer) {
+                        break;
+                    }
+                }
+            } else {
+                // Gathered operands reuse the cache lines of a column block, column sums its accumulators.
+                for j in (0..columns).step_by(column_step) {
+                    let mut index = [0; MAX_RANK];
+                    loop {
+                        self.base(&index, outer);
+                        for i in 0..rows {
+                            self.block(i, 1, j, column_step.min(columns - j));
+                        }
+                        if !advance(&mut index, &self.plan.dims, outer) {
+                            break;
+                        }
+                    }
+                }
+            }
+            for k in 0..self.outputs.len() {
+                self.flush(k);
+            }
+        }
+    }
+
+    /// Moves every operand to a position of the outer axes.
+    fn base(&mut self, index: &[usize; MAX_RANK], outer: usize) {
+        let at = |strides: &[isize; MAX_RANK]| (0..outer).map(|a| index[a] as isize * strides[a]).sum();
+        for (input, source) in self.inputs.iter().zip(self.scratch.sources.iter_mut()) {
+            source.base = at(&input.layout.strides);
+        }
+        for (output, sink) in self.outputs.iter().zip(self.scratch.sinks.iter_mut()) {
+            sink.base = at(&output.layout.strides);
+        }
+    }
+
+    /// The strides of the row and column loops.
+    #[inline]
+    fn steps(&self, strides: &[isize; MAX_RANK]) -> (isize, isize) {
+        let inner = self.plan.rank - 1;
+        (if inner > 0 { strides[inner - 1] } else { 0 }, strides[inner])
+    }
+
+    /// Rows `i..i + rows` of columns `j..j + columns`.
+    unsafe fn block(&mut self, i: usize, rows: usize, j: usize, columns: usize) {
+        let n = rows * columns;
+        // SAFETY: offsets stay within the operands; buffers hold TILE ≥ n elements where one is used.
+        unsafe {
+            for (k, input) in self.inputs.iter().enumerate() {
+                let (so, si) = self.steps(&input.layout.strides);
+                let source = &mut self.scratch.sources[k];
+                let offset = source.base + i as isize * so + j as isize * si;
+                if let Data::Float(p) = input.data
+                    && (si == 1 || n == 1)
+                    && (rows == 1 || so == columns as isize)
+                {
+                    self.scratch.from[k] = p.offset(offset);
+                    continue;
+                }
+                let buffer = self.scratch.inputs[k].as_mut_ptr().cast::<T>();
+                self.scratch.from[k] = buffer;
+                let key = Some((offset, rows, columns));
+                if source.held == key {
+                    continue;
+                }
+                source.held = key;
+                match input.data {
+                    Data::Float(p) => gather(buffer, p.offset(offset), |x| x, rows, so, columns, si),
+                    Data::Mask(p) => {
+                        let number = |b| if b { T::one() } else { T::zero() };
+                        gather(buffer, p.offset(offset), number, rows, so, columns, si);
+                    }
+                    Data::Scalar(x) => (0..n).for_each(|e| buffer.add(e).write(x)),
+                }
+            }
+            for (k, output) in self.outputs.iter().enumerate() {
+                let (so, si) = self.steps(&output.layout.strides);
+                let offset = self.scratch.sinks[k].base + i as isize * so + j as isize * si;
+                let contiguous = (si == 1 || n == 1) && (rows == 1 || so == columns as isize);
+                self.scratch.to[k] = if output.mode == Mode::Set && contiguous {
+                    output.pointer.offset(offset)
+                } else {
+                    self.scratch.outputs[k].as_mut_ptr().cast::<T>()
+                };
+            }
+            (self.row)(self.kernel, self.scratch.from.as_ptr(), self.scratch.to.as_ptr(), n);
+            for k in 0..self.outputs.len() {
+                let tile = self.scratch.outputs[k].as_ptr().cast::<T>();
+                if !std::ptr::eq(self.scratch.to[k], tile) {
+                    continue;
+                }
+                let tile = std::slice::from_raw_parts(tile, n);
+                let (so, si) = self.steps(&self.outputs[k].layout.strides);
+                let offset = self.scratch.sinks[k].base + i as isize * so + j as isize * si;
+                self.store(k, tile, offset, rows, so, columns, si);
+            }
+        }
+    }
+
+    /// A tile of output `k` to its place.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn store(&mut self, k: usize, tile: &[T], offset: isize, rows: usize, so: isize, columns: usize, si: isize) {
+        let mode = self.outputs[k].mode;
+        // SAFETY: offsets stay within the output.
+        unsafe {
+            let p = self.outputs[k].pointer.offset(offset);
+            if mode == Mode::Set {
+                for r in 0..rows {
+                    for c in 0..columns {
+                        p.offset(r as isize * so + c as isize * si).write(tile[r * columns + c]);
+                    }
+                }
+            } else if (si == 0 || columns == 1) && (so == 0 || rows == 1) {
+                if self.scratch.sinks[k].open != Some((offset, 0)) {
+                    self.flush(k);
+                    let sink = &mut self.scratch.sinks[k];
+                    sink.open = Some((offset, 0));
+                    sink.total = reduce::neutral(mode);
+                }
+                let sink = &mut self.scratch.sinks[k];
+                sink.total = reduce::combine(mode, sink.total, reduce::total(mode, tile));
+            } else if si == 0 {
+                for r in 0..rows {
+                    let total = reduce::total(mode, &tile[r * columns..][..columns]);
+                    update(p.offset(r as isize * so), mode, total);
+                }
+            } else if (so == 0 || rows == 1) && self.scratch.sinks[k].repeats {
+                if self.scratch.sinks[k].open != Some((offset, columns)) {
+                    self.flush(k);
+                    self.scratch.sinks[k].open = Some((offset, columns));
+                    let acc = self.scratch.columns[k].as_mut_ptr().cast::<f64>();
+                    (0..columns).for_each(|c| acc.add(c).write(reduce::neutral(mode)));
+                }
+                let acc = std::slice::from_raw_parts_mut(self.scratch.columns[k].as_mut_ptr().cast::<f64>(), columns);
+                reduce::columns(mode, acc, tile);
+            } else {
+                for r in 0..rows {
+                    for c in 0..columns {
+                        let place = p.offset(r as isize * so + c as isize * si);
+                        update(place, mode, tile[r * columns + c].widen());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes what is accumulated for output `k`.
+    unsafe fn flush(&mut self, k: usize) {
+        let sink = &mut self.scratch.sinks[k];
+        let Some((offset, columns)) = sink.open.take() else { return };
+        let output = &self.outputs[k];
+        let si = output.layout.strides[self.plan.rank - 1];
+        // SAFETY: the offset and columns were valid when accumulation began; the accumulators are initialised.
+        unsafe {
+            let p = output.pointer.offset(offset);
+            if columns == 0 {
+                update(p, output.mode, sink.total);
+                return;
+            }
+            let acc = self.scratch.columns[k].as_ptr().cast::<f64>();
+            for c in 0..columns {
+                update(p.offset(c as isize * si), output.mode, *acc.add(c));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn update<T: Element>(place: *mut T, mode: Mode, x: f64) {
+    // SAFETY: the caller passes a valid place.
+    unsafe { place.write(T::of(reduce::combine(mode, (*place).widen(), x))) }
+}
+
+/// `to[r·columns + c] = number(from[r·so + c·si])`.
+#[inline(always)]
+unsafe fn gather<S: Copy, T: Copy>(
+    to: *mut T,
+    from: *const S,
+    number: impl Fn(S) -> T,
+    rows: usize,
+    so: isize,
+    columns: usize,
+    si: isize,
+) {
+    // SAFETY: as the caller promises for all r, c.
+    unsafe {
+        for r in 0..rows {
+            let (to, from) = (to.add(r * columns), from.offset(r as isize * so));
+            match si {
+                0 => {
+                    let x = number(*from);
+                    (0..columns).for_each(|c| to.add(c).write(x));
+                }
+                1 => (0..columns).for_each(|c| to.add(c).write(number(*from.add(c)))),
+                _ => (0..columns).for_each(|c| to.add(c).write(number(*from.offset(c as isize * si)))),
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The fused loop against plain loops over random shapes, strides and broadcasts.
+
+use super::*;
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, IxDyn, Slice};
+
+/// A reproducible stream of numbers (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+}
+
+/// How to look at a larger stored array so that the view has a wanted shape: a permutation of the axes, and per axis a
+/// step of ±1 or ±2.
+struct Look {
+    permutation: Vec<usize>,
+    steps: Vec<isize>,
+    stored: Vec<usize>,
+}
+
+impl Look {
+    fn new(random: &mut Random, shape: &[usize]) -> Self {
+        let rank = shape.len();
+        let mut permutation: Vec<usize> = (0..rank).collect();
+        if random.below(2) == 0 {
+            for i in (1..rank).rev() {
+                permutation.swap(i, random.below(i + 1));
+            }
+        }
+        let steps: Vec<isize> = (0..rank).map(|_| [1, 1, 1, 1, -1, 2, -2][random.below(7)]).collect();
+        // Axis `permutation[i]` of the stored array becomes axis i of the view.
+        let mut stored = vec![0; rank];
+        for i in 0..rank {
+            stored[permutation[i]] = shape[i] * steps[i].unsigned_abs();
+        }
+        Look { permutation, steps, stored }
+    }
+
+    fn view<'a, T>(&self, array: &'a ArrayD<T>) -> ArrayViewD<'a, T> {
+        let mut view = array.view().permuted_axes(IxDyn(&self.permutation));
+        for (axis, &step) in self.steps.iter().enumerate() {
+            view.slice_axis_inplace(Axis(axis), Slice::new(0, None, step));
+        }
+        view
+    }
+
+    fn view_mut<'a, T>(&self, array: &'a mut ArrayD<T>) -> ArrayViewMutD<'a, T> {
+        let mut view = array.view_mut().permuted_axes(IxDyn(&self.permutation));
+        for (axis, &step) in self.steps.iter().enumerate() {
+            view.slice_axis_inplace(Axis(axis), Slice::new(0, None, step));
+        }
+        view
+    }
+}
+
+fn random_shape(random: &mut Random) -> Vec<usize> {
+    let rank = random.below(5);
+    let sizes: &[usize] = match rank {
+        0 | 1 => &[0, 1, 2, 7, 255, 256, 257, 700],
+        2 => &[0, 1, 2, 3, 10, 16, 31, 256, 300],
+        _ => &[1, 2, 3, 5, 9],
+    };
+    let mut shape: Vec<usize> = (0..rank).map(|_| sizes[random.below(sizes.len())]).collect();
+    if rank > 2 && random.below(8) == 0 {
+        shape[random.below(rank)] = 0;
+    }
+    shape
+}
+
+/// A shape that broadcasts to `shape`: some lengths 1, some leading axes missing.
+fn narrower(random: &mut Random, shape: &[usize]) -> Vec<usize> {
+    let mut narrow: Vec<usize> = shape.iter().map(|&n| if random.below(3) == 0 { 1 } else { n }).collect();
+    if random.below(3) == 0 {
+        narrow.drain(..random.below(shape.len() + 1));
+    }
+    narrow
+}
+
+struct Mixed;
+
+impl<T: Element> Kernel<T, 4, 3> for Mixed {
+    #[inline(always)]
+    fn eval<M: Math<T>>(&self, m: M, [a, b, mask, s]: [T; 4]) -> [T; 3] {
+        let y = m.mul_add(a, b, s);
+        [y, m.select(mask == T::one(), a, b), a - b * s]
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Kind {
+    SumTo,
+    AddTo,
+    MaxTo,
+    MinTo,
+}
+
+fn check<T: Element>(seed: u64, tolerance: f64) {
+    let random = &mut Random(seed);
+    let shape = random_shape(random);
+    let number = |random: &mut Random| T::of(random.unit());
+    let (sa, sb, sm) = (narrower(random, &shape), narrower(random, &shape), narrower(random, &shape));
+    let looks = [&sa, &sb, &sm].map(|s| Look::new(random, s));
+    let a = ArrayD::from_shape_fn(IxDyn(&looks[0].stored), |_| number(random));
+    let b = ArrayD::from_shape_fn(IxDyn(&looks[1].stored), |_| number(random));
+    let mask = ArrayD::from_shape_fn(IxDyn(&looks[2].stored), |_| random.below(2) == 0);
+    let s = number(random);
+    let (va, vb, vm) = (looks[0].view(&a), looks[1].view(&b), looks[2].view(&mask));
+
+    let reduced = if random.below(4) == 0 { shape.clone() } else { narrower(random, &shape) };
+    let reduced = if random.below(4) == 0 { Vec::new() } else { reduced };
+    let kind = [Kind::SumTo, Kind::AddTo, Kind::MaxTo, Kind::MinTo][random.below(4)];
+    let look = [&shape, &shape, &reduced].map(|s| Look::new(random, s));
+    let mut out = [0, 1, 2].map(|k| ArrayD::from_elem(IxDyn(&look[k].stored), T::nan()));
+    if kind == Kind::AddTo {
+        out[2].fill(T::of(0.25));
+    }
+    let untouched = out.clone();
+    {
+        let [y0, y1, y2] = &mut out;
+        let y2 = look[2].view_mut(y2);
+        let reduction = match kind {
+            Kind::SumTo => Output::sum_to(y2),
+            Kind::AddTo => Output::add_to(y2),
+            Kind::MaxTo => Output::max_to(y2),
+            Kind::MinTo => Output::min_to(y2),
+        };
+        run(
+            &Mixed,
+            &shape,
+            [va.view().into(), vb.view().into(), vm.view().into(), s.into()],
+            [Output::set(look[0].view_mut(y0)), Output::set(look[1].view_mut(y1)), reduction],
+        );
+    }
+
+    let full = IxDyn(&shape);
+    let (ba, bb, bm) = (va.broadcast(full.clone()).unwrap(), vb.broadcast(full.clone()).unwrap(), vm.broadcast(full.clone()).unwrap());
+    let start = match kind {
+        Kind::SumTo => 0.0,
+        Kind::AddTo => 0.25,
+        Kind::MaxTo => f64::NEG_INFINITY,
+        Kind::MinTo => f64::INFINITY,
+    };
+    let mut expected = ArrayD::from_elem(IxDyn(&reduced), start);
+    let (y0, y1) = (look[0].view(&out[0]), look[1].view(&out[1]));
+    for index in ndarray::indices(full) {
+        let (x, y) = (ba[&index], bb[&index]);
+        let want = x * y + s;
+        assert!((y0[&index] - want).abs().widen() <= tolerance, "seed {seed}: {shape:?} {index:?}");
+        assert!(y1[&index] == if bm[&index] { x } else { y }, "seed {seed}: {shape:?} {index:?}");
+        let lead = shape.len() - reduced.len();
+        let place: Vec<usize> = reduced.iter().enumerate().map(|(k, &n)| if n == 1 { 0 } else { index[lead + k] }).collect();
+        let place = &mut expected[IxDyn(&place)];
+        let term = (x - y * s).widen();
+        *place = match kind {
+            Kind::SumTo | Kind::AddTo => *place + term,
+            Kind::MaxTo => place.max(term),
+            Kind::MinTo => place.min(term),
+        };
+    }
+    let y2 = look[2].view(&out[2]);
+    let terms = (shape.iter().product::<usize>() / reduced.iter().product::<usize>().max(1)).max(1) as f64;
+    for index in ndarray::indices(IxDyn(&reduced)) {
+        let (got, want) = (y2[&index].widen(), expected[&index]);
+        assert!(got == want || (got - want).abs() <= tolerance * terms, "seed {seed}: {kind:?} {shape:?} to {reduced:?}: {got} {want}");
+    }
+    // Memory between the strides of an output stays as it was.
+    for k in 0..3 {
+        let seen = look[k].view(&out[k]).len();
+        let changed = out[k].iter().zip(&untouched[k]).filter(|(x, y)| x != y && !(x.is_nan() && y.is_nan())).count();
+        assert!(changed <= seen, "seed {seed}: output {k} wrote {changed} of {seen}");
+    }
+}
+
+#[test]
+fn agrees_with_plain_loops() {
+    for seed in 0..4000 {
+        check::<f64>(seed, 1e-14);
+        check::<f32>(seed, 1e-5);
+    }
+}
+
+struct Identity;
+
+impl<T: Element> Kernel<T, 1, 1> for Identity {
+    #[inline(always)]
+    fn eval<M: Math<T>>(&self, _: M, x: [T; 1]) -> [T; 1] {
+        x
+    }
+}
+
+#[test]
+fn sums_of_many_f32_keep_their_digits() {
+    let x = ndarray::Array2::<f32>::from_elem((300_000, 3), 0.1);
+    let mut all = 0.0;
+    run(&Identity, &[300_000, 3], [x.view().into()], [Output::sum(&mut all)]);
+    assert!((f64::from(all) / (900_000.0 * f64::from(0.1f32)) - 1.0).abs() < 1e-6);
+    for columns in [x.view(), x.t().as_standard_layout().reversed_axes().view()] {
+        let mut sums = ndarray::Array1::<f32>::zeros(3);
+        run(&Identity, &[300_000, 3], [columns.into()], [Output::sum_to(sums.view_mut())]);
+        for s in sums {
+            assert!((f64::from(s) / (300_000.0 * f64::from(0.1f32)) - 1.0).abs() < 1e-6, "{s}");
+        }
+    }
+}
+
+#[test]
+fn maximum_propagates_nan() {
+    let mut x = ndarray::Array1::<f64>::zeros(1000);
+    for place in [0, 500, 999] {
+        x[place] = f64::NAN;
+        let mut y = 0.0;
+        run(&Identity, &[1000], [x.view().into()], [Output::max(&mut y)]);
+        assert!(y.is_nan());
+        run(&Identity, &[1000], [x.view().into()], [Output::min(&mut y)]);
+        assert!(y.is_nan());
+        x[place] = 0.0;
+    }
+}
+
+#[test]
+#[should_panic(expected = "does not broadcast")]
+fn refuses_a_wrong_input() {
+    let x = ndarray::Array1::<f64>::zeros(3);
+    run(&Identity, &[4], [x.view().into()], [Output::sum(&mut 0.0)]);
+}
+
+#[test]
+#[should_panic(expected = "does not fit")]
+fn refuses_a_wrong_output() {
+    let (x, mut y) = (ndarray::Array1::<f64>::zeros(4), ndarray::Array1::<f64>::zeros(1));
+    run(&Identity, &[4], [x.view().into()], [Output::set(y.view_mut())]);
+}

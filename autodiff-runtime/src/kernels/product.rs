@@ -1,0 +1,300 @@
+//! Products of matrices and vectors.
+//!
+//! In: views of any strides (transposed, reversed, sliced), sizes 0 and 1 included. Out: the destination view,
+//! overwritten or added to. Guaranteed: shapes are checked first; a destination that is overwritten is never read, so
+//! NaN in it does not matter; an empty inner dimension gives zeros; the result does not depend on the number of threads.
+
+use super::fuse::MAX_RANK;
+use crate::Element;
+use gemm::Parallelism;
+use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Dimension};
+
+/// A matrix as pointer, lengths and strides.
+#[derive(Clone, Copy)]
+struct Raw<P> {
+    pointer: P,
+    rows: usize,
+    columns: usize,
+    row_stride: isize,
+    column_stride: isize,
+}
+
+impl<T> Raw<*const T> {
+    fn new(view: &ArrayView2<'_, T>) -> Self {
+        let ((rows, columns), strides) = (view.dim(), view.strides());
+        Raw { pointer: view.as_ptr(), rows, columns, row_stride: strides[0], column_stride: strides[1] }
+    }
+}
+
+impl<T> Raw<*mut T> {
+    fn new_mut(view: &mut ArrayViewMut2<'_, T>) -> Self {
+        let pointer = view.as_mut_ptr();
+        let ((rows, columns), strides) = (view.dim(), view.strides());
+        Raw { pointer, rows, columns, row_stride: strides[0], column_stride: strides[1] }
+    }
+}
+
+/// `dst = α·a·b`, or `dst += α·a·b` if `accumulate`.
+///
+/// # Panics
+/// If the shapes are not (m, n), (m, k), (k, n).
+pub fn matmul_into<T: Element>(
+    mut dst: ArrayViewMut2<'_, T>,
+    alpha: T,
+    accumulate: bool,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+) {
+    let (dst, a, b) = (Raw::new_mut(&mut dst), Raw::new(&a), Raw::new(&b));
+    assert!(
+        a.columns == b.rows && dst.rows == a.rows && dst.columns == b.columns,
+        "matrix product: {}×{} · {}×{} does not give {}×{}",
+        a.rows,
+        a.columns,
+        b.rows,
+        b.columns,
+        dst.rows,
+        dst.columns
+    );
+    // SAFETY: the pointers come from views of these lengths and strides; `dst` is unique.
+    unsafe { multiply(dst, alpha, accumulate, a, b) }
+}
+
+/// The product of checked operands.
+unsafe fn multiply<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, a: Raw<*const T>, b: Raw<*const T>) {
+    if dst.rows == 0 || dst.columns == 0 {
+        return;
+    }
+    // SAFETY: as promised by the caller.
+    unsafe {
+        if a.columns == 0 {
+            if !accumulate {
+                for i in 0..dst.rows as isize {
+                    for j in 0..dst.columns as isize {
+                        dst.pointer.offset(i * dst.row_stride + j * dst.column_stride).write(T::zero());
+                    }
+                }
+            }
+            return;
+        }
+        gemm::gemm(
+            dst.rows,
+            dst.columns,
+            a.columns,
+            dst.pointer,
+            dst.column_stride,
+            dst.row_stride,
+            accumulate,
+            a.pointer,
+            a.column_stride,
+            a.row_stride,
+            b.pointer,
+            b.column_stride,
+            b.row_stride,
+            T::one(),
+            alpha,
+            false,
+            false,
+            false,
+            parallelism(dst.rows, dst.columns, a.columns),
+        );
+    }
+}
+
+/// Threads from the size on where the work outweighs waking them.
+fn parallelism(m: usize, n: usize, k: usize) -> Parallelism {
+    #[cfg(feature = "rayon")]
+    if m.saturating_mul(n).saturating_mul(k) >= 256 * 256 * 256 {
+        return Parallelism::Rayon(0);
+    }
+    let _ = (m, n, k);
+    Parallelism::None
+}
+
+/// `dst = α·a·x`, or `dst += α·a·x` if `accumulate`.
+///
+/// # Panics
+/// If the shapes are not (m), (m, n), (n).
+pub fn matvec_into<T: Element>(
+    mut dst: ArrayViewMut1<'_, T>,
+    alpha: T,
+    accumulate: bool,
+    a: ArrayView2<'_, T>,
+    x: ArrayView1<'_, T>,
+) {
+    assert!(
+        a.ncols() == x.len() && dst.len() == a.nrows(),
+        "matrix-vector product: {}×{} · {} does not give {}",
+        a.nrows(),
+        a.ncols(),
+        x.len(),
+        dst.len()
+    );
+    let (m, k) = a.dim();
+    let dst = Raw { pointer: dst.as_mut_ptr(), rows: m, columns: 1, row_stride: dst.strides()[0], column_stride: 1 };
+    let x = Raw { pointer: x.as_ptr(), rows: k, columns: 1, row_stride: x.strides()[0], column_stride: 1 };
+    // SAFETY: checked views.
+    unsafe { multiply(dst, alpha, accumulate, Raw::new(&a), x) }
+}
+
+/// The inner product Σ xᵢ·yᵢ.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn dot<T: Element>(x: ArrayView1<'_, T>, y: ArrayView1<'_, T>) -> T {
+    assert!(x.len() == y.len(), "inner product of vectors of length {} and {}", x.len(), y.len());
+    x.dot(&y)
+}
+
+/// `dst = α·x·yᵀ`, or `dst += α·x·yᵀ` if `accumulate`.
+///
+/// # Panics
+/// If the shapes are not (m, n), (m), (n).
+pub fn outer_into<T: Element>(
+    mut dst: ArrayViewMut2<'_, T>,
+    alpha: T,
+    accumulate: bool,
+    x: ArrayView1<'_, T>,
+    y: ArrayView1<'_, T>,
+) {
+    assert!(
+        dst.dim() == (x.len(), y.len()),
+        "outer product of vectors of length {} and {} does not give {}×{}",
+        x.len(),
+        y.len(),
+        dst.nrows(),
+        dst.ncols()
+    );
+    let x = Raw { pointer: x.as_ptr(), rows: x.len(), columns: 1, row_stride: x.strides()[0], column_stride: 1 };
+    let y = Raw { pointer: y.as_ptr(), rows: 1, columns: y.len(), row_stride: 1, column_stride: y.strides()[0] };
+    // SAFETY: checked views.
+    unsafe { multiply(Raw::new_mut(&mut dst), alpha, accumulate, x, y) }
+}
+
+/// The leading axes of a stack of matrices, aligned with the batch.
+struct Stack<P> {
+    matrix: Raw<P>,
+    strides: [isize; MAX_RANK],
+    lengths: [usize; MAX_RANK],
+}
+
+impl<P: Copy> Stack<P> {
+    /// Axes are aligned at the right; a missing axis has length 1.
+    fn new(pointer: P, shape: &[usize], strides: &[isize]) -> Self {
+        let rank = shape.len();
+        assert!((2..=MAX_RANK).contains(&rank), "a stack of matrices has rank 2 to {MAX_RANK}, found {rank}");
+        let lead = rank - 2;
+        let matrix = Raw {
+            pointer,
+            rows: shape[lead],
+            columns: shape[lead + 1],
+            row_stride: strides[lead],
+            column_stride: strides[lead + 1],
+        };
+        let mut stack = Stack { matrix, strides: [0; MAX_RANK], lengths: [1; MAX_RANK] };
+        for axis in 0..lead {
+            let to = MAX_RANK - lead + axis;
+            stack.lengths[to] = shape[axis];
+            stack.strides[to] = if shape[axis] == 1 { 0 } else { strides[axis] };
+        }
+        stack
+    }
+
+    fn offset(&self, index: &[usize; MAX_RANK]) -> isize {
+        (0..MAX_RANK).map(|axis| index[axis] as isize * self.strides[axis]).sum()
+    }
+}
+
+/// Products over the last two axes: `dst = α·a·b`, or `dst += α·a·b` if `accumulate`, with the leading axes of `a` and
+/// `b` broadcast. Where the leading axes of `dst` are missing or 1, the products are summed over the batch: that is the
+/// adjoint of a broadcast factor.
+///
+/// # Panics
+/// If the ranks are not 2 to [`MAX_RANK`], the matrix shapes do not fit, or the leading axes do not broadcast.
+pub fn batched_matmul_into<T: Element, D: Dimension, DA: Dimension, DB: Dimension>(
+    mut dst: ArrayViewMut<'_, T, D>,
+    alpha: T,
+    accumulate: bool,
+    a: ArrayView<'_, T, DA>,
+    b: ArrayView<'_, T, DB>,
+) {
+    let pointer = dst.as_mut_ptr();
+    let d = Stack::new(pointer, dst.shape(), dst.strides());
+    let (sa, sb) = (Stack::new(a.as_ptr(), a.shape(), a.strides()), Stack::new(b.as_ptr(), b.shape(), b.strides()));
+    let fail = || -> ! {
+        panic!("batched matrix product: {:?} · {:?} does not give {:?}", a.shape(), b.shape(), dst.shape())
+    };
+    if sa.matrix.columns != sb.matrix.rows || d.matrix.rows != sa.matrix.rows || d.matrix.columns != sb.matrix.columns {
+        fail();
+    }
+    let mut batch = [1; MAX_RANK];
+    for axis in 0..MAX_RANK {
+        for length in [sa.lengths[axis], sb.lengths[axis], d.lengths[axis]] {
+            if length != batch[axis] && length != 1 {
+                if batch[axis] != 1 {
+                    fail();
+                }
+                batch[axis] = length;
+            }
+        }
+        // What only the destination has would be a broadcast of the result.
+        if d.lengths[axis] != 1 && sa.lengths[axis] == 1 && sb.lengths[axis] == 1 {
+            fail();
+        }
+    }
+    // SAFETY: every index is within the leading axes; the matrices fit each other; `dst` is unique.
+    unsafe { multiply_all(&d, alpha, accumulate, &sa, &sb, &batch) }
+}
+
+unsafe fn multiply_all<T: Element>(
+    dst: &Stack<*mut T>,
+    alpha: T,
+    accumulate: bool,
+    a: &Stack<*const T>,
+    b: &Stack<*const T>,
+    batch: &[usize; MAX_RANK],
+) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        if batch.contains(&0) {
+            // Nothing is added; a destination that is summed over still wants its zeros.
+            if !accumulate && !dst.lengths.contains(&0) {
+                let mut index = [0; MAX_RANK];
+                let empty = |m: Raw<*const T>| Raw { rows: m.rows, columns: m.columns, ..m };
+                loop {
+                    let to = Raw { pointer: dst.matrix.pointer.offset(dst.offset(&index)), ..dst.matrix };
+                    let (mut a, mut b) = (empty(a.matrix), empty(b.matrix));
+                    (a.columns, b.rows) = (0, 0);
+                    multiply(to, alpha, false, a, b);
+                    if !advance(&mut index, &dst.lengths) {
+                        return;
+                    }
+                }
+            }
+            return;
+        }
+        let mut index = [0; MAX_RANK];
+        loop {
+            let revisit = (0..MAX_RANK).any(|axis| dst.lengths[axis] == 1 && index[axis] != 0);
+            let to = Raw { pointer: dst.matrix.pointer.offset(dst.offset(&index)), ..dst.matrix };
+            let a = Raw { pointer: a.matrix.pointer.offset(a.offset(&index)), ..a.matrix };
+            let b = Raw { pointer: b.matrix.pointer.offset(b.offset(&index)), ..b.matrix };
+            multiply(to, alpha, accumulate || revisit, a, b);
+            if !advance(&mut index, batch) {
+                return;
+            }
+        }
+    }
+}
+
+/// The next index, the last axis fastest; false after the last one.
+fn advance(index: &mut [usize; MAX_RANK], lengths: &[usize; MAX_RANK]) -> bool {
+    for axis in (0..MAX_RANK).rev() {
+        index[axis] += 1;
+        if index[axis] < lengths[axis] {
+            return true;
+        }
+        index[axis] = 0;
+    }
+    false
+}

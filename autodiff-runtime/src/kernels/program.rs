@@ -1,0 +1,350 @@
+//! What generated programs are made of besides kernels: memory slots, outputs, sizes, views and small copies.
+
+use ndarray::{
+    Array, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, Dimension,
+    IntoDimension, Ix1, RemoveAxis, SliceArg,
+};
+
+use crate::{Element, ShapeError};
+
+/// Memory of one or several values with lives that do not overlap; it grows to the largest and stays.
+#[derive(Clone, Debug, Default)]
+pub struct Slot<T>(Vec<T>);
+
+impl<T: Element> Slot<T> {
+    /// An array of the given shape in this memory, with whatever values are there.
+    pub fn array<S: IntoDimension>(&mut self, shape: S) -> ArrayViewMut<'_, T, S::Dim> {
+        let shape = shape.into_dimension();
+        let size = shape.size();
+        if self.0.len() < size {
+            self.0.resize(size, T::zero());
+        }
+        ArrayViewMut::from_shape(shape, &mut self.0[..size]).expect("the slice has the shape's size")
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<T>()
+    }
+}
+
+/// A place for a result, made once and overwritten by each call.
+pub trait Output<T>: Sized {
+    /// The dimension of its view.
+    type Dim: Dimension;
+    /// A place without elements.
+    fn empty() -> Self;
+    /// The place with the given shape, as a view to write to; allocates only if the shape changes.
+    fn place(&mut self, shape: Self::Dim) -> ArrayViewMut<'_, T, Self::Dim>;
+}
+
+impl<T: Element, D: Dimension> Output<T> for Array<T, D> {
+    type Dim = D;
+
+    fn empty() -> Self {
+        Array::default(D::default())
+    }
+
+    fn place(&mut self, shape: D) -> ArrayViewMut<'_, T, D> {
+        if self.raw_dim() != shape {
+            *self = Array::zeros(shape);
+        }
+        self.view_mut()
+    }
+}
+
+impl<T: Element> Output<T> for Vec<T> {
+    type Dim = Ix1;
+
+    fn empty() -> Self {
+        Vec::new()
+    }
+
+    fn place(&mut self, shape: Ix1) -> ArrayViewMut1<'_, T> {
+        self.resize(shape[0], T::zero());
+        ArrayViewMut::from(self.as_mut_slice())
+    }
+}
+
+impl<T: Element, const N: usize> Output<T> for [T; N] {
+    type Dim = Ix1;
+
+    fn empty() -> Self {
+        [T::zero(); N]
+    }
+
+    fn place(&mut self, _: Ix1) -> ArrayViewMut1<'_, T> {
+        ArrayViewMut::from(self.as_mut_slice())
+    }
+}
+
+macro_rules! scalar_output {
+    ($($t:ty),*) => {$(
+        impl Output<$t> for $t {
+            type Dim = ndarray::Ix0;
+
+            fn empty() -> Self {
+                0.0
+            }
+
+            fn place(&mut self, _: ndarray::Ix0) -> ArrayViewMut<'_, $t, ndarray::Ix0> {
+                ArrayViewMut::from_shape((), std::slice::from_mut(self)).expect("one element")
+            }
+        }
+    )*};
+}
+scalar_output!(f32, f64);
+
+/// [`Output::place`] as a function.
+pub fn output<T, O: Output<T>, S: IntoDimension<Dim = O::Dim>>(place: &mut O, shape: S) -> ArrayViewMut<'_, T, O::Dim> {
+    place.place(shape.into_dimension())
+}
+
+/// Scalar functions outside of loops, the same for every processor.
+pub fn math<T: Element>() -> T::NoFma {
+    T::NoFma::default()
+}
+
+/// 1
+pub fn one<T: Element>() -> T {
+    T::one()
+}
+
+/// Reports sizes that do not fit together.
+///
+/// # Panics
+/// Always.
+#[cold]
+#[track_caller]
+pub fn fail(error: ShapeError) -> ! {
+    panic!("{error}")
+}
+
+/// Refuses a cotangent of another shape than the result's.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn check_cotangent(function: &str, found: &[usize], wanted: &[usize]) {
+    assert!(found == wanted, "{function}::backward: the cotangent has shape {found:?}, the result {wanted:?}");
+}
+
+/// The elements of a slice as an array.
+pub fn slice<T>(x: &[T]) -> ArrayView1<'_, T> {
+    ArrayView1::from(x)
+}
+
+/// The size that two axes broadcast to.
+pub fn broadcast_size(a: usize, b: usize) -> usize {
+    if a == 1 { b } else { a }
+}
+
+/// The length of `start..end;step` along an axis, as ndarray counts it.
+///
+/// # Panics
+/// If a bound is out of range.
+pub fn slice_len(size: usize, start: isize, end: Option<isize>, step: isize) -> usize {
+    let absolute = |i: isize| if i < 0 { i + size as isize } else { i };
+    let (from, to) = (absolute(start), end.map_or(size as isize, absolute));
+    let to = to.max(from);
+    assert!(from >= 0 && to as usize <= size, "slice {from}..{to} of an axis of length {size}");
+    ((to - from) as usize).div_ceil(step.unsigned_abs())
+}
+
+/// `x` repeated to a shape, as a view.
+///
+/// # Panics
+/// If the shape does not fit.
+pub fn broadcast<'a, T, D: Dimension, S: IntoDimension>(x: &'a ArrayView<'_, T, D>, shape: S) -> ArrayView<'a, T, S::Dim> {
+    let shape = shape.into_dimension();
+    match x.broadcast(shape.clone()) {
+        Some(view) => view,
+        None => panic!("shape {:?} does not broadcast to {:?}", x.shape(), shape.slice()),
+    }
+}
+
+/// A scalar repeated to a shape, as a view.
+pub fn broadcast_scalar<T, S: IntoDimension>(x: &T, shape: S) -> ArrayView<'_, T, S::Dim> {
+    let one = ArrayView::from_shape((), std::slice::from_ref(x)).expect("one element");
+    let shape = shape.into_dimension();
+    // The view of the reference outlives the array view it is made from.
+    match one.into_dyn().broadcast_with_lifetime(shape) {
+        Some(view) => view,
+        None => unreachable!("a scalar broadcasts to every shape"),
+    }
+}
+
+trait BroadcastWithLifetime<'a, T> {
+    fn broadcast_with_lifetime<D: Dimension>(self, shape: D) -> Option<ArrayView<'a, T, D>>;
+}
+
+impl<'a, T, E: Dimension> BroadcastWithLifetime<'a, T> for ArrayView<'a, T, E> {
+    fn broadcast_with_lifetime<D: Dimension>(self, shape: D) -> Option<ArrayView<'a, T, D>> {
+        let strides = {
+            let view = self.broadcast(shape.clone())?;
+            let mut strides = shape.clone();
+            for (k, &s) in view.strides().iter().enumerate() {
+                strides[k] = s as usize;
+            }
+            strides
+        };
+        // SAFETY: the same pointer, shape and strides as the view made by `broadcast`, for the lifetime of the
+        // elements, which is that of `self`.
+        Some(unsafe { ArrayView::from_shape_ptr(ndarray::ShapeBuilder::strides(shape, strides), self.as_ptr()) })
+    }
+}
+
+/// `x` in another shape, in row-major order: a view of its elements if they are laid out so, else a copy in `slot`.
+///
+/// # Panics
+/// If the numbers of elements differ.
+pub fn reshape_into<'a, T: Element, D: Dimension, E: Dimension>(
+    mut slot: ArrayViewMut<'a, T, E>,
+    x: ArrayView<'a, T, D>,
+) -> ArrayView<'a, T, E> {
+    assert!(x.len() == slot.len(), "reshape of shape {:?} to {:?}", x.shape(), slot.shape());
+    let shape = slot.raw_dim();
+    if x.is_standard_layout() {
+        return x.into_shape_with_order(shape).expect("contiguous, with as many elements");
+    }
+    slot.iter_mut().zip(x.iter()).for_each(|(to, from)| *to = *from);
+    let pointer = slot.as_ptr();
+    // SAFETY: the slot's own elements, in standard layout, borrowed for its lifetime, which ends here as a mutable one.
+    unsafe { ArrayView::from_shape_ptr(shape, pointer) }
+}
+
+/// Copies `from` to a place of the same shape.
+pub fn assign<T: Element, D: Dimension>(mut to: ArrayViewMut<'_, T, D>, from: ArrayView<'_, T, D>) {
+    to.assign(&from);
+}
+
+/// An owned copy.
+pub fn to_owned<T: Clone, D: Dimension>(x: ArrayView<'_, T, D>) -> Array<T, D> {
+    x.to_owned()
+}
+
+/// Zeros with `g` at a slice.
+pub fn unslice_into<T: Element, D: Dimension, I: SliceArg<D>>(mut dst: ArrayViewMut<'_, T, D>, g: ArrayView<'_, T, I::OutDim>, slice: I) {
+    dst.fill(T::zero());
+    dst.slice_mut(slice).assign(&g);
+}
+
+/// Arrays one after the other along an axis.
+pub fn concatenate_into<T: Element, D: RemoveAxis, const N: usize>(
+    dst: ArrayViewMut<'_, T, D>,
+    axis: Axis,
+    parts: [ArrayView<'_, T, D>; N],
+) {
+    let mut rest = dst;
+    for part in parts {
+        let (mut head, tail) = rest.split_at(axis, part.len_of(axis));
+        head.assign(&part);
+        rest = tail;
+    }
+}
+
+/// A matrix with the given diagonal, zero elsewhere.
+pub fn from_diag_into<T: Element>(mut dst: ArrayViewMut2<'_, T>, x: ArrayView1<'_, T>) {
+    dst.fill(T::zero());
+    dst.diag_mut().assign(&x);
+}
+
+fn triangle<T: Element>(mut dst: ArrayViewMut2<'_, T>, x: ArrayView2<'_, T>, keep: impl Fn(isize) -> bool) {
+    for ((i, j), to) in dst.indexed_iter_mut() {
+        *to = if keep(j as isize - i as isize) { x[[i, j]] } else { T::zero() };
+    }
+}
+
+/// The upper triangle from diagonal `k` on.
+pub fn triu_into<T: Element>(dst: ArrayViewMut2<'_, T>, x: ArrayView2<'_, T>, k: isize) {
+    triangle(dst, x, |offset| offset >= k);
+}
+
+/// The lower triangle up to diagonal `k`.
+pub fn tril_into<T: Element>(dst: ArrayViewMut2<'_, T>, x: ArrayView2<'_, T>, k: isize) {
+    triangle(dst, x, |offset| offset <= k);
+}
+
+/// One element of each row, by index.
+///
+/// # Panics
+/// If an index is out of range.
+pub fn pick_into<T: Element>(mut dst: ArrayViewMut1<'_, T>, x: ArrayView2<'_, T>, indices: ArrayView1<'_, usize>) {
+    for ((to, row), &i) in dst.iter_mut().zip(x.rows()).zip(&indices) {
+        *to = row[i];
+    }
+}
+
+/// Zeros with one element of each row set, by index.
+pub fn unpick_into<T: Element>(mut dst: ArrayViewMut2<'_, T>, g: ArrayView1<'_, T>, indices: ArrayView1<'_, usize>) {
+    dst.fill(T::zero());
+    for ((mut row, &g), &i) in dst.rows_mut().into_iter().zip(&g).zip(&indices) {
+        row[i] = g;
+    }
+}
+
+/// `1/√d` for the last axis of the queries.
+pub fn attention_scale<T: Element, D: Dimension>(q: &ArrayView<'_, T, D>) -> T {
+    T::one() / T::of(q.shape().last().copied().unwrap_or(1) as f64).sqrt()
+}
+
+/// Runs a fused loop.
+///
+/// `each!(f64, [n, k], (x = x.view()), (mask = mask.view()), (s = s), |m| { [m.exp(x) * s] }, [set y, sum_to b, sum total])`
+/// computes the block for each element of an n×k space, with arrays and masks broadcast to it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each {
+    (<$f:ident>, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*]) => {{
+        struct Each<$f: $crate::Element> { $($s: $f,)* element: ::core::marker::PhantomData<$f> }
+        impl<$f: $crate::Element> $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)* $($mask)*) }, { $crate::__count!($($out)*) }> for Each<$f> {
+            #[inline(always)]
+            fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x,)* $($mask),*]: [$f; { $crate::__count!($($x)* $($mask)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
+                let Each { $($s,)* .. } = *self;
+                $body
+            }
+        }
+        $crate::kernels::fuse::run(
+            &Each::<$f> { $($s: $scalar,)* element: ::core::marker::PhantomData },
+            &$space,
+            [$($crate::kernels::fuse::Input::array($view),)* $($crate::kernels::fuse::Input::mask($mask_view)),*],
+            [$($crate::__output!($kind $out)),*],
+        );
+    }};
+    ($f:ident, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*]) => {{
+        struct Each { $($s: $f,)* }
+        impl $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)* $($mask)*) }, { $crate::__count!($($out)*) }> for Each {
+            #[inline(always)]
+            fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x,)* $($mask),*]: [$f; { $crate::__count!($($x)* $($mask)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
+                let Each { $($s,)* .. } = *self;
+                $body
+            }
+        }
+        $crate::kernels::fuse::run(
+            &Each { $($s: $scalar,)* },
+            &$space,
+            [$($crate::kernels::fuse::Input::array($view),)* $($crate::kernels::fuse::Input::mask($mask_view)),*],
+            [$($crate::__output!($kind $out)),*],
+        );
+    }};
+}
+
+/// How many tokens there are.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __count {
+    () => { 0usize };
+    ($head:tt $($tail:tt)*) => { 1usize + $crate::__count!($($tail)*) };
+}
+
+/// An output of a fused loop.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __output {
+    (set $out:ident) => { $crate::kernels::fuse::Output::set($out.view_mut()) };
+    (sum_to $out:ident) => { $crate::kernels::fuse::Output::sum_to($out.view_mut()) };
+    (add_to $out:ident) => { $crate::kernels::fuse::Output::add_to($out.view_mut()) };
+    (sum $out:ident) => { $crate::kernels::fuse::Output::sum(&mut $out) };
+}
+
+pub use crate::__each as each;
