@@ -18,14 +18,25 @@ struct Extremum<const MAX: bool>;
 /// The largest (`MAX`) or smallest element; NaN if one is NaN.
 #[inline(always)]
 fn of_slice<T: Element, const MAX: bool>(x: &[T]) -> T {
-    if MAX { vector::maximum(x) } else { vector::minimum(x) }
+    if MAX {
+        vector::maximum(x)
+    } else {
+        vector::minimum(x)
+    }
 }
 
 impl<T: Element, const MAX: bool> RowKernel<T, 1, 1> for Extremum<MAX> {
     const COST: usize = 200;
 
     #[inline(always)]
-    fn rows<M: Math<T>>(&self, _m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x]: [&[T]; 1]) {
+    fn rows<M: Math<T>>(
+        &self,
+        _m: M,
+        _rows: usize,
+        d: usize,
+        [dst]: [&mut [T]; 1],
+        [x]: [&[T]; 1],
+    ) {
         if d == 0 {
             dst.fill(of_slice::<T, MAX>(&[]));
         }
@@ -69,7 +80,9 @@ impl<T: Element, const MAX: bool> Task<T> for OfAll<'_, T, MAX> {
 fn of_all<T: Element, D: Dimension, const MAX: bool>(x: ArrayView<'_, T, D>) -> T {
     match x.as_slice_memory_order() {
         Some(x) => dispatch(OfAll::<T, MAX>(x)),
-        None => x.iter().fold(of_slice::<T, MAX>(&[]), |a, &b| of_slice::<T, MAX>(&[a, b])),
+        None => x
+            .iter()
+            .fold(of_slice::<T, MAX>(&[]), |a, &b| of_slice::<T, MAX>(&[a, b])),
     }
 }
 
@@ -97,8 +110,18 @@ impl<T: Element> RowKernel<T, 1, 3> for ExtremumGrad {
     const COST: usize = 300;
 
     #[inline(always)]
-    fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x, y, g]: [&[T]; 3]) {
-        for ((dst, x), (&y, &g)) in each_row_mut(d, dst).zip(each_row(d, x)).zip(y.iter().zip(g)) {
+    fn rows<M: Math<T>>(
+        &self,
+        m: M,
+        _rows: usize,
+        d: usize,
+        [dst]: [&mut [T]; 1],
+        [x, y, g]: [&[T]; 3],
+    ) {
+        for ((dst, x), (&y, &g)) in each_row_mut(d, dst)
+            .zip(each_row(d, x))
+            .zip(y.iter().zip(g))
+        {
             for (dst, &x) in dst.iter_mut().zip(x) {
                 *dst = m.select(attains(x, y), T::one(), T::zero());
             }
@@ -119,7 +142,12 @@ pub fn extremum_grad_into<T: Element, D: RemoveAxis>(
     g: ArrayView<'_, T, D::Smaller>,
     axis: Axis,
 ) {
-    run(ExtremumGrad, axis, [dst], [x, insert_axis(y, axis), insert_axis(g, axis)]);
+    run(
+        ExtremumGrad,
+        axis,
+        [dst],
+        [x, insert_axis(y, axis), insert_axis(g, axis)],
+    );
 }
 
 /// The reverse rule of [`max_all`] and [`min_all`]: `dst` = g where `x` equals the extremum `y`, divided by the number
@@ -132,5 +160,7 @@ pub fn extremum_all_grad_into<T: Element, D: Dimension>(
 ) {
     let count = x.iter().filter(|&&x| attains(x, y)).count();
     let share = g / T::of(count as f64);
-    ndarray::Zip::from(&mut dst).and(&x).for_each(|dst, &x| *dst = if attains(x, y) { share } else { T::zero() });
+    ndarray::Zip::from(&mut dst)
+        .and(&x)
+        .for_each(|dst, &x| *dst = if attains(x, y) { share } else { T::zero() });
 }

@@ -11,8 +11,8 @@ use super::scratch;
 use crate::Element;
 use crate::math::Math;
 use ndarray::{
-    ArrayBase, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn,
-    RawData,
+    ArrayBase, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis,
+    Dimension, Ix2, IxDyn, RawData,
 };
 
 /// Elements a kernel works on at a time, if rows are short: flat passes over several rows cost less than loops over
@@ -20,7 +20,9 @@ use ndarray::{
 pub(super) const BLOCK: usize = 1024;
 
 /// An operation on rows with `O` results and `I` operands.
-pub(super) trait RowKernel<T: Element, const O: usize, const I: usize>: Copy + Send + Sync {
+pub(super) trait RowKernel<T: Element, const O: usize, const I: usize>:
+    Copy + Send + Sync
+{
     /// Roughly the picoseconds an element takes; decides about threads.
     const COST: usize = 1000;
 
@@ -58,13 +60,17 @@ pub(super) fn run<T, D, K, const O: usize, const I: usize>(
 }
 
 /// [`run`] along the last axis: splits off leading axes until the rest is a matrix.
-fn run_last<T, K, const O: usize, const I: usize>(kernel: K, out: [ArrayViewMutD<'_, T>; O], x: [ArrayViewD<'_, T>; I])
-where
+fn run_last<T, K, const O: usize, const I: usize>(
+    kernel: K,
+    out: [ArrayViewMutD<'_, T>; O],
+    x: [ArrayViewD<'_, T>; I],
+) where
     T: Element,
     K: RowKernel<T, O, I>,
 {
     let rank = out[0].ndim();
-    let one_run = out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
+    let one_run =
+        out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
     if rank <= 2 || one_run {
         return run_matrix(kernel, out.map(as_matrix), x.map(as_matrix));
     }
@@ -84,7 +90,9 @@ fn as_matrix<S: RawData>(array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
         _ => {
             let (lead, d) = (&array.shape()[..rank - 1], array.shape()[rank - 1]);
             let rows: usize = lead.iter().product();
-            array.into_shape_with_order(IxDyn(&[rows, d])).expect("standard layout")
+            array
+                .into_shape_with_order(IxDyn(&[rows, d]))
+                .expect("standard layout")
         }
     };
     array.into_dimensionality().expect("two axes")
@@ -100,15 +108,27 @@ fn run_matrix<T, K, const O: usize, const I: usize>(
     K: RowKernel<T, O, I>,
 {
     let rows = out[0].nrows();
-    let widths = out.iter().map(|v| v.ncols()).chain(x.iter().map(|v| v.ncols()));
+    let widths = out
+        .iter()
+        .map(|v| v.ncols())
+        .chain(x.iter().map(|v| v.ncols()));
     let d = widths.fold(1, |d, n| if n == 1 { d } else { n });
     if rows == 0 {
         return;
     }
-    let contiguous = out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
+    let contiguous =
+        out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
     if contiguous {
-        let out = out.each_mut().map(|v| v.as_slice_mut().expect("standard layout"));
-        return run_slices(kernel, rows, d, out, x.each_ref().map(|v| v.as_slice().expect("standard layout")));
+        let out = out
+            .each_mut()
+            .map(|v| v.as_slice_mut().expect("standard layout"));
+        return run_slices(
+            kernel,
+            rows,
+            d,
+            out,
+            x.each_ref().map(|v| v.as_slice().expect("standard layout")),
+        );
     }
     scratch::with(|buffer: &mut Vec<T>| {
         buffer.resize((O + I) * d.max(1), T::zero());
@@ -120,7 +140,9 @@ fn run_matrix<T, K, const O: usize, const I: usize>(
                 let lane = view.index_axis(Axis(0), r);
                 let piece = &mut piece[..lane.len()];
                 // copied even where the lane is contiguous: one row is small, and this is the uncommon path
-                lane.iter().zip(&mut *piece).for_each(|(&v, slot)| *slot = v);
+                lane.iter()
+                    .zip(&mut *piece)
+                    .for_each(|(&v, slot)| *slot = v);
                 &*piece
             });
             let mut pieces = out.each_ref().map(|view| {
@@ -129,9 +151,18 @@ fn run_matrix<T, K, const O: usize, const I: usize>(
                 &mut piece[..view.ncols()]
             });
             let slices = pieces.each_mut().map(|piece| &mut **piece);
-            dispatch(Block { kernel, rows: 1, d, out: slices, x });
+            dispatch(Block {
+                kernel,
+                rows: 1,
+                d,
+                out: slices,
+                x,
+            });
             for (view, piece) in out.iter_mut().zip(&pieces) {
-                view.index_axis_mut(Axis(0), r).iter_mut().zip(piece.iter()).for_each(|(slot, &v)| *slot = v);
+                view.index_axis_mut(Axis(0), r)
+                    .iter_mut()
+                    .zip(piece.iter())
+                    .for_each(|(slot, &v)| *slot = v);
             }
         }
     });
@@ -164,7 +195,13 @@ fn run_slices<T, K, const O: usize, const I: usize>(
         );
         return;
     }
-    dispatch(Block { kernel, rows, d, out, x });
+    dispatch(Block {
+        kernel,
+        rows,
+        d,
+        out,
+        x,
+    });
 }
 
 /// Work, in picoseconds, from which two threads beat one.
@@ -189,9 +226,18 @@ where
 
     #[inline(always)]
     fn run<M: Math<T>>(self, m: M) {
-        let Self { kernel, rows, d, mut out, x } = self;
+        let Self {
+            kernel,
+            rows,
+            d,
+            mut out,
+            x,
+        } = self;
         let step = (BLOCK / d.max(1)).clamp(1, rows);
-        let widths = (out.each_ref().map(|s| s.len() / rows), x.map(|s| s.len() / rows));
+        let widths = (
+            out.each_ref().map(|s| s.len() / rows),
+            x.map(|s| s.len() / rows),
+        );
         for first in (0..rows).step_by(step) {
             let last = rows.min(first + step);
             let mut i = 0;

@@ -162,7 +162,11 @@ row_kernel! {
 }
 
 /// `dst` = softmax of `x` along `axis`; NaN where a lane is −∞ throughout.
-pub fn softmax_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, axis: Axis) {
+pub fn softmax_into<T: Element, D: Dimension>(
+    dst: ArrayViewMut<'_, T, D>,
+    x: ArrayView<'_, T, D>,
+    axis: Axis,
+) {
     run(Softmax, axis, [dst], [x]);
 }
 
@@ -177,7 +181,11 @@ pub fn softmax_grad_into<T: Element, D: Dimension>(
 }
 
 /// `dst` = ln softmax of `x` along `axis`.
-pub fn log_softmax_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, axis: Axis) {
+pub fn log_softmax_into<T: Element, D: Dimension>(
+    dst: ArrayViewMut<'_, T, D>,
+    x: ArrayView<'_, T, D>,
+    axis: Axis,
+) {
     run(LogSoftmax, axis, [dst], [x]);
 }
 
@@ -210,12 +218,22 @@ pub fn logsumexp_grad_into<T: Element, D: RemoveAxis>(
     g: ArrayView<'_, T, D::Smaller>,
     axis: Axis,
 ) {
-    run(LogSumExpGrad, axis, [dst], [x, insert_axis(y, axis), insert_axis(g, axis)]);
+    run(
+        LogSumExpGrad,
+        axis,
+        [dst],
+        [x, insert_axis(y, axis), insert_axis(g, axis)],
+    );
 }
 
 /// A reduced array with the axis it lost put back, of length 1.
-pub(super) fn insert_axis<'a, T, D: RemoveAxis>(x: ArrayView<'a, T, D::Smaller>, axis: Axis) -> ArrayView<'a, T, D> {
-    x.insert_axis(axis).into_dimensionality().expect("one axis more than the reduced rank")
+pub(super) fn insert_axis<'a, T, D: RemoveAxis>(
+    x: ArrayView<'a, T, D::Smaller>,
+    axis: Axis,
+) -> ArrayView<'a, T, D> {
+    x.insert_axis(axis)
+        .into_dimensionality()
+        .expect("one axis more than the reduced rank")
 }
 
 /// [`insert_axis`], to be written to.
@@ -223,7 +241,9 @@ pub(super) fn insert_axis_mut<'a, T, D: RemoveAxis>(
     x: ArrayViewMut<'a, T, D::Smaller>,
     axis: Axis,
 ) -> ArrayViewMut<'a, T, D> {
-    x.insert_axis(axis).into_dimensionality().expect("one axis more than the reduced rank")
+    x.insert_axis(axis)
+        .into_dimensionality()
+        .expect("one axis more than the reduced rank")
 }
 
 /// ln Σ exp over all elements; −∞ if all are −∞, or there is none.
@@ -232,7 +252,10 @@ pub fn logsumexp<T: Element, D: Dimension>(x: ArrayView<'_, T, D>) -> T {
         return dispatch(WholeLogSumExp(x));
     }
     // any other layout: element by element
-    let top = x.iter().fold(T::neg_infinity(), |a, &b| if b > a || b.is_nan() { b } else { a });
+    let top = x.iter().fold(
+        T::neg_infinity(),
+        |a, &b| if b > a || b.is_nan() { b } else { a },
+    );
     let top = if top.is_finite() { top } else { T::zero() };
     let total: f64 = x.iter().map(|&v| vector::wide((v - top).exp())).sum();
     top + T::of(total.ln())
@@ -260,7 +283,12 @@ pub fn logsumexp_all_grad_into<T: Element, D: Dimension>(
 ) {
     let kernel = WholeLogSumExpGrad { y, g };
     if x.ndim() == 0 {
-        run(kernel, Axis(0), [dst.insert_axis(Axis(0))], [x.insert_axis(Axis(0))]);
+        run(
+            kernel,
+            Axis(0),
+            [dst.insert_axis(Axis(0))],
+            [x.insert_axis(Axis(0))],
+        );
     } else {
         let last = Axis(x.ndim() - 1);
         run(kernel, last, [dst], [x]);
@@ -276,7 +304,14 @@ struct WholeLogSumExpGrad<T> {
 
 impl<T: Element> RowKernel<T, 1, 1> for WholeLogSumExpGrad<T> {
     #[inline(always)]
-    fn rows<M: Math<T>>(&self, m: M, _rows: usize, _d: usize, [dst]: [&mut [T]; 1], [x]: [&[T]; 1]) {
+    fn rows<M: Math<T>>(
+        &self,
+        m: M,
+        _rows: usize,
+        _d: usize,
+        [dst]: [&mut [T]; 1],
+        [x]: [&[T]; 1],
+    ) {
         let Self { y, g } = *self;
         for (dst, &x) in dst.iter_mut().zip(x) {
             *dst = m.select(y == T::neg_infinity(), T::zero(), g * m.exp(x - y));

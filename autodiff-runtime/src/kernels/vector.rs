@@ -30,7 +30,11 @@ fn accumulate<T: Element, const N: usize>(x: [&[T]; N], f: impl Fn(T, [T; N]) ->
         let (body, tail) = (run.map(|s| &s[..whole]), run.map(|s| &s[whole..]));
         let mut lanes = [T::zero(); LANES];
         for at in (0..whole).step_by(LANES) {
-            let chunk: [&[T; LANES]; N] = body.map(|s| s[at..at + LANES].try_into().expect("as many as there are lanes"));
+            let chunk: [&[T; LANES]; N] = body.map(|s| {
+                s[at..at + LANES]
+                    .try_into()
+                    .expect("as many as there are lanes")
+            });
             for i in 0..LANES {
                 lanes[i] = f(lanes[i], chunk.map(|c| c[i]));
             }
@@ -94,7 +98,11 @@ fn extremum<T: Element>(x: &[T], start: T, best: impl Fn(T, T) -> T) -> T {
     for i in 0..tail.len() {
         lanes[i] = best(lanes[i], tail[i]);
     }
-    let mut width = if chunks.is_empty() { tail.len().next_power_of_two() } else { LANES };
+    let mut width = if chunks.is_empty() {
+        tail.len().next_power_of_two()
+    } else {
+        LANES
+    };
     while width > 1 {
         width /= 2;
         for i in 0..width {
@@ -113,13 +121,19 @@ pub(super) fn max<T: Element>(x: &[T]) -> T {
 /// The largest element, NaN if one is NaN; −∞ if there is none.
 #[inline(always)]
 pub(super) fn maximum<T: Element>(x: &[T]) -> T {
-    extremum(x, T::neg_infinity(), |a, b| if b > a || b.is_nan() { b } else { a })
+    extremum(x, T::neg_infinity(), |a, b| {
+        if b > a || b.is_nan() { b } else { a }
+    })
 }
 
 /// The smallest element, NaN if one is NaN; +∞ if there is none.
 #[inline(always)]
 pub(super) fn minimum<T: Element>(x: &[T]) -> T {
-    extremum(x, T::infinity(), |a, b| if b < a || b.is_nan() { b } else { a })
+    extremum(
+        x,
+        T::infinity(),
+        |a, b| if b < a || b.is_nan() { b } else { a },
+    )
 }
 
 /// Overwrites every element by its exponential.
