@@ -60,8 +60,62 @@ pub trait ArrayExt<A: Element, D: Dimension> {
     elementwise! {
         /// 1/(1 + e^−x), elementwise.
         sigmoid();
+        /// ln(x/(1 − x)), elementwise.
+        logit();
+        /// ln σ(x), elementwise, without underflow.
+        log_sigmoid();
+        /// ln(1 + eˣ), elementwise, without overflow.
+        softplus();
+        /// x/(1 + |x|), elementwise.
+        softsign();
         /// max(x, 0), elementwise; NaN stays NaN.
         relu();
+        /// min(max(x, 0), 6), elementwise.
+        relu6();
+        /// x·Φ(x), elementwise, with Φ the normal distribution function (the `erf` form).
+        gelu();
+        /// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), elementwise.
+        gelu_tanh();
+        /// x·σ(x), elementwise.
+        silu();
+        /// x·tanh(ln(1 + eˣ)), elementwise.
+        mish();
+        /// The scaled exponential linear unit, elementwise.
+        selu();
+        /// x limited to [−1, 1], elementwise.
+        hard_tanh();
+        /// x/6 + ½ limited to [0, 1], elementwise.
+        hard_sigmoid();
+        /// x·hard_sigmoid(x), elementwise.
+        hard_swish();
+        /// The error function, elementwise.
+        erf();
+        /// 1 − erf(x), elementwise, accurate in the tail.
+        erfc();
+        /// The inverse of `erf`, elementwise; ±∞ at ±1, NaN beyond.
+        erfinv();
+        /// The standard normal distribution function, elementwise.
+        ndtr();
+        /// ln of the standard normal distribution function, elementwise, accurate in the tail.
+        log_ndtr();
+        /// ln |Γ(x)|, elementwise.
+        lgamma();
+        /// The derivative of ln Γ, elementwise.
+        digamma();
+        /// 1/√x, elementwise.
+        rsqrt();
+        /// ln cosh x, elementwise, without overflow.
+        log_cosh();
+        /// ln(1 − eˣ) for x < 0, elementwise.
+        log1mexp();
+        /// sin(x)/x, elementwise; 1 at 0. (NumPy's `sinc` is this function of πx.)
+        sinc();
+        /// x where positive, `a`·x elsewhere.
+        leaky_relu(a);
+        /// x where positive, `a`·(eˣ − 1) elsewhere.
+        elu(a);
+        /// x where positive, `a`·(e^(x/a) − 1) elsewhere.
+        celu(a);
     }
 
     broadcasting! {

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod einsum;
+mod elementwise;
 mod functions;
 mod losses;
 
