@@ -113,11 +113,30 @@ pub fn one<T: Element>() -> T {
 /// Reports sizes that do not fit together.
 ///
 /// # Panics
-/// Always.
-#[cold]
+/// If they do not.
 #[track_caller]
-pub fn fail(error: ShapeError) -> ! {
-    panic!("{error}")
+pub fn require(fits: Result<(), ShapeError>) {
+    if let Err(error) = fits {
+        panic!("{error}");
+    }
+}
+
+/// Relations between sizes.
+pub mod sizes {
+    /// Equal.
+    pub fn equal(a: usize, b: usize) -> bool {
+        a == b
+    }
+
+    /// Equal, or one of them is 1.
+    pub fn broadcast(a: usize, b: usize) -> bool {
+        a == b || a == 1 || b == 1
+    }
+
+    /// `b` repeats to `a`.
+    pub fn broadcast_into(a: usize, b: usize) -> bool {
+        a == b || b == 1
+    }
 }
 
 /// Refuses a cotangent of another shape than the result's.

@@ -66,6 +66,12 @@ impl Companion<'_> {
     }
 
     /// The import of the kernels.
+    fn import_kernels(&self) -> TokenStream {
+        let (krate, kernels) = (&self.krate, self.kernels());
+        quote!(use #krate::kernels as #kernels;)
+    }
+
+    /// The import of the kernels, and the scalar functions.
     fn import(&self) -> TokenStream {
         let (krate, kernels, float) = (&self.krate, self.kernels(), &self.lowered.float);
         quote! {
@@ -301,23 +307,23 @@ impl Companion<'_> {
         }
     }
 
+    /// Names that generated code must not take: parameters, and what it reads of the user's variables.
     fn user_names(&self) -> impl Iterator<Item = String> + use<> {
         let mut names: BTreeSet<String> = self.signature.params.iter().map(|p| p.ident.to_string()).collect();
-        names.extend(crate::syntax::free_identifiers(self.item.block.to_token_stream()).into_iter().filter(|n| {
-            // Values the compiler computes may take the user's names; passive variables keep theirs.
-            !self.lowered.region.graph.ids().any(|id| self.lowered.region.graph.node(id).name.as_deref() == Some(n))
-        }));
-        names.extend(self.lowered.region.leaves.iter().map(|l| l.name.clone()));
+        for capture in self.lowered.prologue.captures() {
+            names.extend(crate::syntax::free_identifiers(capture));
+        }
+        for leaf in &self.lowered.region.leaves {
+            names.extend(crate::syntax::free_identifiers(leaf.read.clone()));
+            names.insert(leaf.name.clone());
+        }
+        tokens_of(&self.lowered.output, &mut names);
         names.into_iter()
     }
 
     /// Variables of the user's that generated code reads.
     fn needed(&self, code: &TokenStream) -> BTreeSet<String> {
-        let mut needed = crate::syntax::free_identifiers(code.clone());
-        for leaf in &self.lowered.region.leaves {
-            needed.extend(crate::syntax::free_identifiers(leaf.read.clone()));
-        }
-        needed
+        crate::syntax::free_identifiers(code.clone())
     }
 
     fn value_and_grad_into(&self, schedule: &Schedule, target: &Target) -> TokenStream {
@@ -358,12 +364,12 @@ impl Companion<'_> {
             }
         }
         let value = self.spell(&self.lowered.output, &mut program, schedule);
-        let checks = self.checks(&mut program, false);
+        let checks = self.require_sizes();
         let (sizes, steps, _) = program.finish();
         let needed = self.needed(&quote!(#sizes #checks #steps #ending #value));
         let prologue = self.lowered.prologue.statements(needed);
         let import = self.import();
-        quote!(#import #prologue #sizes #checks #fresh #steps #ending #value)
+        quote!(#import #prologue #checks #sizes #fresh #steps #ending #value)
     }
 
     /// The function's result as an expression.
@@ -394,60 +400,122 @@ impl Companion<'_> {
         }
     }
 
-    /// The requirements on sizes, as statements that panic or (in `check`) return.
-    fn checks(&self, program: &mut Program<'_>, returning: bool) -> TokenStream {
-        let kernels = self.kernels();
-        let function = self.item.sig.ident.to_string();
-        self.lowered
-            .region
-            .checks
-            .iter()
-            .map(|check| {
-                let Check { requirement, left, right, context } = check;
-                let (a, b) = (program.own_size(*left), program.own_size(*right));
-                let holds = match requirement {
-                    Requirement::Equal => quote!(left == right),
-                    Requirement::Broadcast => quote!(left == right || left == 1 || right == 1),
-                    Requirement::BroadcastInto => quote!(left == right || right == 1),
-                };
-                let operands: Vec<TokenStream> = context
-                    .operands
-                    .iter()
-                    .map(|(name, shape)| {
-                        let sizes: Vec<TokenStream> = shape.iter().map(|d| program.own_size(*d)).collect();
-                        quote!((#name, &[#(#sizes),*]))
-                    })
-                    .collect();
-                let (text, line) = (&context.expression, context.line as u32);
-                let dimension = self.lowered.region.dims.name(*left).map(|n| quote!(.with_dimension(#n)));
-                let dimension = if self.explicit_dimension(check) { dimension } else { None };
-                let error = quote! {
-                    #kernels::ShapeError::new(#function, #text, ::core::file!(), #line, &[#(#operands),*], (left, right)) #dimension
-                };
-                let fail = if returning { quote!(return ::core::result::Result::Err(#error);) } else { quote!(#kernels::fail(#error);) };
-                quote! {{
-                    let (left, right) = (#a, #b);
-                    if !(#holds) { #fail }
-                }}
-            })
-            .collect()
+    /// The function that checks what the program requires of sizes, from the shapes of the inputs alone.
+    fn sizes_fit(&self) -> TokenStream {
+        if self.lowered.region.checks.is_empty() {
+            return TokenStream::new();
+        }
+        let (krate, import, checks) = (&self.krate, self.import_kernels(), self.checks());
+        let (shapes, integers) = self.checked();
+        let shapes: Vec<Ident> = shapes.into_iter().map(|i| self.shape_name(i)).collect();
+        let integers: Vec<Ident> = integers.into_iter().map(|c| format_ident!("integer_{c}")).collect();
+        let (shape_count, integer_count) = (shapes.len(), integers.len());
+        quote! {
+            /// What the program requires of the sizes of its inputs.
+            fn sizes_fit(
+                [#(#shapes),*]: [&[usize]; #shape_count],
+                [#(#integers),*]: [isize; #integer_count],
+            ) -> ::core::result::Result<(), #krate::ShapeError> {
+                #import
+                #checks
+                ::core::result::Result::Ok(())
+            }
+        }
     }
 
-    fn explicit_dimension(&self, check: &Check) -> bool {
-        check.context.expression.starts_with("shape(")
+    fn shape_name(&self, leaf: usize) -> Ident {
+        let leaves = &self.lowered.region.leaves;
+        let name = &leaves[leaf].name;
+        let again = leaves[..leaf].iter().filter(|l| l.name == *name).count();
+        if again == 0 && !name.starts_with("integer_") { format_ident!("{name}") } else { format_ident!("{name}_{leaf}_") }
+    }
+
+    /// The inputs and integers that the checks read.
+    fn checked(&self) -> (Vec<usize>, Vec<usize>) {
+        let read = crate::syntax::free_identifiers(self.checks());
+        let region = &self.lowered.region;
+        let shapes = (0..region.leaves.len()).filter(|i| read.contains(&self.shape_name(*i).to_string())).collect();
+        let captures = self.lowered.prologue.captures().len();
+        let integers = (0..captures).filter(|c| read.contains(&format!("integer_{c}"))).collect();
+        (shapes, integers)
+    }
+
+    /// The checks as statements over the shapes and integers by name.
+    fn checks(&self) -> TokenStream {
+        let (kernels, target) = (self.kernels(), self.target());
+        let mut region = self.lowered.region.clone();
+        for i in 0..region.leaves.len() {
+            let name = self.shape_name(i);
+            region.leaves[i].read = quote!(#name);
+        }
+        let captures: Vec<TokenStream> = (0..self.lowered.prologue.captures().len())
+            .map(|c| {
+                let name = format_ident!("integer_{c}");
+                quote!((#name as usize))
+            })
+            .collect();
+        let empty = Schedule::empty(&region);
+        let mut program = Program::new(&target, &empty, &captures, []).with_shapes();
+        region.checks.iter().map(|check| self.check(check, &mut program, &kernels)).collect()
+    }
+
+    /// The call of [`Companion::sizes_fit`].
+    fn sizes_fit_call(&self) -> TokenStream {
+        if self.lowered.region.checks.is_empty() {
+            return quote!(::core::result::Result::Ok(()));
+        }
+        let (shapes, integers) = self.checked();
+        let captures = self.lowered.prologue.captures();
+        let shapes: Vec<&TokenStream> = shapes.iter().map(|i| &self.lowered.region.leaves[*i].read).collect();
+        let integers: Vec<&TokenStream> = integers.iter().filter_map(|c| captures.get(*c)).collect();
+        quote!(Self::sizes_fit([#(#shapes.shape()),*], [#(#integers as isize),*]))
+    }
+
+    /// The statement that panics if sizes do not fit.
+    fn require_sizes(&self) -> TokenStream {
+        if self.lowered.region.checks.is_empty() {
+            return TokenStream::new();
+        }
+        let (kernels, call) = (self.kernels(), self.sizes_fit_call());
+        quote!(#kernels::require(#call);)
+    }
+
+    fn check(&self, check: &Check, program: &mut Program<'_>, kernels: &TokenStream) -> TokenStream {
+        let function = self.item.sig.ident.to_string();
+        let Check { requirement, left, right, context } = check;
+        let (a, b) = (program.own_size(*left), program.own_size(*right));
+        let fits = match requirement {
+            Requirement::Equal => quote!(equal),
+            Requirement::Broadcast => quote!(broadcast),
+            Requirement::BroadcastInto => quote!(broadcast_into),
+        };
+        let operands: Vec<TokenStream> = context
+            .operands
+            .iter()
+            .map(|(name, shape)| {
+                let sizes: Vec<TokenStream> = shape.iter().map(|d| program.own_size(*d)).collect();
+                quote!((#name, &[#(#sizes),*]))
+            })
+            .collect();
+        let (text, line) = (&context.expression, context.line as u32);
+        let named = self.lowered.region.dims.name(*left).filter(|_| text.starts_with("shape("));
+        let dimension = named.map(|n| quote!(.with_dimension(#n)));
+        quote! {
+            if !#kernels::sizes::#fits(#a, #b) {
+                return ::core::result::Result::Err(#kernels::ShapeError::new(
+                    #function, #text, ::core::file!(), #line, &[#(#operands),*], (#a, #b),
+                ) #dimension);
+            }
+        }
     }
 
     fn check_function(&self, bounded: &impl ToTokens, clause: Option<&syn::WhereClause>, params: &[TokenStream]) -> TokenStream {
         let krate = &self.krate;
-        let target = self.target();
-        let empty = Schedule::empty(&self.lowered.region);
-        let captures = self.lowered.prologue.captures();
-        let mut program = Program::new(&target, &empty, &captures, self.user_names());
-        let checks = self.checks(&mut program, true);
-        let (sizes, _, _) = program.finish();
-        let import = self.import();
-        let needed = self.needed_by(&quote!(#sizes #checks));
+        let import = self.import_kernels();
+        let call = self.sizes_fit_call();
+        let needed = self.needed(&call);
         let prologue = self.lowered.prologue.statements(needed);
+        let sizes_fit = self.sizes_fit();
         quote! {
             /// Whether the sizes of the arguments fit together.
             ///
@@ -456,15 +524,11 @@ impl Companion<'_> {
             pub fn check #bounded (#(#params),*) -> ::core::result::Result<(), #krate::ShapeError> #clause {
                 #import
                 #prologue
-                #sizes
-                #checks
-                ::core::result::Result::Ok(())
+                #call
             }
-        }
-    }
 
-    fn needed_by(&self, code: &TokenStream) -> BTreeSet<String> {
-        crate::syntax::free_identifiers(code.clone())
+            #sizes_fit
+        }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -576,7 +640,7 @@ impl Companion<'_> {
         }
         let dim_values: Vec<TokenStream> = dims.iter().map(|d| forward.size(*d)).collect();
         let value = self.spell(&self.lowered.output, &mut forward, &split.forward);
-        let checks = self.checks(&mut forward, false);
+        let checks = self.require_sizes();
         let forward_slots: Vec<Ident> = (0..split.forward.slots).map(|i| format_ident!("slot{i}")).collect();
         let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let mut #s = #kernels::Slot::default();)).collect();
         let (sizes, forward_steps, _) = forward.finish();
@@ -602,8 +666,8 @@ impl Companion<'_> {
             pub fn forward #bounded (#(#params),*) -> (#value_ty, #saved #saved_args) #clause {
                 #import
                 #prologue
-                #sizes
                 #checks
+                #sizes
                 #forward_slots
                 #forward_declare
                 #forward_steps
@@ -645,6 +709,15 @@ impl Companion<'_> {
             0 => elem,
             r => owned_array(&elem, r, &self.krate),
         }
+    }
+}
+
+/// Names that passive parts of the result read.
+fn tokens_of(output: &Output, names: &mut BTreeSet<String>) {
+    match output {
+        Output::Tokens(t) => names.extend(crate::syntax::free_identifiers(t.clone())),
+        Output::Tuple(parts) => parts.iter().for_each(|p| tokens_of(p, names)),
+        Output::Node(_) | Output::Size(_) => {}
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Program<'a> {
     /// Whether the sizes were saved by the forward pass, so that all of them are variables.
     saved_sizes: bool,
     saved_bounds: std::collections::BTreeSet<usize>,
+    /// Whether leaves are read as shapes.
+    shapes: bool,
 }
 
 impl<'a> Program<'a> {
@@ -44,12 +46,18 @@ impl<'a> Program<'a> {
             // The leaf's own name is taken by the user's variable; further variables avoid it.
             let _ = names.fresh(&leaf.name);
         }
-        Program { target, schedule, names, kernels: target.kernels.clone(), captures, statements: vec![], saved_sizes: false, saved_bounds: Default::default() }
+        Program { target, schedule, names, kernels: target.kernels.clone(), captures, statements: vec![], saved_sizes: false, saved_bounds: Default::default(), shapes: false }
     }
 
     /// Takes all sizes and slice bounds from variables, which the caller declares.
     pub fn with_saved_sizes(mut self) -> Self {
         self.saved_sizes = true;
+        self
+    }
+
+    /// Reads the leaves' tokens as shapes, not as arrays.
+    pub fn with_shapes(mut self) -> Self {
+        self.shapes = true;
         self
     }
 
@@ -122,7 +130,8 @@ impl<'a> Program<'a> {
 
     fn axis_of_leaf(&self, leaf: usize, axis: usize) -> TokenStream {
         let read = &self.leaves()[leaf].read;
-        quote!(#read.shape()[#axis])
+        let axis = proc_macro2::Literal::usize_unsuffixed(axis);
+        if self.shapes { quote!(#read[#axis]) } else { quote!(#read.shape()[#axis]) }
     }
 
     /// A size as an expression of variables.

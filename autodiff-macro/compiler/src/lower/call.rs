@@ -192,7 +192,7 @@ impl<'g> Lower<'g, '_> {
         let float = self.float.to_token_stream().to_string();
         if let (None, Some(Value::Closure(closure))) = (&owner, self.lookup(&name).cloned()) {
             let values: Option<Vec<Value<'g>>> = args.iter().map(|a| self.expr(a)).collect();
-            return self.call_closure(&closure, values?, e);
+            return self.call_bound(&closure, values?, e);
         }
         match (owner.as_deref(), name.as_str(), args.as_slice()) {
             (None, "Some" | "Ok", [x]) => return self.expr(x),

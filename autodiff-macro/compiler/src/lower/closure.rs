@@ -4,7 +4,7 @@ use syn::{Expr, ExprClosure, Pat};
 
 use super::Lower;
 use super::value::Value;
-use crate::ir::{Attr, Expr as Node};
+use crate::ir::Expr as Node;
 use crate::ops::{self, Form, Meaning};
 
 /// Marks a scope as the body of a closure.
@@ -19,7 +19,7 @@ impl<'g> Lower<'g, '_> {
             Expr::Reference(r) => return self.map(x, &r.expr, e),
             Expr::Path(p) => {
                 if let Some(Value::Closure(closure)) = p.path.get_ident().and_then(|i| self.lookup(&i.to_string()).cloned()) {
-                    self.call_closure(&closure, vec![Value::Node(x)], e)?
+                    self.call_bound(&closure, vec![Value::Node(x)], e)?
                 } else {
                     Value::Node(self.path_function(p, x, e)?)
                 }
@@ -54,6 +54,18 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// Calls a closure that was bound by `let`, among the variables of the place where it was written.
+    pub(super) fn call_bound(&mut self, closure: &super::value::Closure<'g>, args: Vec<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
+        if self.scopes.len() > 60 {
+            self.errors.at(e, "closures nested too deeply");
+            return None;
+        }
+        let here = std::mem::replace(&mut self.scopes, closure.scopes.clone());
+        let value = self.call_closure(&closure.syntax, args, e);
+        self.scopes = here;
+        value
+    }
+
     /// The body of a closure with its parameters bound.
     pub(super) fn call_closure(&mut self, closure: &ExprClosure, args: Vec<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
         if closure.inputs.len() != args.len() {
@@ -76,7 +88,6 @@ impl<'g> Lower<'g, '_> {
         }
         let value = self.expr(&closure.body);
         self.scopes.pop();
-        let _ = Attr::Int(0);
         value
     }
 

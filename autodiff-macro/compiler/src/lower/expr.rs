@@ -406,6 +406,13 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn active_variable(&mut self, tokens: &TokenStream, parameters: bool) -> Option<String> {
         let mut names = Vec::new();
         mentioned(tokens.clone(), &mut names);
+        let closures: Vec<_> = names
+            .iter()
+            .filter_map(|name| match self.lookup(name) {
+                Some(Value::Closure(closure)) => Some((name.clone(), closure.clone())),
+                _ => None,
+            })
+            .collect();
         let names: Vec<(String, NodeId)> = names
             .into_iter()
             .flat_map(|name| {
@@ -419,8 +426,13 @@ impl<'g> Lower<'g, '_> {
                 return Some(name);
             }
         }
-        // A closure may read active variables where it was written.
-        None
+        // A closure may read active variables of the place where it was written.
+        closures.into_iter().find(|(_, closure)| {
+            let here = std::mem::replace(&mut self.scopes, closure.scopes.clone());
+            let reads = self.active_variable(&closure.syntax.to_token_stream(), parameters).is_some();
+            self.scopes = here;
+            reads
+        }).map(|(name, _)| name)
     }
 }
 

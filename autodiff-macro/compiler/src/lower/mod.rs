@@ -203,11 +203,7 @@ impl<'g> Lower<'g, '_> {
             }
             ParamKind::Array { elem, float, rank, holder } if *elem != Elem::Float || *float == Some(self.float.clone()) => {
                 let ty = self.leaf_type(*elem, *rank);
-                let krate = &self.krate;
-                let read = match holder {
-                    Holder::Array => read,
-                    Holder::Slice | Holder::Fixed => quote!(#krate::kernels::slice(&#ident[..])),
-                };
+                let read = self.array_read(ident, *holder);
                 self.leaf(&name, source, ty, differentiate, read)
             }
             ParamKind::Size => Value::Int(self.capture_dim(&quote!(#ident))),
@@ -229,6 +225,17 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// How an array variable is read; one that is no ndarray is viewed as one first.
+    fn array_read(&mut self, ident: &proc_macro2::Ident, holder: Holder) -> TokenStream {
+        if holder == Holder::Array {
+            return quote!(#ident);
+        }
+        let (krate, view) = (&self.krate, quote::format_ident!("{ident}_view"));
+        let tokens = quote!(let #view = #krate::kernels::slice(&#ident[..]););
+        self.passive.push(Passive::on_demand(tokens, vec![view.to_string()]));
+        quote!(#view)
+    }
+
     /// The type of a leaf whose sizes are symbols of their own.
     fn leaf_type(&self, elem: Elem, rank: usize) -> Type {
         let leaf = self.leaves.len();
@@ -236,6 +243,9 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn leaf(&mut self, name: &str, source: LeafSource, ty: Type, differentiate: bool, read: TokenStream) -> Value<'g> {
+        let taken = |name: &str| self.leaves.iter().any(|l| l.name == name);
+        let unique = (1..).map(|k| if k == 1 { name.to_string() } else { format!("{name}_{k}") }).find(|n| !taken(n));
+        let name = unique.as_deref().unwrap_or(name);
         let e = self.b.input(self.leaves.len(), ty.clone()).named(name);
         self.leaves.push(Leaf { name: name.to_string(), source, ty, differentiate, read });
         Value::Node(e)
@@ -326,7 +336,16 @@ impl<'g> Lower<'g, '_> {
             return n;
         }
         let n = self.captures.len();
-        self.captures.push(Capture { tokens: tokens.clone() });
+        let parameter = self.signature.params.iter().any(|p| p.ident == key && matches!(p.kind, ParamKind::Size));
+        let tokens = if parameter {
+            tokens.clone()
+        } else {
+            // Its value now: the variables it reads may change later.
+            let name = quote::format_ident!("integer_{n}");
+            self.passive.push(Passive::on_demand(quote!(let #name = #tokens;), vec![name.to_string()]));
+            quote!(#name)
+        };
+        self.captures.push(Capture { tokens });
         self.capture_numbers.insert(key, n);
         n
     }

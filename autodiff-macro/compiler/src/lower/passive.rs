@@ -55,9 +55,6 @@ impl Prologue {
     /// The statements that must run for `needed` variables to exist, and those that run in any case.
     pub fn statements(&self, needed: impl IntoIterator<Item = String>) -> TokenStream {
         let mut needed: BTreeSet<String> = needed.into_iter().collect();
-        for capture in &self.captures {
-            needed.extend(free_identifiers(capture.tokens.clone()));
-        }
         let mut kept: Vec<&TokenStream> = Vec::new();
         for statement in self.statements.iter().rev() {
             if statement.keep || statement.defines.iter().any(|d| needed.contains(d)) {

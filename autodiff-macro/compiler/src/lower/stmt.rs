@@ -102,7 +102,8 @@ impl<'g> Lower<'g, '_> {
         if let Expr::Closure(closure) = &*init.expr {
             if let Pat::Ident(p) = pat {
                 self.passive.push(Passive::on_demand(local.to_token_stream(), names));
-                self.bind(&p.ident.to_string(), Value::Closure(closure.clone().into()));
+                let closure = super::value::Closure { syntax: closure.clone(), scopes: self.scopes.clone() };
+                self.bind(&p.ident.to_string(), Value::Closure(closure.into()));
                 return;
             }
         }
@@ -115,11 +116,14 @@ impl<'g> Lower<'g, '_> {
             return;
         };
         if matches!(value, Value::Opaque) {
+            self.before_change(&names);
+            self.passive.push(Passive::keep(local.to_token_stream(), names.clone()));
             if let Some(value) = ty.and_then(|ty| self.typed_leaf(pat, ty)) {
-                self.passive.push(Passive::keep(local.to_token_stream(), names.clone()));
                 self.bind(&names[0], value);
             } else {
-                self.keep_opaque(local, names);
+                for name in names {
+                    self.bind(&name, Value::Opaque);
+                }
             }
             return;
         }
@@ -127,6 +131,7 @@ impl<'g> Lower<'g, '_> {
             self.b.dims(|dims| dims.set_name(*d, &p.ident.to_string()));
         }
         if !active {
+            self.before_change(&names);
             self.passive.push(Passive::on_demand(local.to_token_stream(), names));
         }
         self.bind_pattern(pat, value);
@@ -134,6 +139,7 @@ impl<'g> Lower<'g, '_> {
 
     /// A passive `let` that the compiler does not look into.
     fn keep_opaque(&mut self, local: &Local, names: Vec<String>) {
+        self.before_change(&names);
         self.passive.push(Passive::keep(local.to_token_stream(), names.clone()));
         for name in names {
             self.bind(&name, Value::Opaque);
@@ -152,15 +158,51 @@ impl<'g> Lower<'g, '_> {
             }
             ParamKind::Array { elem, float, rank, holder } if elem != Elem::Float || float == Some(self.float.clone()) => {
                 let ty = self.leaf_type(elem, rank);
-                let krate = &self.krate;
-                let read = match holder {
-                    crate::syntax::Holder::Array => quote!(#ident),
-                    _ => quote!(#krate::kernels::slice(&#ident[..])),
-                };
+                let read = self.array_read(ident, holder);
                 Some(self.leaf(&name, source, ty, false, read))
             }
             ParamKind::Size => Some(Value::Int(self.capture_dim(&quote!(#ident)))),
             _ => None,
+        }
+    }
+
+    /// Passive code is about to change or shadow variables: what the computation reads of them must stay as it is.
+    fn before_change(&mut self, names: &[String]) {
+        self.capture_numbers.clear();
+        for leaf in 0..self.leaves.len() {
+            let read = self.leaves[leaf].read.to_string();
+            let Some(name) = names.iter().find(|n| **n == read) else { continue };
+            let (ident, kept) = (quote::format_ident!("{name}"), quote::format_ident!("{name}_as_of_{}", self.passive.len()));
+            let parameter = matches!(self.leaves[leaf].source, LeafSource::Parameter(_));
+            let tokens = match (self.leaves[leaf].ty.rank(), parameter) {
+                (0, _) => quote!(let #kept = #ident;),
+                // Parameters are only ever shadowed; a variable may be changed in place.
+                (_, true) => quote!(let #kept = &#ident;),
+                (_, false) => quote!(let #kept = #ident.clone();),
+            };
+            self.passive.push(Passive::on_demand(tokens, vec![kept.to_string()]));
+            self.leaves[leaf].read = quote!(#kept);
+        }
+    }
+
+    /// Passive code has changed variables in a way that was not followed: their values are read where they are used.
+    fn after_change(&mut self, names: &[String]) {
+        for name in names {
+            let ident = quote::format_ident!("{name}");
+            let value = match self.lookup(name).cloned() {
+                Some(Value::Node(e)) => {
+                    let ty = match e.rank() {
+                        0 if !e.is_float() => continue,
+                        rank => self.leaf_type(e.ty().elem(), rank),
+                    };
+                    let source = LeafSource::Capture(self.leaves.len());
+                    self.leaf(name, source, ty, false, quote!(#ident))
+                }
+                Some(Value::Int(_)) => Value::Int(self.capture_dim(&quote!(#ident))),
+                Some(_) => Value::Opaque,
+                None => continue,
+            };
+            self.rebind(name, value);
         }
     }
 
@@ -211,10 +253,9 @@ impl<'g> Lower<'g, '_> {
                 Expr::Assign(a) => self.assign_passive(&a.left, &a.right, None, e),
                 Expr::Binary(b) if assign_operator(&b.op).is_some() => self.assign_passive(&b.left, &b.right, assign_operator(&b.op), e),
                 _ => {
-                    for name in &defines {
-                        self.rebind(name, Value::Opaque);
-                    }
-                    self.passive.push(Passive::keep(quote!(#e;), defines));
+                    self.before_change(&defines);
+                    self.passive.push(Passive::keep(quote!(#e;), defines.clone()));
+                    self.after_change(&defines);
                 }
             }
             return;
@@ -290,14 +331,14 @@ impl<'g> Lower<'g, '_> {
         self.errors.truncate(mark);
         match value {
             Some((name, value)) if !matches!(value, Value::Opaque) => {
+                self.before_change(&defines);
                 self.passive.push(Passive::on_demand(quote!(#whole;), defines));
                 self.set(&name, value, left);
             }
             _ => {
+                self.before_change(&defines);
                 self.passive.push(Passive::keep(quote!(#whole;), defines.clone()));
-                for name in defines {
-                    self.rebind(&name, Value::Opaque);
-                }
+                self.after_change(&defines);
             }
         }
     }

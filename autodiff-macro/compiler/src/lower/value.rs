@@ -1,5 +1,6 @@
 //! What an expression stands for while lowering.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use proc_macro2::TokenStream;
@@ -10,6 +11,12 @@ use crate::ir::{Dim, Elem, Expr, Slice};
 #[derive(Clone)]
 pub(super) struct Binding<'g> {
     pub(super) value: Value<'g>,
+}
+
+/// A closure with the variables that were in scope where it was written.
+pub(super) struct Closure<'g> {
+    pub(super) syntax: syn::ExprClosure,
+    pub(super) scopes: Vec<HashMap<String, Binding<'g>>>,
 }
 
 /// The value of an expression.
@@ -30,7 +37,7 @@ pub(super) enum Value<'g> {
     /// A list of arrays, `[a.view(), b.view()]`
     List(Vec<Value<'g>>),
     /// A closure bound by `let`.
-    Closure(Rc<syn::ExprClosure>),
+    Closure(Rc<Closure<'g>>),
     /// A passive result kept as tokens.
     Tokens(TokenStream),
     /// A passive value of unknown type.
