@@ -52,7 +52,7 @@ pub use product::{batched_matmul_into, dot, matmul_into, matvec_into, outer_into
 pub use program::{
     Output, Slot, assign, attention_scale, broadcast, broadcast_scalar, broadcast_size, check_cotangent, concatenate_into,
     each,
-    from_diag_into, math, one, output, pick_into, require, reshape_into, sizes, slice, slice_len, to_owned, tril_into, triu_into,
+    from_diag_into, math, one, output, pick_into, require, reshape, sizes, slice, slice_len, to_owned, tril_into, triu_into,
     unpick_into, unslice_into,
 };
 pub use crate::ShapeError;

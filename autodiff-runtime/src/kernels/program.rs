@@ -15,11 +15,15 @@ impl<T: Element> Slot<T> {
     /// An array of the given shape in this memory, with whatever values are there.
     pub fn array<S: IntoDimension>(&mut self, shape: S) -> ArrayViewMut<'_, T, S::Dim> {
         let shape = shape.into_dimension();
-        let size = shape.size();
-        if self.0.len() < size {
-            self.0.resize(size, T::zero());
+        let elements = self.elements(shape.size());
+        ArrayViewMut::from_shape(shape, elements).expect("the slice has the shape's size")
+    }
+
+    fn elements(&mut self, count: usize) -> &mut [T] {
+        if self.0.len() < count {
+            self.0.resize(count, T::zero());
         }
-        ArrayViewMut::from_shape(shape, &mut self.0[..size]).expect("the slice has the shape's size")
+        &mut self.0[..count]
     }
 
     /// Bytes held.
@@ -217,19 +221,19 @@ impl<'a, T, E: Dimension> BroadcastWithLifetime<'a, T> for ArrayView<'a, T, E> {
 ///
 /// # Panics
 /// If the numbers of elements differ.
-pub fn reshape_into<'a, T: Element, D: Dimension, E: Dimension>(
-    mut slot: ArrayViewMut<'a, T, E>,
+pub fn reshape<'a, T: Element, D: Dimension, S: IntoDimension>(
+    slot: &'a mut Slot<T>,
+    shape: S,
     x: ArrayView<'a, T, D>,
-) -> ArrayView<'a, T, E> {
-    assert!(x.len() == slot.len(), "reshape of shape {:?} to {:?}", x.shape(), slot.shape());
-    let shape = slot.raw_dim();
+) -> ArrayView<'a, T, S::Dim> {
+    let shape = shape.into_dimension();
+    assert!(x.len() == shape.size(), "reshape of shape {:?} to {:?}", x.shape(), shape.slice());
     if x.is_standard_layout() {
         return x.into_shape_with_order(shape).expect("contiguous, with as many elements");
     }
-    slot.iter_mut().zip(x.iter()).for_each(|(to, from)| *to = *from);
-    let pointer = slot.as_ptr();
-    // SAFETY: the slot's own elements, in standard layout, borrowed for its lifetime, which ends here as a mutable one.
-    unsafe { ArrayView::from_shape_ptr(shape, pointer) }
+    let elements = slot.elements(shape.size());
+    elements.iter_mut().zip(x.iter()).for_each(|(to, from)| *to = *from);
+    ArrayView::from_shape(shape, elements).expect("the slice has the shape's size")
 }
 
 /// Copies `from` to a place of the same shape.

@@ -585,7 +585,7 @@ impl Companion<'_> {
             }
         };
         let slots: Vec<Ident> = (0..split.backward.slots).map(|i| format_ident!("slot{i}")).collect();
-        let declare_slots: TokenStream = slots.iter().map(|s| quote!(let mut #s = #kernels::Slot::default();)).collect();
+        let declare_slots: TokenStream = slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
         let cotangent_check = (split.cotangent.rank() > 0).then(|| {
             let shape = backward.shape(split.cotangent.shape());
             let function = self.item.sig.ident.to_string();
@@ -642,7 +642,7 @@ impl Companion<'_> {
         let value = self.spell(&self.lowered.output, &mut forward, &split.forward);
         let checks = self.require_sizes();
         let forward_slots: Vec<Ident> = (0..split.forward.slots).map(|i| format_ident!("slot{i}")).collect();
-        let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let mut #s = #kernels::Slot::default();)).collect();
+        let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
         let (sizes, forward_steps, _) = forward.finish();
         let needed = self.needed(&quote!(#sizes #checks #forward_steps #value #(#saved_values)* #(#dim_values)* #(#bound_values)*));
         let prologue = self.lowered.prologue.statements(needed);

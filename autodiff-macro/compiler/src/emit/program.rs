@@ -413,8 +413,14 @@ impl<'a> Program<'a> {
         self.name_parts(id);
         if node.op.name == "reshape" {
             // Gives a view of its operand where the memory allows it, and copies to the slot elsewhere.
-            let place = self.place((id, 0), node.ty.shape(), output);
             let name = self.names.node(&self.schedule.joint, id, 0);
+            let place = match self.schedule.places.get(&(id, 0)) {
+                Some(Place::Slot(s)) => {
+                    let (slot, shape) = (format_ident!("slot{s}"), self.shape(node.ty.shape()));
+                    quote!(&mut *#slot, #shape)
+                }
+                _ => TokenStream::new(),
+            };
             let call = self.call(id, &[place], &operands, *emit);
             self.statements.push(quote!(let #name = #call;));
             return;

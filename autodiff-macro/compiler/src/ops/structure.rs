@@ -127,7 +127,7 @@ pub static RESHAPE: Operation = Operation {
     code: Code::Kernel {
         emit: |c| {
             let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
-            quote!(#k::reshape_into(#dst, #x))
+            quote!(#k::reshape(#dst, #x))
         },
         in_place: None,
     },
