@@ -6,6 +6,9 @@ use proc_macro2::{Ident, Span};
 
 use crate::ir::{Dim, Dims, Joint, Leaf, NodeId, Size};
 
+/// Names longer than this are not built upon.
+const LONGEST: usize = 12;
+
 /// Variables of one generated function.
 pub struct Names {
     taken: HashSet<String>,
@@ -48,11 +51,28 @@ impl Names {
             return name.clone();
         }
         let node = joint.region.graph.node(id);
-        let like = node.name.clone().unwrap_or_else(|| match node.op.name {
-            "sum_to" => "sum".to_string(),
-            "mul" | "add" | "sub" | "div" | "neg" | "select" => "t".to_string(),
-            "size" => "count".to_string(),
-            other => other.to_string(),
+        let operand = |names: &Names, k: usize| {
+            let at = *node.operands.get(k)?;
+            let name = match (joint.region.graph.node(at).op.name, names.nodes.get(&(at, 0))) {
+                ("input", _) => joint.region.leaves[joint.region.graph.node(at).attrs[0].axis()].name.clone(),
+                (_, Some(name)) => name.to_string(),
+                _ => joint.region.graph.node(at).name.clone()?,
+            };
+            (name.len() <= LONGEST).then_some(name)
+        };
+        let like = node.name.clone().unwrap_or_else(|| match (node.op.name, operand(self, 0)) {
+            ("sum_to", _) => "sum".to_string(),
+            ("mul" | "add" | "sub" | "div" | "neg" | "select", _) => "t".to_string(),
+            ("size", _) => "count".to_string(),
+            ("permute", Some(x)) => format!("{x}_t"),
+            ("reshape", Some(x)) => format!("{x}_reshaped"),
+            ("slice", Some(x)) => format!("{x}_part"),
+            ("dot" | "matmul", Some(x)) => match operand(self, 1) {
+                Some(y) => format!("{x}_{y}"),
+                None => "product".to_string(),
+            },
+            ("dot" | "matmul", None) => "product".to_string(),
+            (other, _) => other.to_string(),
         });
         let name = self.fresh(&like);
         self.nodes.insert((id, part), name.clone());

@@ -425,6 +425,10 @@ impl<'a> Program<'a> {
             self.statements.push(quote!(let #name = #call;));
             return;
         }
+        if let Code::Kernel { in_place: Some(k), .. } = node.op.code {
+            self.in_place(id, node.operands[k], &operands, *emit, output);
+            return;
+        }
         let mut results = Vec::new();
         let mut scalars = Vec::new();
         for (i, ty) in parts.iter().enumerate() {
@@ -444,6 +448,25 @@ impl<'a> Program<'a> {
             [one] => quote!(let #one = #call;),
             more => quote!(let (#(#more),*) = #call;),
         });
+    }
+
+    /// A kernel that updates an operand: in the operand's memory if the schedule says so, else in a copy.
+    fn in_place(&mut self, id: NodeId, operand: NodeId, operands: &[TokenStream], emit: fn(&KernelCall) -> TokenStream, output: &dyn Fn(usize) -> TokenStream) {
+        let places = &self.schedule.places;
+        let shared = places.get(&(id, 0)).is_some() && places.get(&(id, 0)) == places.get(&(operand, 0));
+        let name = if shared {
+            let name = self.names.node(&self.schedule.joint, operand, 0);
+            self.names.set(id, 0, name.clone());
+            name
+        } else {
+            let name = self.names.node(&self.schedule.joint, id, 0);
+            let shape = self.schedule.node(id).ty.shape().to_vec();
+            let (kernels, place, from) = (self.kernels.clone(), self.place((id, 0), &shape, output), self.read(operand));
+            self.statements.push(quote!(let mut #name = #place; #kernels::assign(#name.view_mut(), #from);));
+            name
+        };
+        let call = self.call(id, &[quote!(#name.view_mut())], operands, emit);
+        self.statements.push(quote!(#call;));
     }
 
     /// Parts of a result carry the names of their nodes.

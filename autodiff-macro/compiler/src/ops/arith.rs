@@ -87,6 +87,13 @@ elementwise! {
         simplify: |b, x, _| match constants(x) {
             (_, Some(0.0)) => Some(x[0]),
             (Some(0.0), _) => Some(-x[1]),
+            // 1 − σ(z) = σ(−z) without cancellation; e^z − 1 likewise.
+            (Some(1.0), _) if x[1].matches(&super::scalar::SIGMOID).is_some() => {
+                x[1].operand_of(&super::scalar::SIGMOID, 0).map(|z| (-z).map(&super::scalar::SIGMOID))
+            }
+            (_, Some(1.0)) if x[0].matches(&super::scalar::EXP).is_some() => {
+                x[0].operand_of(&super::scalar::EXP, 0).map(|z| z.map(&super::scalar::EXP_M1))
+            }
             _ => match x[1].operand_of(&NEG, 0) {
                 Some(n) => Some(x[0] + n),
                 None => both_constant(b, x, |p, q| p - q),

@@ -7,7 +7,7 @@ const FAMILY: &str = "comparison and selection";
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] =
-    &[&GT, &GE, &LT, &LE, &EQ, &NE, &AND, &OR, &NOT, &IS_NAN, &IS_INFINITE, &IS_FINITE, &SELECT];
+    &[&GT, &GE, &LT, &LE, &EQ, &NE, &AND, &OR, &NOT, &IS_NAN, &IS_INFINITE, &IS_FINITE, &SELECT, &STOP_GRADIENT];
 
 macro_rules! predicate {
     ($(#[doc = $doc:literal] $id:ident = $name:literal($($x:ident),+) [$($emit:tt)*] $strength:literal, $sign:literal, $spell:expr, $value:expr;)*) => {$(
@@ -110,6 +110,22 @@ pub static SELECT: Operation = Operation {
 };
 
 const SELECT_SPELLINGS: &[Spelling] = &[function("select", &[Arg::Mask, Arg::Operand, Arg::Operand])];
+
+/// The operand as a constant of the differentiation.
+pub static STOP_GRADIENT: Operation = Operation {
+    name: "stop_gradient",
+    family: FAMILY,
+    spellings: &[function("stop_gradient", &[Arg::Operand])],
+    infer: |_, x, _| Ok(x[0].ty()),
+    simplify: no_simplification,
+    derivative: Derivative::Zero,
+    formula: Text::Call("stop_gradient"),
+    code: Code::Scalar { emit: |operands, _| operands[0].clone(), cost: 0 },
+    value: |_, x| vec![x[0].clone()],
+    samples: &[],
+    doc: "The value of the operand, taken as a constant by the differentiation.",
+    source: "JAX lax.stop_gradient",
+};
 
 fn compare<'g>(op: &'static Operation, a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
     a.zip(op, b)

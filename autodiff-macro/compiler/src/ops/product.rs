@@ -9,7 +9,7 @@ use quote::quote;
 const FAMILY: &str = "matrix products";
 
 /// The operations of this file.
-pub static OPERATIONS: &[&Operation] = &[&DOT, &OUTER, &MATMUL];
+pub static OPERATIONS: &[&Operation] = &[&DOT, &DOT_ADD, &OUTER, &MATMUL];
 
 fn infer_dot<'g>(b: &'g Builder, x: &[Expr<'g>], _: &[Attr]) -> Result<Type, String> {
     let (p, q) = (x[0].shape(), x[1].shape());
@@ -106,6 +106,36 @@ fn dot_tensor(a: &Tensor, b: &Tensor) -> Tensor {
     }
     Tensor { shape, data }
 }
+
+/// `c + a·b` in the memory of `c`: how sums of products are accumulated.
+pub static DOT_ADD: Operation = Operation {
+    name: "dot_add",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, attrs| {
+        let product = infer_dot(b, &x[1..], attrs)?;
+        b.require_same_shape(&x[0].shape(), product.shape())?;
+        Ok(product)
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Definition(|s| vec![s.x[0] + s.x[1].dot(s.x[2])]),
+    formula: Text::Write(|x, _| Formula::infix(&x[0], " + ", &Formula::infix(&x[1], "·", &x[2], 7), 6)),
+    code: Code::Kernel {
+        emit: |c| {
+            let call = KernelCall { operands: &c.operands[1..], ranks: &c.ranks[1..], accumulate: true, ..*c };
+            product_kernel(&call, &format!("{}{}", call.ranks[0], call.ranks[1]))
+        },
+        in_place: Some(0),
+    },
+    value: |_, x| {
+        let mut y = dot_tensor(&x[1], &x[2]);
+        y.data.iter_mut().zip(&x[0].data).for_each(|(y, c)| *y += c);
+        vec![y]
+    },
+    samples: &[],
+    doc: "`c + a·b`, accumulated in place.",
+    source: "BLAS gemm with β = 1",
+};
 
 /// Outer product of two vectors.
 pub static OUTER: Operation = Operation {

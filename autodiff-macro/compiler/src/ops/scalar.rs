@@ -52,6 +52,16 @@ fn simplify_ln<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
     if let Some(e) = x.operand_of(&EXP, 0) {
         return Some(e);
     }
+    // ln(1 − σ(z)) = ln σ(−z), ln(1 − u) = ln_1p(−u)
+    if let Some(difference) = x.matches(&super::arith::SUB) {
+        let [one, u] = [difference.operands[0], difference.operands[1]].map(|id| b.expr(id));
+        if one.as_constant() == Some(1.0) {
+            return Some(match u.operand_of(&SIGMOID, 0) {
+                Some(z) => (-z).map(&LOG_SIGMOID),
+                None => (-u).map(&LN_1P),
+            });
+        }
+    }
     let sum = x.matches(&super::arith::ADD)?;
     let (p, q) = (b.expr(sum.operands[0]), b.expr(sum.operands[1]));
     let rest = match (p.as_constant(), q.as_constant()) {
@@ -140,7 +150,7 @@ fn gelu_tanh_pullback<'g>(g: Expr<'g>, x: Expr<'g>) -> Expr<'g> {
 
 fn silu_pullback<'g>(g: Expr<'g>, x: Expr<'g>) -> Expr<'g> {
     let s = x.map(&SIGMOID);
-    g * (s * (1.0 + x * (1.0 - s)))
+    g * (s + x * (s - s * s))
 }
 
 fn mish_pullback<'g>(g: Expr<'g>, x: Expr<'g>) -> Expr<'g> {
@@ -524,7 +534,7 @@ elementwise! {
     SIGMOID = sigmoid(x) -> y {
         spell: [method("sigmoid", &[])],
         value: 1.0 / (1.0 + (-x).exp()),
-        pullback: |g| [g * (y * (1.0 - y))],
+        pullback: |g| [g * (y - y * y)],
         emit: [m.sigmoid(#x)] cost 13,
         text: Text::Call("σ"),
         domain: [(-3.0, 3.0)],

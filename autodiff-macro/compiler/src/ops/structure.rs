@@ -565,7 +565,15 @@ pub static SCATTER_ADD: Operation = Operation {
     name: "scatter_add",
     family: FAMILY,
     spellings: &[],
-    infer: |_, _, attrs| Ok(Type::float(attrs[1].dims().to_vec())),
+    infer: |b, x, attrs| {
+        let shape = attrs[1].dims();
+        let mut wanted = shape.to_vec();
+        if let (Some(size), 1) = (wanted.get_mut(attrs[0].axis()), x[0].rank()) {
+            *size = x[0].dim(0);
+        }
+        b.require_same_shape(&x[1].shape(), &wanted)?;
+        Ok(Type::float(shape.to_vec()))
+    },
     simplify: no_simplification,
     derivative: Derivative::Rule {
         vjp: |s, g| vec![None, Some(s.builder.make(&GATHER, vec![s.attrs[0].clone()], &[g, s.x[0]]))],
@@ -767,6 +775,16 @@ composites! {
         let reversed = Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(-1) };
         Ok(x[0].with(&SLICE, single(reversed, axis, x[0].rank())))
     }, "Reversed along an axis.";
+    method "masked_fill"(Mask, Float): |b, x, _| {
+        let shape = b.broadcast_shape(&x[0].shape(), &x[1].shape())?;
+        b.require_broadcasts_into(&shape, &x[0].shape())?;
+        Ok(Expr::select(x[1].broadcast(&x[0].shape()), x[2].broadcast(&x[0].shape()), x[0]))
+    }, "The value where the mask holds, else the array; the mask broadcasts.";
+    method "index_add"(Axis, Indices, Operand): |b, x, a| {
+        check_axis(x[0], a, 0)?;
+        let update = b.apply(&SCATTER_ADD, vec![a[0].clone(), Attr::Dims(x[0].shape())], &[x[1], x[2]])?;
+        Ok(x[0] + b.expr(update.id()))
+    }, "Slices added at indices along an axis.";
     method "trace"(): |_, x, _| Ok(x[0].map_diag().sum()), "Sum of the main diagonal.";
     function "from_diag"(Operand): |_, x, _| {
         if x[0].rank() != 1 {

@@ -4,7 +4,7 @@
 //! and the operations' own simplifications apply again, whatever the pass itself does.
 
 use crate::ir::{Builder, Joint, Node, Region, rebuild, verify};
-use crate::ops::{Code, Site};
+use crate::ops::{Code, Site, arith, product};
 
 /// A pass: same values, no higher cost.
 pub struct Pass {
@@ -18,6 +18,7 @@ pub struct Pass {
 pub static PASSES: &[Pass] = &[
     Pass { name: "expand definitions", run: expand_definitions },
     Pass { name: "simplify", run: simplify },
+    Pass { name: "accumulate products", run: accumulate_products },
 ];
 
 /// Runs all passes; the verifier runs after each in debug builds and tests.
@@ -53,6 +54,46 @@ pub fn expand_definitions(joint: Joint) -> Result<Joint, String> {
 
 fn simplify(joint: Joint) -> Result<Joint, String> {
     rewritten(&joint, |_, _, _| None)
+}
+
+/// A sum of products, each used only there, is accumulated by the products themselves.
+fn accumulate_products(joint: Joint) -> Result<Joint, String> {
+    let graph = &joint.region.graph;
+    let live = graph.reachable(joint.region.outputs.iter().copied());
+    let mut uses = vec![0usize; graph.len()];
+    for id in graph.ids().filter(|id| live[id.index()]) {
+        graph.node(id).operands.iter().for_each(|o| uses[o.index()] += 1);
+    }
+    joint.region.outputs.iter().for_each(|o| uses[o.index()] += 1);
+    // A product, or a sum of products, that only this sum reads; and not a scalar, which costs nothing to add.
+    let product = |id: crate::ir::NodeId, sums: &std::collections::BTreeSet<crate::ir::NodeId>| {
+        let node = graph.node(id);
+        uses[id.index()] == 1 && node.ty.rank() > 0 && (node.op.name == product::DOT.name || sums.contains(&id))
+    };
+    let mut sums = std::collections::BTreeSet::new();
+    for id in graph.ids().filter(|id| live[id.index()]) {
+        let node = graph.node(id);
+        if node.op.name == arith::ADD.name && node.operands.iter().all(|o| product(*o, &sums)) {
+            let dots = node.operands.iter().filter(|o| graph.node(**o).op.name == product::DOT.name).count();
+            if dots > 0 {
+                sums.insert(id);
+            }
+        }
+    }
+    let sums: std::collections::HashSet<&[crate::ir::NodeId]> = sums.iter().map(|s| graph.node(*s).operands.as_slice()).collect();
+    rewritten(&joint, |builder, node, operands| {
+        if node.op.name != arith::ADD.name || !sums.contains(node.operands.as_slice()) {
+            return None;
+        }
+        // The product to add: the one that is a plain product, the later one if both are.
+        let (c, dot) = match (operands[1].matches(&product::DOT), operands[0].matches(&product::DOT)) {
+            (Some(dot), _) => (operands[0], dot),
+            (None, Some(dot)) => (operands[1], dot),
+            (None, None) => return None,
+        };
+        let [a, b] = [dot.operands[0], dot.operands[1]].map(|id| builder.expr(id));
+        Some(builder.make(&product::DOT_ADD, vec![], &[c, a, b]))
+    })
 }
 
 /// The joint graph with every node rewritten where the rule gives something.

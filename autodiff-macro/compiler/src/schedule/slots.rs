@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Kind, Step, is_array, kind, makes, reads};
 use crate::ir::{Joint, NodeId, Shape, Type};
+use crate::ops::Code;
 
 /// Where an array lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,6 +97,7 @@ pub(crate) fn assign(joint: &Joint, steps: &[Step], mut places: Places) -> (Plac
             last.insert(key, at);
         }
     }
+    share_in_place(joint, steps, &mut places, &last);
     let mut ends: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut free: Vec<(usize, Shape)> = Vec::new();
     let mut shapes: Vec<Shape> = Vec::new();
@@ -103,6 +105,15 @@ pub(crate) fn assign(joint: &Joint, steps: &[Step], mut places: Places) -> (Plac
         for (key, shape) in results(joint, step) {
             if places.contains_key(&key) {
                 continue;
+            }
+            if let Some(operand) = in_place_operand(joint, step, &last, at) {
+                if let Some(Place::Slot(slot)) = places.get(&operand).copied() {
+                    // The memory lives on under the new value's name.
+                    ends.entry(at).or_default().retain(|s| *s != slot);
+                    ends.entry(last.get(&key).copied().unwrap_or(at)).or_default().push(slot);
+                    places.insert(key, Place::Slot(slot));
+                    continue;
+                }
             }
             let found = free
                 .iter()
@@ -124,4 +135,27 @@ pub(crate) fn assign(joint: &Joint, steps: &[Step], mut places: Places) -> (Plac
         }
     }
     (places, shapes.len())
+}
+
+/// The operand whose memory the step's result can take over: the one the kernel updates, if this is its last use.
+fn in_place_operand(joint: &Joint, step: &Step, last: &HashMap<(NodeId, usize), usize>, at: usize) -> Option<(NodeId, usize)> {
+    let Step::Kernel(id) = step else { return None };
+    let node = joint.region.graph.node(*id);
+    let Code::Kernel { in_place: Some(k), .. } = node.op.code else { return None };
+    let operand = node.operands[k];
+    let owned = matches!(kind(joint, operand), Kind::Kernel | Kind::Elementwise | Kind::Sum)
+        && joint.region.graph.node(operand).op.name != "reshape";
+    let once = node.operands.iter().filter(|o| **o == operand).count() == 1;
+    (owned && once && last.get(&(operand, 0)) == Some(&at)).then_some((operand, 0))
+}
+
+/// Where a result updated in place is an output, the operand is computed in the output's memory already.
+fn share_in_place(joint: &Joint, steps: &[Step], places: &mut Places, last: &HashMap<(NodeId, usize), usize>) {
+    for (at, step) in steps.iter().enumerate().rev() {
+        let Step::Kernel(id) = step else { continue };
+        let Some(place @ Place::Output(_)) = places.get(&(*id, 0)).copied() else { continue };
+        if let Some(operand) = in_place_operand(joint, step, last, at) {
+            places.entry(operand).or_insert(place);
+        }
+    }
 }
