@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate self as autodiff_runtime;
 
+pub mod check;
 mod element;
 mod error;
 pub mod ext;
@@ -12,6 +13,7 @@ pub mod kernels;
 pub mod math;
 pub mod parameters;
 pub mod prelude;
+pub mod train;
 
 pub use autodiff_macro::{Parameters, differentiate};
 pub use element::Element;

@@ -185,34 +185,41 @@ pub fn parameters_impl(
         return Error::new(ident.span(), message).into_compile_error();
     };
     let element = &first.ty;
-    let element = match known {
-        Some(element) => element.clone(),
-        None => quote!(<#element as #krate::Parameters>::Elem),
-    };
+    // A type parameter that arrays are made of, or that is bounded by `Element`, is the element type: naming it beats
+    // `<Array2<F> as Parameters>::Elem`, which rustc would not see through in the presence of bounds.
+    let floats: Vec<&Ident> = generics
+        .type_params()
+        .filter(|p| visited.iter().any(|field| ArrayOf::any(&field.ty, &p.ident)) || bounded_by_element(generics, &p.ident))
+        .map(|p| &p.ident)
+        .collect();
+    let known = known.cloned().or_else(|| floats.first().map(|f| quote!(#f)));
+    let first_decides = known.is_none();
+    let element = known.unwrap_or_else(|| quote!(<#element as #krate::Parameters>::Elem));
 
     let mut bounded = generics.clone();
-    // Array elements first: without `F: Element` in scope rustc would not find `Array2<F>: Parameters`, even as a bound.
-    for name in generics.type_params().map(|parameter| &parameter.ident) {
-        if visited.iter().any(|field| ArrayOf::any(&field.ty, name)) {
-            bounded
-                .make_where_clause()
-                .predicates
-                .push(parse_quote!(#name: #krate::Element));
-        }
+    for name in &floats {
+        bounded.make_where_clause().predicates.push(parse_quote!(#name: #krate::Element));
     }
     let is_parameter = |name: &Ident| {
         generics
             .type_params()
             .any(|parameter| parameter.ident == *name)
     };
-    for field in fields.iter().filter(|_| known.is_none()) {
+    let is_other = |name: &Ident| is_parameter(name) && !floats.contains(&name);
+    for field in fields {
         let ty = &field.ty;
-        if !Mentions::any(ty, is_parameter) || Mentions::any(ty, |name| name == ident) {
+        if Mentions::any(ty, |name| name == ident) {
             continue;
         }
         let predicate: syn::WherePredicate = if field.skip {
+            if !Mentions::any(ty, is_parameter) {
+                continue;
+            }
             parse_quote!(#ty: ::core::clone::Clone)
-        } else if field.member == first.member {
+        } else if !Mentions::any(ty, is_other) {
+            // Only float parameters: their `Element` bound implies the rest.
+            continue;
+        } else if first_decides && field.member == first.member {
             parse_quote!(#ty: #krate::Parameters)
         } else {
             parse_quote!(#ty: #krate::Parameters<Elem = #element>)
@@ -343,6 +350,20 @@ impl<'ast> Visit<'ast> for ArrayOf<'_> {
         }
         syn::visit::visit_path_segment(self, segment);
     }
+}
+
+/// Whether a type parameter has `Element` among its bounds.
+fn bounded_by_element(generics: &Generics, name: &Ident) -> bool {
+    let is_element = |bound: &syn::TypeParamBound| match bound {
+        syn::TypeParamBound::Trait(t) => t.path.segments.last().is_some_and(|s| s.ident == "Element"),
+        _ => false,
+    };
+    let own = generics.type_params().filter(|p| p.ident == *name).flat_map(|p| &p.bounds);
+    let clauses = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
+        syn::WherePredicate::Type(t) if matches!(&t.bounded_ty, Type::Path(p) if p.path.is_ident(name)) => Some(&t.bounds),
+        _ => None,
+    });
+    own.chain(clauses.flatten()).any(is_element)
 }
 
 /// Errors of one expansion, reported together.
