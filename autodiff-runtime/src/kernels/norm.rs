@@ -51,8 +51,9 @@ impl<T: Element> RowKernel<T, 3, 1> for LayerNorm<'_, T> {
         for ((y, x), (mean, rstd)) in each {
             // a second pass over the differences keeps the digits that a large offset costs
             let c = vector::sum(x) / n;
-            *mean = c + vector::sum_about(x, c) / n;
-            let variance = vector::sum_of_squares_about(m, x, *mean) / n;
+            let [sum, squares] = vector::moments_about(m, x, c);
+            *mean = c + sum / n;
+            let variance = (squares - sum * (sum / n)) / n;
             *rstd = T::one() / m.sqrt(variance + self.eps);
             let (mean, r) = (*mean, *rstd);
             for (((y, &x), &w), &b) in y.iter_mut().zip(x).zip(self.w).zip(self.b) {
@@ -157,12 +158,9 @@ impl<T: Element, const CENTRED: bool> RowKernel<T, 1, 4> for NormGrad<'_, T, CEN
             for (h, &x) in dst.iter_mut().zip(x) {
                 *h = (x - mean) * r;
             }
-            let mean_q = if CENTRED {
-                vector::dot(m, g, self.w) / n
-            } else {
-                T::zero()
-            };
-            let mean_qh = vector::dot3(m, g, self.w, dst) / n;
+            let [sum_q, sum_qh] = vector::dots(m, g, self.w, dst);
+            let mean_q = if CENTRED { sum_q / n } else { T::zero() };
+            let mean_qh = sum_qh / n;
             for ((dst, &g), &w) in dst.iter_mut().zip(g).zip(self.w) {
                 *dst = r * (m.mul_add(g, w, -mean_q) - *dst * mean_qh);
             }
@@ -335,19 +333,64 @@ impl<T: Element, const CENTRED: bool> Task<T> for ColumnSums<'_, T, CENTRED> {
         for ((g, x), (mean, rstd)) in runs {
             partial.fill(T::zero());
             let (sum_w, sum_b) = partial.split_at_mut(d);
-            let rows = each_row(d, g)
-                .zip(each_row(d, x))
-                .zip(mean.iter().zip(rstd));
-            for ((g, x), (&mean, &r)) in rows {
-                let mean = if CENTRED { mean } else { T::zero() };
-                for (((w, b), &g), &x) in sum_w.iter_mut().zip(&mut *sum_b).zip(g).zip(x) {
-                    *w = m.mul_add(g, (x - mean) * r, *w);
-                    *b += g;
-                }
+            // four rows at once: the sums are read and written once for all of them
+            let whole = rstd.len() / 4 * 4;
+            let row = |row: usize| Row {
+                g: &g[row * d..][..d],
+                x: &x[row * d..][..d],
+                mean: if CENTRED { mean[row] } else { T::zero() },
+                rstd: rstd[row],
+            };
+            for first in (0..whole).step_by(4) {
+                add_rows(
+                    m,
+                    std::array::from_fn::<_, 4, _>(|i| row(first + i)),
+                    sum_w,
+                    sum_b,
+                );
+            }
+            for last in whole..rstd.len() {
+                add_rows(m, [row(last)], sum_w, sum_b);
             }
             for (total, &v) in totals.iter_mut().zip(&*partial) {
                 *total += vector::wide(v);
             }
         }
+    }
+}
+
+/// A row of the cotangent and the operand, with its statistics.
+#[derive(Clone, Copy)]
+struct Row<'a, T> {
+    g: &'a [T],
+    x: &'a [T],
+    mean: T,
+    rstd: T,
+}
+
+/// Adds g·h to `sum_w` and g to `sum_b`, for all the rows.
+#[inline(always)]
+fn add_rows<T: Element, M: Math<T>, const R: usize>(
+    m: M,
+    rows: [Row<'_, T>; R],
+    sum_w: &mut [T],
+    sum_b: &mut [T],
+) {
+    let d = sum_w.len();
+    let (sum_b, rows) = (
+        &mut sum_b[..d],
+        rows.map(|row| Row {
+            g: &row.g[..d],
+            x: &row.x[..d],
+            ..row
+        }),
+    );
+    for i in 0..d {
+        let (mut w, mut b) = (sum_w[i], sum_b[i]);
+        for row in rows {
+            w = m.mul_add(row.g[i], (row.x[i] - row.mean) * row.rstd, w);
+            b += row.g[i];
+        }
+        (sum_w[i], sum_b[i]) = (w, b);
     }
 }

@@ -51,6 +51,18 @@ fn exp_of_shifted<T: Element, M: Math<T>>(m: M, d: usize, y: &mut [T], x: &[T]) 
     vector::exp(m, y);
 }
 
+/// logs = ln Σ exp(tile) of each row; the tile is used up.
+#[inline(always)]
+fn log_sums_of_exp<T: Element, M: Math<T>>(m: M, d: usize, logs: &mut [T], tile: &mut [T]) {
+    vector::exp(m, tile);
+    for (sum, row) in logs.iter_mut().zip(each_row(d, tile)) {
+        *sum = vector::sum(row);
+    }
+    for sum in logs {
+        *sum = m.ln(*sum);
+    }
+}
+
 row_kernel! {
     /// y = exp(x − max) / Σ exp(x − max).
     Softmax[1, 1] cost 1000 = |m, d, out, x| {
@@ -85,11 +97,23 @@ row_kernel! {
         let [dst] = out;
         let [x] = x;
         if d < SHORT {
-            exp_of_shifted(m, d, dst, x);
+            let mut logs = [T::zero(); BLOCK];
+            let mut tile = [T::zero(); BLOCK];
+            let (logs, tile) = (&mut logs[..x.len() / d.max(1)], &mut tile[..x.len()]);
+            for (y, x) in each_row_mut(d, dst).zip(each_row(d, x)) {
+                let top = shift(x);
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - top);
+            }
+            tile.copy_from_slice(dst);
+            log_sums_of_exp(m, d, logs, tile);
+            for (y, &ln) in each_row_mut(d, dst).zip(&*logs) {
+                y.iter_mut().for_each(|y| *y -= ln);
+            }
+            return;
         }
         for (y, x) in each_row_mut(d, dst).zip(each_row(d, x)) {
-            let top = vector::max(x);
-            let ln = m.ln(if d < SHORT { vector::sum(y) } else { vector::sum_of_exp(m, x, top) });
+            let top = shift(x);
+            let ln = m.ln(vector::sum_of_exp(m, x, top));
             for (y, &x) in y.iter_mut().zip(x) {
                 *y = (x - top) - ln;
             }
@@ -121,18 +145,15 @@ row_kernel! {
         if d == 0 {
             dst.fill(T::neg_infinity());
         } else if d < SHORT {
+            let mut logs = [T::zero(); BLOCK];
             let mut tile = [T::zero(); BLOCK];
-            for (y, x) in dst.chunks_mut(BLOCK / d).zip(x.chunks(BLOCK / d * d)) {
-                let tile = &mut tile[..x.len()];
-                for (t, x) in each_row_mut(d, tile).zip(each_row(d, x)) {
-                    let top = shift(x);
-                    t.iter_mut().zip(x).for_each(|(t, &x)| *t = x - top);
-                }
-                vector::exp(m, tile);
-                for ((y, x), t) in y.iter_mut().zip(each_row(d, x)).zip(each_row(d, tile)) {
-                    *y = shift(x) + m.ln(vector::sum(t));
-                }
+            let (logs, tile) = (&mut logs[..dst.len()], &mut tile[..x.len()]);
+            for ((top, tile), x) in dst.iter_mut().zip(each_row_mut(d, tile)).zip(each_row(d, x)) {
+                *top = shift(x);
+                tile.iter_mut().zip(x).for_each(|(t, &x)| *t = x - *top);
             }
+            log_sums_of_exp(m, d, logs, tile);
+            dst.iter_mut().zip(logs).for_each(|(top, ln)| *top += *ln);
         } else {
             for (y, x) in dst.iter_mut().zip(each_row(d, x)) {
                 let top = shift(x);

@@ -18,17 +18,22 @@ pub(super) fn wide<T: Element>(x: T) -> f64 {
     Element::widen(x)
 }
 
-/// Sums `f` of the elements at equal places of `N` slices of one length.
+/// `K` sums over the elements at equal places of `N` slices of one length: `f` adds the terms of a place.
 #[inline(always)]
-fn accumulate<T: Element, const N: usize>(x: [&[T]; N], f: impl Fn(T, [T; N]) -> T) -> T {
+fn accumulate<T: Element, const N: usize, const K: usize>(
+    x: [&[T]; N],
+    f: impl Fn([T; K], [T; N]) -> [T; K],
+) -> [T; K] {
     let n = x[0].len();
-    let mut total = 0.0;
-    let mut start = 0;
-    while start < n {
+    if n < LANES {
+        return accumulate_short(x, f);
+    }
+    let mut totals = [0.0; K];
+    for start in (0..n).step_by(RUN) {
         let run = x.map(|s| &s[start..n.min(start + RUN)]);
         let whole = run[0].len() / LANES * LANES;
         let (body, tail) = (run.map(|s| &s[..whole]), run.map(|s| &s[whole..]));
-        let mut lanes = [T::zero(); LANES];
+        let mut lanes = [[T::zero(); K]; LANES];
         for at in (0..whole).step_by(LANES) {
             let chunk: [&[T; LANES]; N] = body.map(|s| {
                 s[at..at + LANES]
@@ -46,48 +51,70 @@ fn accumulate<T: Element, const N: usize>(x: [&[T]; N], f: impl Fn(T, [T; N]) ->
         while width > 1 {
             width /= 2;
             for i in 0..width {
-                lanes[i] += lanes[i + width];
+                for k in 0..K {
+                    let other = lanes[i + width][k];
+                    lanes[i][k] += other;
+                }
             }
         }
-        total += wide(lanes[0]);
-        start += RUN;
+        for k in 0..K {
+            totals[k] += wide(lanes[0][k]);
+        }
     }
-    T::of(total)
+    totals.map(T::of)
+}
+
+/// [`accumulate`] for slices shorter than the lanes, which would cost more to add up than the slice.
+#[inline(always)]
+fn accumulate_short<T: Element, const N: usize, const K: usize>(
+    x: [&[T]; N],
+    f: impl Fn([T; K], [T; N]) -> [T; K],
+) -> [T; K] {
+    let mut lanes = [[T::zero(); K]; 4];
+    for i in 0..x[0].len() {
+        lanes[i % 4] = f(lanes[i % 4], x.map(|s| s[i]));
+    }
+    std::array::from_fn(|k| (lanes[0][k] + lanes[1][k]) + (lanes[2][k] + lanes[3][k]))
 }
 
 /// Σ xᵢ.
 #[inline(always)]
 pub(super) fn sum<T: Element>(x: &[T]) -> T {
-    accumulate([x], |total, [x]| total + x)
+    accumulate([x], |[total], [x]| [total + x])[0]
 }
 
-/// Σ (xᵢ − c).
+/// Σ (xᵢ − c) and Σ (xᵢ − c)².
 #[inline(always)]
-pub(super) fn sum_about<T: Element>(x: &[T], c: T) -> T {
-    accumulate([x], |total, [x]| total + (x - c))
+pub(super) fn moments_about<T: Element, M: Math<T>>(m: M, x: &[T], c: T) -> [T; 2] {
+    accumulate([x], |[sum, squares], [x]| {
+        [sum + (x - c), m.mul_add(x - c, x - c, squares)]
+    })
 }
 
 /// Σ xᵢyᵢ.
 #[inline(always)]
 pub(super) fn dot<T: Element, M: Math<T>>(m: M, x: &[T], y: &[T]) -> T {
-    accumulate([x, y], |total, [x, y]| m.mul_add(x, y, total))
+    accumulate([x, y], |[total], [x, y]| [m.mul_add(x, y, total)])[0]
 }
 
-/// Σ (xᵢ − c)².
+/// Σ xᵢyᵢ and Σ xᵢyᵢzᵢ.
 #[inline(always)]
-pub(super) fn sum_of_squares_about<T: Element, M: Math<T>>(m: M, x: &[T], c: T) -> T {
-    accumulate([x], |total, [x]| m.mul_add(x - c, x - c, total))
-}
-
-/// Σ xᵢyᵢzᵢ.
-#[inline(always)]
-pub(super) fn dot3<T: Element, M: Math<T>>(m: M, x: &[T], y: &[T], z: &[T]) -> T {
-    accumulate([x, y, z], |total, [x, y, z]| m.mul_add(x * y, z, total))
+pub(super) fn dots<T: Element, M: Math<T>>(m: M, x: &[T], y: &[T], z: &[T]) -> [T; 2] {
+    accumulate([x, y, z], |[two, three], [x, y, z]| {
+        [m.mul_add(x, y, two), m.mul_add(x * y, z, three)]
+    })
 }
 
 /// `best` over the elements, `start` if there is none.
 #[inline(always)]
 fn extremum<T: Element>(x: &[T], start: T, best: impl Fn(T, T) -> T) -> T {
+    if x.len() < LANES {
+        let mut lanes = [start; 4];
+        for (i, &v) in x.iter().enumerate() {
+            lanes[i % 4] = best(lanes[i % 4], v);
+        }
+        return best(best(lanes[0], lanes[1]), best(lanes[2], lanes[3]));
+    }
     let (chunks, tail) = x.as_chunks::<LANES>();
     let mut lanes = [start; LANES];
     for chunk in chunks {
@@ -98,11 +125,7 @@ fn extremum<T: Element>(x: &[T], start: T, best: impl Fn(T, T) -> T) -> T {
     for i in 0..tail.len() {
         lanes[i] = best(lanes[i], tail[i]);
     }
-    let mut width = if chunks.is_empty() {
-        tail.len().next_power_of_two()
-    } else {
-        LANES
-    };
+    let mut width = LANES;
     while width > 1 {
         width /= 2;
         for i in 0..width {
@@ -147,5 +170,5 @@ pub(super) fn exp<T: Element, M: Math<T>>(m: M, x: &mut [T]) {
 /// Σ exp(xᵢ − shift), without writing the exponentials anywhere but to a tile on the stack.
 #[inline(always)]
 pub(super) fn sum_of_exp<T: Element, M: Math<T>>(m: M, x: &[T], shift: T) -> T {
-    accumulate([x], |total, [x]| total + m.exp(x - shift))
+    accumulate([x], |[total], [x]| [total + m.exp(x - shift)])[0]
 }
