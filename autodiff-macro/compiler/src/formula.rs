@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Joint, NodeId, Shape};
+use crate::ir::{Joint, NodeId, Shape, Type};
 use crate::ops::{Formula, Text, Words};
 
 /// Expressions longer than this get a line of their own.
 const LONGEST: usize = 48;
+/// What values and adjoints without a name are called, with a number.
+const ANONYMOUS_VALUE: &str = "t";
+const ANONYMOUS_ADJOINT: &str = "g";
 
 /// The derivation of a joint graph: values first, then gradients.
 pub fn derivation(joint: &Joint, result: &str) -> String {
@@ -20,23 +23,64 @@ pub fn derivation(joint: &Joint, result: &str) -> String {
         }
     }
     let mut texts: HashMap<NodeId, Formula> = HashMap::new();
+    let mut parts: HashMap<NodeId, Vec<Option<String>>> = HashMap::new();
     let mut lines: Vec<String> = Vec::new();
     let mut taken: HashMap<String, usize> = joint.region.leaves.iter().map(|l| (l.name.clone(), 1)).collect();
     for id in graph.ids().filter(|id| live[id.index()]) {
         let node = graph.node(id);
+        if let Type::Tuple(results) = &node.ty {
+            // Several results: those with names take a line together.
+            let formula = text(joint, id, &texts);
+            let mut names: Vec<Option<String>> = vec![None; results.len()];
+            for user in graph.users(id).filter(|u| live[u.index()]) {
+                let part = graph.node(user);
+                let name = match &part.name {
+                    Some(name) => bar(name),
+                    None if forward[id.index()] => continue,
+                    None => ANONYMOUS_ADJOINT.to_string(),
+                };
+                names[part.attrs[0].axis()] = Some(unique(&mut taken, &name));
+            }
+            let last = names.iter().rposition(Option::is_some);
+            match last {
+                None => {
+                    let name = unique(&mut taken, if forward[id.index()] { ANONYMOUS_VALUE } else { ANONYMOUS_ADJOINT });
+                    lines.push(format!("{name} = {}", formula.text));
+                    texts.insert(id, Formula::atom(name));
+                }
+                Some(last) => {
+                    let shown: Vec<&str> = names[..=last].iter().map(|n| n.as_deref().unwrap_or("_")).collect();
+                    let left = if last == 0 { shown[0].to_string() } else { format!("({})", shown.join(", ")) };
+                    lines.push(format!("{left} = {}", formula.text));
+                    texts.insert(id, Formula::atom(shown[0].to_string()));
+                }
+            }
+            parts.insert(id, names);
+            continue;
+        }
+        if node.op.name == "part" {
+            let whole = node.operands[0];
+            let k = node.attrs[0].axis();
+            let name = parts.get(&whole).and_then(|names| names[k].clone());
+            let unnamed = match k {
+                0 => texts[&whole].clone(),
+                _ => Formula::atom(format!("{}{}", texts[&whole].at(9), subscript(k + 1))),
+            };
+            texts.insert(id, name.map_or(unnamed, Formula::atom));
+            continue;
+        }
         let formula = text(joint, id, &texts);
-        let atomic = formula.strength == 9 && formula.text.chars().count() <= 12 || matches!(node.op.name, "input" | "constant" | "size" | "broadcast" | "part" | "insert_axis" | "remove_axis" | "permute");
+        let atomic = formula.strength == 9 && formula.text.chars().count() <= 12 || matches!(node.op.name, "input" | "constant" | "size" | "broadcast" | "insert_axis" | "remove_axis");
+        // A transposed input needs no line; a named view of something computed does.
+        let atomic = atomic || (node.op.name == "permute" && (node.name.is_none() || graph.node(node.operands[0]).op.name == "input"));
         let output = joint.region.outputs.iter().position(|o| *o == id);
         let named = node.name.is_some() && node.op.name != "input" && !matches!(node.op.name, "part" | "broadcast");
         let own_line = !atomic && (named || uses[id.index()] > 1 || formula.text.chars().count() > LONGEST) && output.is_none();
         if own_line {
-            let base = match &node.name {
-                Some(n) => n.replace("_bar", "̄"),
-                None => if forward[id.index()] { "v".to_string() } else { "a".to_string() },
+            let name = match &node.name {
+                Some(n) => unique(&mut taken, &bar(n)),
+                None => unique(&mut taken, if forward[id.index()] { ANONYMOUS_VALUE } else { ANONYMOUS_ADJOINT }),
             };
-            let count = taken.entry(base.clone()).or_insert(0);
-            *count += 1;
-            let name = if *count == 1 && node.name.is_some() { base } else { format!("{base}{}", subscript(*count)) };
             lines.push(format!("{name} = {}", formula.text));
             texts.insert(id, Formula::atom(name));
         } else {
@@ -54,6 +98,19 @@ pub fn derivation(joint: &Joint, result: &str) -> String {
     lines.join("\n")
 }
 
+/// A name not used before: the given one, or with a number.
+fn unique(taken: &mut HashMap<String, usize>, name: &str) -> String {
+    let count = taken.entry(name.to_string()).or_insert(0);
+    *count += 1;
+    let anonymous = matches!(name, ANONYMOUS_VALUE | ANONYMOUS_ADJOINT);
+    if *count == 1 && !anonymous { name.to_string() } else { format!("{name}{}", subscript(*count)) }
+}
+
+/// Adjoints are written with a bar.
+fn bar(name: &str) -> String {
+    name.strip_suffix("_bar").map_or_else(|| name.to_string(), |n| format!("{n}̄"))
+}
+
 fn subscript(n: usize) -> String {
     n.to_string().chars().map(|c| char::from_u32(0x2080 + c as u32 - '0' as u32).unwrap_or(c)).collect()
 }
@@ -69,12 +126,7 @@ fn text(joint: &Joint, id: NodeId, texts: &HashMap<NodeId, Formula>) -> Formula 
     let x: Vec<Formula> = node.operands.iter().map(|o| texts[o].clone()).collect();
     match &node.op.formula {
         Text::Call(name) => Formula::call(name, &x),
-        Text::Write(write) => match node.op.name {
-            "part" if !matches!(graph.node(node.operands[0]).op.name, "cross_entropy" | "layer_norm" | "rms_norm" | "attention") || node.attrs[0].axis() > 0 => {
-                Formula::atom(format!("{}{}", x[0].at(9), subscript(node.attrs[0].axis() + 1)))
-            }
-            _ => write(&x, &node.attrs),
-        },
+        Text::Write(write) => write(&x, &node.attrs),
         Text::Shaped(write) => {
             let shapes: Vec<Shape> = node.operands.iter().map(|o| graph.node(*o).ty.shape().to_vec()).collect();
             write(&Words { x: &x, attrs: &node.attrs, shapes: &shapes, dims: &joint.region.dims })

@@ -138,8 +138,8 @@ fn derivation_of_w_q() -> String {
     for _ in 0..3 {
         let wanted: Vec<String> = shown.iter().flat_map(|l| symbols(l.split_once(" = ").map_or(l, |p| p.1))).collect();
         for line in &lines {
-            let name = line.split_once(" = ").map_or("", |p| p.0);
-            if wanted.iter().any(|w| w == name) && !shown.contains(line) {
+            let names = symbols(line.split_once(" = ").map_or("", |p| p.0));
+            if names.iter().any(|n| !n.is_empty() && n != "_" && wanted.contains(n)) && !shown.contains(line) {
                 shown.push(line);
             }
         }
@@ -239,7 +239,12 @@ fn train_model(arguments: &Arguments) -> Result<()> {
         bar.set_message(format!("loss {average:.3}  {speed:.0} tokens/s"));
         bar.inc(1);
         if step % every == every - 1 || step + 1 == arguments.steps {
-            validation.push((step as f64, evaluate(&weights, &split.validation, &config, batch)));
+            let loss = evaluate(&weights, &split.validation, &config, batch);
+            validation.push((step as f64, loss));
+            if bar.is_hidden() {
+                // No terminal to draw a bar on.
+                println!("step {:>6}/{}: loss {average:.3}, validation {loss:.3}, {speed:.0} tokens/s", step + 1, arguments.steps);
+            }
         }
     }
     bar.finish();
