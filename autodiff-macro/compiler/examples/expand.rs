@@ -1,3 +1,5 @@
+//! Prints what `#[differentiate]` makes of the functions in a file: `cargo run -p autodiff-compiler --example expand -- file.rs`.
+
 use proc_macro2::TokenStream;
 fn main() {
     let path = std::env::args().nth(1).unwrap();

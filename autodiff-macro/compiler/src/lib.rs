@@ -13,6 +13,7 @@ pub mod ad;
 pub mod diag;
 pub mod emit;
 pub mod formula;
+pub mod interpret;
 pub mod ir;
 pub mod lower;
 pub mod ops;

@@ -15,7 +15,7 @@ use autodiff_runtime::check::check_gradient;
 use autodiff_runtime::prelude::*;
 use autodiff_runtime::train::{self, Adam, LearningRate, clip_by_norm};
 use clap::Parser;
-use examples::model::{Config, Weights, generate, initial, loss, loss_and_gradient, loss_at};
+use examples::model::{Config, Weights, fast_loss_at, generate, initial, loss, loss_and_gradient, loss_at};
 use examples::plot::{Curve, loss_curves};
 use examples::text::{Split, Vocabulary, documentation, read, unigram_loss};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -290,7 +290,7 @@ fn evaluate(weights: &Weights<f32>, text: &[usize], config: &Config, batch: usiz
     for group in sequences.chunks(batch).take(64) {
         let tokens: Vec<usize> = group.iter().flat_map(|s| s.0).copied().collect();
         let targets: Vec<usize> = group.iter().flat_map(|s| s.1).copied().collect();
-        total += f64::from(loss_at(weights, &tokens, &targets, group.len(), config.heads)) * group.len() as f64;
+        total += f64::from(fast_loss_at(weights, &tokens, &targets, group.len(), config.heads)) * group.len() as f64;
         count += group.len();
     }
     total / count as f64

@@ -101,6 +101,7 @@ impl Companion<'_> {
             .collect();
         let idents: Vec<&Ident> = self.signature.params.iter().map(|p| &p.ident).collect();
         let value_ty = self.value_type();
+        let returns = &self.item.sig.output;
         let checks = self.check_function(&bounded, clause, &params);
         let saved = camel(name, "Saved");
         let (forward_backward, saved_item) = self.forward_backward(&saved, vis, &cfg, &bounded, clause, &params, &grad_ty, &value_ty);
@@ -187,6 +188,11 @@ impl Companion<'_> {
                 #joint_functions
                 #forward_backward
                 #checks
+
+                /// The function as written: it is used even if only its derivatives are.
+                fn as_written #bounded (#(#params),*) #returns #clause {
+                    #name(#(#idents),*)
+                }
             }
         }
     }

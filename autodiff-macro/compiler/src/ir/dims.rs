@@ -63,6 +63,8 @@ pub struct Dims {
     parent: Vec<u32>,
     interned: HashMap<Size, Dim>,
     names: HashMap<Dim, String>,
+    /// Names and ranks of the leaves, for readers.
+    leaves: HashMap<usize, (String, usize)>,
 }
 
 impl Dims {
@@ -351,6 +353,21 @@ impl Dims {
     pub fn set_name(&mut self, d: Dim, name: &str) {
         let d = self.find(d);
         self.names.entry(d).or_insert_with(|| name.to_string());
+    }
+
+    /// Tells the name and rank of a leaf, for readers.
+    pub fn set_leaf(&mut self, leaf: usize, name: &str, rank: usize) {
+        self.leaves.insert(leaf, (name.to_string(), rank));
+    }
+
+    /// The size of an axis of a leaf in words.
+    pub fn axis_text(&self, leaf: usize, axis: usize) -> String {
+        match self.leaves.get(&leaf) {
+            Some((name, 1)) => format!("len({name})"),
+            Some((name, 2)) => format!("{}({name})", if axis == 0 { "rows" } else { "cols" }),
+            Some((name, _)) => format!("size({name}, {axis})"),
+            None => format!("size({leaf}, {axis})"),
+        }
     }
 
     /// The name a size was given.

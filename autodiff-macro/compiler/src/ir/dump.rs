@@ -79,7 +79,7 @@ impl Dims {
                     (n, false) => format!("{out}{}{}", if n < 0 { "−" } else { "+" }, n.abs()),
                 }
             }
-            Size::Axis { leaf, axis } => format!("d{leaf}_{axis}"),
+            Size::Axis { leaf, axis } => self.axis_text(*leaf, *axis),
             Size::Capture(c) => format!("k{c}"),
             Size::Broadcast(a, b) => {
                 // For a reader the common case: all parts are equal.

@@ -246,7 +246,9 @@ impl<'g> Lower<'g, '_> {
         let taken = |name: &str| self.leaves.iter().any(|l| l.name == name);
         let unique = (1..).map(|k| if k == 1 { name.to_string() } else { format!("{name}_{k}") }).find(|n| !taken(n));
         let name = unique.as_deref().unwrap_or(name);
-        let e = self.b.input(self.leaves.len(), ty.clone()).named(name);
+        let (number, rank) = (self.leaves.len(), ty.rank());
+        self.b.dims(|dims| dims.set_leaf(number, name, rank));
+        let e = self.b.input(number, ty.clone()).named(name);
         self.leaves.push(Leaf { name: name.to_string(), source, ty, differentiate, read });
         Value::Node(e)
     }

@@ -29,6 +29,19 @@ fn both_constant<'g>(b: &'g Builder, x: &[Expr<'g>], f: fn(f64, f64) -> f64) -> 
         .then(|| b.full(y, &x[0].shape()))
 }
 
+/// `2ᵏ·(c·x) = (2ᵏc)·x`: exact, since a power of two only moves the exponent.
+fn scaled_constant<'g>(b: &'g Builder, scale: Expr<'g>, product: Expr<'g>) -> Option<Expr<'g>> {
+    let s = scale.as_constant().filter(|s| matches!(s.abs(), 2.0 | 4.0 | 0.5 | 0.25))?;
+    let node = product.matches(&MUL)?;
+    let [p, q] = [node.operands[0], node.operands[1]].map(|id| b.expr(id));
+    let (c, x) = match (p.as_constant(), q.as_constant()) {
+        (Some(c), None) => (c, q),
+        (None, Some(c)) => (c, p),
+        _ => return None,
+    };
+    (1e-6..1e6).contains(&c.abs()).then(|| x * (s * c))
+}
+
 /// Quotients that are a function of their own: softmax, the logistic function.
 fn simplify_quotient<'g>(b: &'g Builder, numerator: Expr<'g>, denominator: Expr<'g>) -> Option<Expr<'g>> {
     if let Some(y) = super::neural::simplify_quotient(b, numerator, denominator) {
@@ -64,6 +77,9 @@ elementwise! {
                 (Some(0.0), _) => return Some(x[1]),
                 (_, Some(0.0)) => return Some(x[0]),
                 _ => {}
+            }
+            if x[0].id() == x[1].id() {
+                return Some(2.0 * x[0]);
             }
             if let Some(n) = x[1].operand_of(&NEG, 0) {
                 return Some(x[0] - n);
@@ -123,7 +139,10 @@ elementwise! {
                 (Some(p), Some(q)) => Some(p * q),
                 (Some(p), None) => Some(-(p * x[1])),
                 (None, Some(q)) => Some(-(x[0] * q)),
-                (None, None) => both_constant(b, x, |p, q| p * q).or_else(|| sorted(b, &MUL, x)),
+                (None, None) => both_constant(b, x, |p, q| p * q)
+                    .or_else(|| scaled_constant(b, x[0], x[1]))
+                    .or_else(|| scaled_constant(b, x[1], x[0]))
+                    .or_else(|| sorted(b, &MUL, x)),
             }
         },
         source: "standard",
