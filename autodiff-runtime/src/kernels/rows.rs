@@ -45,6 +45,28 @@ pub(super) fn run<T, D, K, const O: usize, const I: usize>(
     D: Dimension,
     K: RowKernel<T, O, I>,
 {
+    // the common case without a detour: rows that lie behind each other
+    let standard =
+        out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
+    if standard && axis.index() + 1 == out[0].ndim() {
+        let rows = out[0].shape()[..axis.index()].iter().product();
+        let lengths = out
+            .iter()
+            .map(|v| v.len_of(axis))
+            .chain(x.iter().map(|v| v.len_of(axis)));
+        let d = row_length(lengths);
+        let mut out = out;
+        let out = out
+            .each_mut()
+            .map(|v| v.as_slice_mut().expect("standard layout"));
+        return run_slices(
+            kernel,
+            rows,
+            d,
+            out,
+            x.each_ref().map(|v| v.as_slice().expect("standard layout")),
+        );
+    }
     let to_last = |rank: usize| (axis.index() + 1..rank).map(|k| (k - 1, k));
     let out = out.map(|view| {
         let mut view = view.into_dyn();
@@ -57,6 +79,11 @@ pub(super) fn run<T, D, K, const O: usize, const I: usize>(
         view
     });
     run_last(kernel, out, x);
+}
+
+/// The length of a row: that of any operand which does not hold one number per row.
+fn row_length(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.fold(1, |d, n| if n == 1 { d } else { n })
 }
 
 /// [`run`] along the last axis: splits off leading axes until the rest is a matrix.
@@ -108,14 +135,11 @@ fn run_matrix<T, K, const O: usize, const I: usize>(
     K: RowKernel<T, O, I>,
 {
     let rows = out[0].nrows();
-    let widths = out
+    let lengths = out
         .iter()
         .map(|v| v.ncols())
         .chain(x.iter().map(|v| v.ncols()));
-    let d = widths.fold(1, |d, n| if n == 1 { d } else { n });
-    if rows == 0 {
-        return;
-    }
+    let d = row_length(lengths);
     let contiguous =
         out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
     if contiguous {
@@ -179,6 +203,9 @@ fn run_slices<T, K, const O: usize, const I: usize>(
     T: Element,
     K: RowKernel<T, O, I>,
 {
+    if rows == 0 {
+        return;
+    }
     #[cfg(feature = "rayon")]
     if rows > 1 && rows * d * K::COST >= PARALLEL {
         let half = rows / 2;
