@@ -11,8 +11,8 @@ use super::scratch;
 use crate::Element;
 use crate::math::Math;
 use ndarray::{
-    ArrayBase, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis,
-    Dimension, Ix2, IxDyn, RawData,
+    ArrayBase, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn, RawData,
+    Slice,
 };
 
 /// Elements a kernel works on at a time, if rows are short: flat passes over several rows cost less than loops over
@@ -20,9 +20,7 @@ use ndarray::{
 pub(super) const BLOCK: usize = 1024;
 
 /// An operation on rows with `O` results and `I` operands.
-pub(super) trait RowKernel<T: Element, const O: usize, const I: usize>:
-    Copy + Send + Sync
-{
+pub(super) trait RowKernel<T: Element, const O: usize, const I: usize>: Copy + Send + Sync {
     /// Roughly the picoseconds an element takes; decides about threads.
     const COST: usize = 1000;
 
@@ -46,26 +44,14 @@ pub(super) fn run<T, D, K, const O: usize, const I: usize>(
     K: RowKernel<T, O, I>,
 {
     // the common case without a detour: rows that lie behind each other
-    let standard =
-        out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
+    let standard = out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
     if standard && axis.index() + 1 == out[0].ndim() {
         let rows = out[0].shape()[..axis.index()].iter().product();
-        let lengths = out
-            .iter()
-            .map(|v| v.len_of(axis))
-            .chain(x.iter().map(|v| v.len_of(axis)));
+        let lengths = out.iter().map(|v| v.len_of(axis)).chain(x.iter().map(|v| v.len_of(axis)));
         let d = row_length(lengths);
         let mut out = out;
-        let out = out
-            .each_mut()
-            .map(|v| v.as_slice_mut().expect("standard layout"));
-        return run_slices(
-            kernel,
-            rows,
-            d,
-            out,
-            x.each_ref().map(|v| v.as_slice().expect("standard layout")),
-        );
+        let out = out.each_mut().map(|v| v.as_slice_mut().expect("standard layout"));
+        return run_slices(kernel, rows, d, out, x.each_ref().map(|v| v.as_slice().expect("standard layout")));
     }
     let to_last = |rank: usize| (axis.index() + 1..rank).map(|k| (k - 1, k));
     let out = out.map(|view| {
@@ -87,17 +73,13 @@ fn row_length(lengths: impl Iterator<Item = usize>) -> usize {
 }
 
 /// [`run`] along the last axis: splits off leading axes until the rest is a matrix.
-fn run_last<T, K, const O: usize, const I: usize>(
-    kernel: K,
-    out: [ArrayViewMutD<'_, T>; O],
-    x: [ArrayViewD<'_, T>; I],
-) where
+fn run_last<T, K, const O: usize, const I: usize>(kernel: K, out: [ArrayViewMutD<'_, T>; O], x: [ArrayViewD<'_, T>; I])
+where
     T: Element,
     K: RowKernel<T, O, I>,
 {
     let rank = out[0].ndim();
-    let one_run =
-        out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
+    let one_run = out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
     if rank <= 2 || one_run {
         return run_matrix(kernel, out.map(as_matrix), x.map(as_matrix));
     }
@@ -117,89 +99,90 @@ fn as_matrix<S: RawData>(array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
         _ => {
             let (lead, d) = (&array.shape()[..rank - 1], array.shape()[rank - 1]);
             let rows: usize = lead.iter().product();
-            array
-                .into_shape_with_order(IxDyn(&[rows, d]))
-                .expect("standard layout")
+            array.into_shape_with_order(IxDyn(&[rows, d])).expect("standard layout")
         }
     };
     array.into_dimensionality().expect("two axes")
 }
 
 /// [`run`] over the rows of matrices.
-fn run_matrix<T, K, const O: usize, const I: usize>(
-    kernel: K,
-    mut out: [ArrayViewMut2<'_, T>; O],
-    x: [ArrayView2<'_, T>; I],
-) where
+fn run_matrix<T, K, const O: usize, const I: usize>(kernel: K, mut out: [ArrayViewMut2<'_, T>; O], x: [ArrayView2<'_, T>; I])
+where
     T: Element,
     K: RowKernel<T, O, I>,
 {
     let rows = out[0].nrows();
-    let lengths = out
-        .iter()
-        .map(|v| v.ncols())
-        .chain(x.iter().map(|v| v.ncols()));
+    let lengths = out.iter().map(|v| v.ncols()).chain(x.iter().map(|v| v.ncols()));
     let d = row_length(lengths);
-    let contiguous =
-        out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
+    let contiguous = out.iter().all(|v| v.is_standard_layout()) && x.iter().all(|v| v.is_standard_layout());
     if contiguous {
-        let out = out
-            .each_mut()
-            .map(|v| v.as_slice_mut().expect("standard layout"));
-        return run_slices(
-            kernel,
-            rows,
-            d,
-            out,
-            x.each_ref().map(|v| v.as_slice().expect("standard layout")),
-        );
+        let out = out.each_mut().map(|v| v.as_slice_mut().expect("standard layout"));
+        return run_slices(kernel, rows, d, out, x.each_ref().map(|v| v.as_slice().expect("standard layout")));
     }
-    scratch::with(|buffer: &mut Vec<T>| {
-        buffer.resize((O + I) * d.max(1), T::zero());
-        for r in 0..rows {
-            let mut rest = &mut buffer[..];
+    // a bundle of rows: where neighbours in memory belong to different rows, all of a cache line is used
+    let bundle = (GATHERED / d.max(1)).clamp(1, 16).min(rows.max(1));
+    let piece = bundle * d.max(1);
+    scratch::slice((O + I) * piece, |buffer: &mut [T]| {
+        for first in (0..rows).step_by(bundle) {
+            let part = Slice::from(first..rows.min(first + bundle));
+            let rows = rows.min(first + bundle) - first;
+            let mut pieces = buffer.chunks_exact_mut(piece);
+            let mut next = |width: usize| &mut pieces.next().expect("a piece each")[..rows * width];
             let x = x.each_ref().map(|view| {
-                let (piece, tail) = std::mem::take(&mut rest).split_at_mut(d.max(1));
-                rest = tail;
-                let lane = view.index_axis(Axis(0), r);
-                let piece = &mut piece[..lane.len()];
-                // copied even where the lane is contiguous: one row is small, and this is the uncommon path
-                lane.iter()
-                    .zip(&mut *piece)
-                    .for_each(|(&v, slot)| *slot = v);
-                &*piece
+                let slots = next(view.ncols());
+                // copied even where it is contiguous: a bundle is small, and this is the uncommon path
+                gather(view.slice_axis(Axis(0), part), slots);
+                &*slots
             });
-            let mut pieces = out.each_ref().map(|view| {
-                let (piece, tail) = std::mem::take(&mut rest).split_at_mut(d.max(1));
-                rest = tail;
-                &mut piece[..view.ncols()]
-            });
-            let slices = pieces.each_mut().map(|piece| &mut **piece);
-            dispatch(Block {
-                kernel,
-                rows: 1,
-                d,
-                out: slices,
-                x,
-            });
-            for (view, piece) in out.iter_mut().zip(&pieces) {
-                view.index_axis_mut(Axis(0), r)
-                    .iter_mut()
-                    .zip(piece.iter())
-                    .for_each(|(slot, &v)| *slot = v);
+            let mut results = out.each_ref().map(|view| next(view.ncols()));
+            let slices = results.each_mut().map(|slots| &mut **slots);
+            dispatch(Block { kernel, rows, d, out: slices, x });
+            for (view, slots) in out.iter_mut().zip(results) {
+                scatter(view.slice_axis_mut(Axis(0), part), slots);
             }
         }
     });
 }
 
+/// Elements gathered at a time from rows that are not contiguous, unless one row is longer.
+const GATHERED: usize = 8192;
+
+/// Copies a matrix to a buffer of its rows.
+fn gather<T: Copy>(matrix: ArrayView2<'_, T>, slots: &mut [T]) {
+    let width = matrix.ncols();
+    if by_columns(matrix.strides()) {
+        for (j, column) in matrix.columns().into_iter().enumerate() {
+            slots[j..].iter_mut().step_by(width).zip(column).for_each(|(slot, &v)| *slot = v);
+        }
+    } else {
+        for (slots, row) in each_row_mut(width, slots).zip(matrix.rows()) {
+            slots.iter_mut().zip(row).for_each(|(slot, &v)| *slot = v);
+        }
+    }
+}
+
+/// Copies a buffer of its rows to a matrix.
+fn scatter<T: Copy>(mut matrix: ArrayViewMut2<'_, T>, slots: &[T]) {
+    let width = matrix.ncols();
+    if by_columns(matrix.strides()) {
+        for (j, column) in matrix.columns_mut().into_iter().enumerate() {
+            column.into_iter().zip(slots[j..].iter().step_by(width)).for_each(|(to, &v)| *to = v);
+        }
+    } else {
+        for (slots, row) in each_row(width, slots).zip(matrix.rows_mut()) {
+            row.into_iter().zip(slots).for_each(|(to, &v)| *to = v);
+        }
+    }
+}
+
+/// Whether neighbours in memory are neighbours in a column.
+fn by_columns(strides: &[isize]) -> bool {
+    strides[0].unsigned_abs() < strides[1].unsigned_abs()
+}
+
 /// [`run`] over rows that lie behind each other, in parallel where that pays.
-fn run_slices<T, K, const O: usize, const I: usize>(
-    kernel: K,
-    rows: usize,
-    d: usize,
-    out: [&mut [T]; O],
-    x: [&[T]; I],
-) where
+fn run_slices<T, K, const O: usize, const I: usize>(kernel: K, rows: usize, d: usize, out: [&mut [T]; O], x: [&[T]; I])
+where
     T: Element,
     K: RowKernel<T, O, I>,
 {
@@ -222,13 +205,7 @@ fn run_slices<T, K, const O: usize, const I: usize>(
         );
         return;
     }
-    dispatch(Block {
-        kernel,
-        rows,
-        d,
-        out,
-        x,
-    });
+    dispatch(Block { kernel, rows, d, out, x });
 }
 
 /// Work, in picoseconds, from which two threads beat one.
@@ -253,18 +230,9 @@ where
 
     #[inline(always)]
     fn run<M: Math<T>>(self, m: M) {
-        let Self {
-            kernel,
-            rows,
-            d,
-            mut out,
-            x,
-        } = self;
+        let Self { kernel, rows, d, mut out, x } = self;
         let step = (BLOCK / d.max(1)).clamp(1, rows);
-        let widths = (
-            out.each_ref().map(|s| s.len() / rows),
-            x.map(|s| s.len() / rows),
-        );
+        let widths = (out.each_ref().map(|s| s.len() / rows), x.map(|s| s.len() / rows));
         for first in (0..rows).step_by(step) {
             let last = rows.min(first + step);
             let mut i = 0;
