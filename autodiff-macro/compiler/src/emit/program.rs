@@ -339,7 +339,12 @@ impl<'a> Program<'a> {
         let kernels = self.kernels.clone();
         let name = self.names.node(&self.schedule.joint, id, 0);
         let code = match &node.op.code {
-            Code::View(emit) => self.call(id, &[], &[operand], *emit),
+            Code::View(emit) => {
+                let viewed = if self.schedule.node(node.operands[0]).ty.rank() == 0 { quote!(#kernels::broadcast_scalar(&#operand, ())) } else { operand };
+                let view = self.call(id, &[], &[viewed], *emit);
+                // One element is a number from here on.
+                if node.ty.rank() == 0 { quote!(*#view.into_scalar()) } else { view }
+            }
             _ => {
                 let shape = self.shape(node.ty.shape());
                 if self.schedule.node(node.operands[0]).ty.rank() == 0 {

@@ -497,7 +497,7 @@ fn changed_variables(e: &Expr) -> Vec<String> {
             let place = match e {
                 Expr::Assign(a) => root(&a.left),
                 Expr::Binary(b) if assign_operator(&b.op).is_some() => root(&b.left),
-                Expr::MethodCall(m) => root(&m.receiver),
+                Expr::MethodCall(m) if !super::expr::SHAPE_QUERIES.contains(&m.method.to_string().as_str()) => root(&m.receiver),
                 Expr::Reference(r) if r.mutability.is_some() => root(&r.expr),
                 _ => None,
             };

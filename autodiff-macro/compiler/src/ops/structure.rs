@@ -394,13 +394,19 @@ pub static UNSLICE: Operation = Operation {
     name: "unslice",
     family: FAMILY,
     spellings: &[],
-    infer: |_, _, attrs| Ok(Type::float(attrs[1].dims().to_vec())),
+    infer: |b, x, attrs| {
+        let part = sliced_shape(b, attrs[1].dims(), attrs[0].slices());
+        b.require_same_shape(&x[0].shape(), &part)?;
+        Ok(Type::float(attrs[1].dims().to_vec()))
+    },
     simplify: no_simplification,
     derivative: Derivative::Linear(|s, g| g.with(&SLICE, vec![s.attrs[0].clone()])),
     formula: Text::Write(|x, a| Formula::atom(format!("place({}, [{}])", x[0].text, slices_text(a[0].slices())))),
     code: Code::Kernel {
         emit: |c| {
             let (k, dst, g, slice) = (c.kernels, &c.results[0], &c.operands[0], slice_tokens(c));
+            // The cotangent of one element is a number.
+            let g = if c.ranks[0] == 0 { quote!(#k::broadcast_scalar(&#g, ())) } else { quote!(#g) };
             quote!(#k::unslice_into(#dst, #g, #slice))
         },
         in_place: None,
@@ -453,7 +459,8 @@ pub static CONCATENATE: Operation = Operation {
             let mut start = s.builder.literal(0);
             s.x.iter()
                 .map(|e| {
-                    let end = s.builder.dims(|d| d.add(start, e.dim(axis)));
+                    let size = e.dim(axis);
+                    let end = s.builder.dims(|d| d.add(start, size));
                     let part = Slice::Range {
                         start: bound(s.builder, start),
                         end: Some(Bound::Dim(end)),
@@ -639,7 +646,14 @@ pub static FROM_DIAG: Operation = Operation {
     name: "from_diag",
     family: FAMILY,
     spellings: &[],
-    infer: |_, _, attrs| Ok(Type::float(attrs[0].dims().to_vec())),
+    infer: |b, x, attrs| match (x[0].shape().as_slice(), attrs[0].dims()) {
+        ([n], [rows, columns]) => {
+            let length = b.dims(|d| d.min(*rows, *columns));
+            b.require_equal(*n, length)?;
+            Ok(Type::float(attrs[0].dims().to_vec()))
+        }
+        (shape, _) => Err(format!("the diagonal of a matrix from a rank-{} array", shape.len())),
+    },
     simplify: no_simplification,
     derivative: Derivative::Linear(|_, g| g.map_diag()),
     formula: Text::Call("diag"),

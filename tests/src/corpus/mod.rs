@@ -1,0 +1,3 @@
+//! Differentiated functions and their tests, a file for each subject.
+
+mod regression;
