@@ -27,7 +27,10 @@ fn without_shift<'g>(b: &'g Builder, x: Expr<'g>, axis: usize) -> Option<Expr<'g
     let difference = x.matches(&super::arith::SUB)?;
     let shift = b.expr(difference.operands[1]).operand_of(&super::arith::BROADCAST, 0)?;
     let skip = x.rank() - shift.rank();
-    let constant = axis < skip || b.dims(|dims| dims.is_one(shift.dim(axis - skip)));
+    let constant = axis < skip || {
+        let size = shift.dim(axis - skip);
+        b.dims(|dims| dims.is_one(size))
+    };
     // Only a shift that cannot be infinite where x is finite: its own maximum, or a constant.
     (constant && is_reduction(b, shift)).then(|| b.expr(difference.operands[0]))
 }
@@ -199,7 +202,14 @@ pub static CROSS_ENTROPY_GRAD: Operation = Operation {
     spellings: &[],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,
-    derivative: Derivative::Zero,
+    derivative: Derivative::Definition(|s| {
+        let [logits, lse, labels, g] = s.x[..] else { return vec![] };
+        let shape = logits.shape();
+        let scale = g / s.builder.size(shape[0]);
+        let p = (logits - lse.insert_axis(1)).map(&EXP);
+        let hits = s.builder.make(&UNPICK, vec![Attr::Dims(shape.clone())], &[scale.broadcast(&shape[..1]), labels]);
+        vec![scale * p - hits]
+    }),
     formula: Text::Write(|x, _| {
         let scale = if x[3].text == "1" { String::new() } else { format!("{}·", x[3].at(7)) };
         Formula { text: format!("{scale}(softmax({}) − onehot({}))/n", x[0].text, x[2].text), strength: 7 }
@@ -248,7 +258,8 @@ pub static LAYER_NORM: Operation = Operation {
         vjp: |s, g| match g[0] {
             Some(g) => {
                 let parts = s.builder.make(&LAYER_NORM_GRAD, vec![], &[g, s.x[0], s.x[1], s.y.part(1), s.y.part(2)]);
-                vec![Some(parts.part(0)), Some(parts.part(1)), Some(parts.part(2)), None]
+                let epsilon = s.x[3].as_constant().is_none().then(|| (g * layer_norm_slope_in_epsilon(s)).sum());
+                vec![Some(parts.part(0)), Some(parts.part(1)), Some(parts.part(2)), epsilon]
             }
             None => vec![None; 4],
         },
@@ -257,7 +268,10 @@ pub static LAYER_NORM: Operation = Operation {
             let (h, r) = normalised(s.x[0], s.y.part(1), s.y.part(2));
             let through = dx[0].map(|d| r * (d - d.mean_keep(axis) - h * (h * d).mean_keep(axis)) * s.x[1]);
             let scaled = dx[1].map(|dw| h * dw);
-            vec![super::product::sum_options(super::product::sum_options(through, scaled), dx[2].map(|db| db.broadcast(&s.x[0].shape()))), None, None]
+            let shifted = dx[2].map(|db| db.broadcast(&s.x[0].shape()));
+            let damped = dx[3].map(|de| de * layer_norm_slope_in_epsilon(s));
+            let sum = super::product::sum_options;
+            vec![sum(sum(through, scaled), sum(shifted, damped)), None, None]
         },
     },
     formula: Text::Write(|x, _| Formula::call("layer_norm", &x[..3])),
@@ -292,6 +306,18 @@ pub static LAYER_NORM: Operation = Operation {
 };
 
 const NORM: &[(f64, f64)] = &[(-2.0, 2.0), (0.5, 1.5), (-1.0, 1.0), (0.01, 0.02)];
+
+/// `∂y/∂ε = −½·h·r²·w`.
+fn layer_norm_slope_in_epsilon<'g>(s: &super::Site<'g>) -> Expr<'g> {
+    let (h, r) = normalised(s.x[0], s.y.part(1), s.y.part(2));
+    -0.5 * (h * r.square() * s.x[1])
+}
+
+/// `∂y/∂ε = −½·x·r³·w`.
+fn rms_norm_slope_in_epsilon<'g>(s: &super::Site<'g>) -> Expr<'g> {
+    let r = s.y.part(1).insert_axis(s.x[0].rank() - 1);
+    -0.5 * (s.x[0] * r * r.square() * s.x[1])
+}
 
 /// The normalised rows and the reciprocal deviation as a column.
 fn normalised<'g>(x: Expr<'g>, mean: Expr<'g>, rstd: Expr<'g>) -> (Expr<'g>, Expr<'g>) {
@@ -347,7 +373,8 @@ pub static RMS_NORM: Operation = Operation {
         vjp: |s, g| match g[0] {
             Some(g) => {
                 let parts = s.builder.make(&RMS_NORM_GRAD, vec![], &[g, s.x[0], s.x[1], s.y.part(1)]);
-                vec![Some(parts.part(0)), Some(parts.part(1)), None]
+                let epsilon = s.x[2].as_constant().is_none().then(|| (g * rms_norm_slope_in_epsilon(s)).sum());
+                vec![Some(parts.part(0)), Some(parts.part(1)), epsilon]
             }
             None => vec![None; 3],
         },
@@ -356,7 +383,9 @@ pub static RMS_NORM: Operation = Operation {
             let r = s.y.part(1).insert_axis(axis);
             let h = s.x[0] * r;
             let through = dx[0].map(|d| r * (d - h * (h * d).mean_keep(axis)) * s.x[1]);
-            vec![super::product::sum_options(through, dx[1].map(|dw| h * dw)), None]
+            let damped = dx[2].map(|de| de * rms_norm_slope_in_epsilon(s));
+            let sum = super::product::sum_options;
+            vec![sum(sum(through, dx[1].map(|dw| h * dw)), damped), None]
         },
     },
     formula: Text::Write(|x, _| Formula::call("rms_norm", &x[..2])),
@@ -686,7 +715,8 @@ pub static PICK: Operation = Operation {
     name: "pick",
     family: FAMILY,
     spellings: &[],
-    infer: |b, x, _| {
+    infer: |b, x, attrs| {
+        b.require_same_shape(&x[0].shape(), attrs[0].dims())?;
         b.require_equal(x[0].dim(0), x[1].dim(0))?;
         Ok(Type::float(vec![x[0].dim(0)]))
     },
@@ -711,7 +741,10 @@ pub static UNPICK: Operation = Operation {
     name: "unpick",
     family: FAMILY,
     spellings: &[],
-    infer: |_, _, attrs| Ok(Type::float(attrs[0].dims().to_vec())),
+    infer: |b, x, attrs| {
+        b.require_same_shape(&x[0].shape(), &attrs[0].dims()[..1])?;
+        Ok(Type::float(attrs[0].dims().to_vec()))
+    },
     simplify: no_simplification,
     derivative: Derivative::Linear(|s, g| s.builder.make(&PICK, s.attrs.clone(), &[g, s.x[1]])),
     formula: Text::Write(|x, _| Formula::atom(format!("onehot({})·{}", x[1].text, x[0].at(7)))),

@@ -118,7 +118,9 @@ pub static VAR: Operation = Operation {
         },
         jvp: |s, dx| {
             let [x, ddof] = s.x[..] else { return None };
-            dx[0].map(|dx| ((x - x.mean()) * dx).sum() * 2.0 / (x.count_float() - ddof))
+            let n = x.count_float() - ddof;
+            let through = dx[0].map(|dx| ((x - x.mean()) * dx).sum() * 2.0 / n);
+            super::product::sum_options(through, dx[1].map(|d| d * s.y / n))
         },
     },
     formula: Text::Write(|x, _| Formula::call("var", &x[..1])),
@@ -151,7 +153,9 @@ pub static STD: Operation = Operation {
         },
         jvp: |s, dx| {
             let [x, ddof] = s.x[..] else { return None };
-            dx[0].map(|dx| when(gt0(s.y), ((x - x.mean()) * dx).sum() / (s.y * (x.count_float() - ddof))))
+            let n = x.count_float() - ddof;
+            let through = dx[0].map(|dx| when(gt0(s.y), ((x - x.mean()) * dx).sum() / (s.y * n)));
+            super::product::sum_options(through, dx[1].map(|d| 0.5 * d * s.y / n))
         },
     },
     formula: Text::Write(|x, _| Formula::call("std", &x[..1])),
@@ -383,7 +387,7 @@ pub static PRODUCT_GRAD: Operation = Operation {
     spellings: &[],
     infer: like_first,
     simplify: no_simplification,
-    derivative: Derivative::Zero,
+    derivative: Derivative::Definition(|s| vec![s.x[1].insert_axis(s.attrs[0].axis()) * product_of_others(s.x[0], s.attrs[0].axis())]),
     formula: Text::Write(|x, _| Formula { text: format!("{}·∏ others({})", x[1].at(7), x[0].text), strength: 7 }),
     code: Code::Kernel { emit: |c| reduction_grad(c, quote!(product_axis_grad_into), quote!(product_all_grad_into)), in_place: None },
     value: |attrs, x| {
@@ -401,6 +405,17 @@ pub static PRODUCT_GRAD: Operation = Operation {
     doc: "`g` times the product of the other elements.",
     source: "PyTorch prod",
 };
+
+/// For each element the product of the others along the axis: the lane for each of its positions, with 1 there.
+fn product_of_others(x: Expr<'_>, axis: usize) -> Expr<'_> {
+    let (b, n) = (x.builder(), x.dim(axis));
+    let mut diagonal = b.full(1.0, &[n]).with(&super::structure::FROM_DIAG, vec![Attr::Dims(vec![n, n])]);
+    for _ in axis + 1..x.rank() {
+        diagonal = diagonal.insert_axis(diagonal.rank());
+    }
+    let lanes = Expr::select(gt0(diagonal), b.constant(1.0), x.insert_axis(axis));
+    lanes.with(&PRODUCT_AXIS, vec![Attr::Int(axis as i64 + 1)])
+}
 
 /// All elements as one axis.
 fn flat<'g>(b: &'g Builder, x: Expr<'g>) -> Expr<'g> {

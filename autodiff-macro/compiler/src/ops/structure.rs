@@ -191,11 +191,10 @@ pub static REMOVE_AXIS: Operation = Operation {
         Ok(like(x[0], shape))
     },
     simplify: |b, x, attrs| {
-        if let Some(inserted) = x[0].matches(&INSERT_AXIS) {
-            if inserted.attrs == attrs {
+        if let Some(inserted) = x[0].matches(&INSERT_AXIS)
+            && inserted.attrs == attrs {
                 return Some(b.expr(inserted.operands[0]));
             }
-        }
         // A leading axis summed to 1 and taken out is a sum to the smaller shape.
         if attrs[0].axis() == 0
             && let Some(sum) = x[0].matches(&super::reduce::SUM_TO)
