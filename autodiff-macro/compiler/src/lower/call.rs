@@ -73,11 +73,10 @@ impl<'g> Lower<'g, '_> {
             ("powf", [p]) => {
                 // A literal whole exponent is an integer power, which is exact and has no special cases.
                 let p_node = self.float(p)?;
-                if let Some(c) = p_node.as_constant() {
-                    if c.fract() == 0.0 && c.abs() <= 3.0 && c != 0.0 && c != 1.0 {
+                if let Some(c) = p_node.as_constant()
+                    && c.fract() == 0.0 && c.abs() <= 3.0 && c != 0.0 && c != 1.0 {
                         return self.elementwise(&scalar::POWI, vec![Attr::Int(c as i64)], e, &[(&m.receiver, x)]).map(Value::Node);
                     }
-                }
                 return self.elementwise(&scalar::POWF, vec![], e, &[(&m.receiver, x), (p, p_node)]).map(Value::Node);
             }
             ("row" | "index_axis" | "index_axis_move" | "column" | "into_row", _) => return self.subview(x, name, args, m, e),

@@ -115,11 +115,10 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn path(&mut self, p: &syn::ExprPath) -> Option<Value<'g>> {
-        if let Some(ident) = p.path.get_ident() {
-            if let Some(value) = self.lookup(&ident.to_string()) {
+        if let Some(ident) = p.path.get_ident()
+            && let Some(value) = self.lookup(&ident.to_string()) {
                 return Some(value.clone());
             }
-        }
         let text = compact(&p.to_token_stream().to_string());
         // Constants of the float types.
         let last = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();

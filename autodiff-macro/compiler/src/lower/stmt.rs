@@ -99,14 +99,13 @@ impl<'g> Lower<'g, '_> {
             Pat::Type(t) => (&*t.pat, Some(&*t.ty)),
             other => (other, None),
         };
-        if let Expr::Closure(closure) = &*init.expr {
-            if let Pat::Ident(p) = pat {
+        if let Expr::Closure(closure) = &*init.expr
+            && let Pat::Ident(p) = pat {
                 self.passive.push(Passive::on_demand(local.to_token_stream(), names));
                 let closure = super::value::Closure { syntax: closure.clone(), scopes: self.scopes.clone() };
                 self.bind(&p.ident.to_string(), Value::Closure(closure.into()));
                 return;
             }
-        }
         let active = self.mentions_active(&init.expr);
         let Some(value) = self.expr(&init.expr) else {
             // The error is noted; what follows may still be checked.
@@ -214,11 +213,10 @@ impl<'g> Lower<'g, '_> {
             (Pat::Paren(p), value) => self.bind_pattern(&p.pat, value),
             (Pat::Ident(p), value) => {
                 let name = p.ident.to_string();
-                if let Value::Node(e) = &value {
-                    if !name.starts_with('_') {
+                if let Value::Node(e) = &value
+                    && !name.starts_with('_') {
                         e.named(&name);
                     }
-                }
                 self.bind(&name, value);
             }
             (Pat::Tuple(t), Value::Tuple(parts)) if t.elems.len() == parts.len() => {
@@ -275,11 +273,10 @@ impl<'g> Lower<'g, '_> {
                 match plain_name(&b.left) {
                     Some(name) => {
                         let (old, new) = (self.expr(&b.left), self.expr(&b.right));
-                        if let (Some(old), Some(new)) = (old, new) {
-                            if let Some(value) = self.compound(op, old, new, e, &b.left, &b.right) {
+                        if let (Some(old), Some(new)) = (old, new)
+                            && let Some(value) = self.compound(op, old, new, e, &b.left, &b.right) {
                                 self.set(&name, value, &b.left);
                             }
-                        }
                     }
                     None => self.refuse_place(&b.left),
                 }

@@ -121,6 +121,9 @@ pub struct Site<'g> {
     pub attrs: Vec<Attr>,
 }
 
+/// A rule from several values to several, of which each may be zero.
+pub type SeveralRule = for<'g> fn(&Site<'g>, &[Option<Expr<'g>>]) -> Vec<Option<Expr<'g>>>;
+
 /// How cotangents and tangents go through an operation.
 pub enum Derivative {
     /// Acts on each element by itself: from the cotangent of the result the contribution to each operand
@@ -138,9 +141,9 @@ pub enum Derivative {
     /// Several results.
     Several {
         /// Contributions to the operands from the results' cotangents (`None`: zero).
-        vjp: for<'g> fn(&Site<'g>, &[Option<Expr<'g>>]) -> Vec<Option<Expr<'g>>>,
+        vjp: SeveralRule,
         /// Tangents of the results.
-        jvp: for<'g> fn(&Site<'g>, &[Option<Expr<'g>>]) -> Vec<Option<Expr<'g>>>,
+        jvp: SeveralRule,
     },
     /// The result does not change with the operands, or only by jumps.
     Zero,

@@ -106,15 +106,14 @@ pub(crate) fn assign(joint: &Joint, steps: &[Step], mut places: Places) -> (Plac
             if places.contains_key(&key) {
                 continue;
             }
-            if let Some(operand) = in_place_operand(joint, step, &last, at) {
-                if let Some(Place::Slot(slot)) = places.get(&operand).copied() {
+            if let Some(operand) = in_place_operand(joint, step, &last, at)
+                && let Some(Place::Slot(slot)) = places.get(&operand).copied() {
                     // The memory lives on under the new value's name.
                     ends.entry(at).or_default().retain(|s| *s != slot);
                     ends.entry(last.get(&key).copied().unwrap_or(at)).or_default().push(slot);
                     places.insert(key, Place::Slot(slot));
                     continue;
                 }
-            }
             let found = free
                 .iter()
                 .rposition(|(_, s)| *s == shape)

@@ -228,7 +228,7 @@ impl Signature {
         let ident = p.path.get_ident()?;
         let own = self.generics.type_params().filter(|t| t.ident == *ident).flat_map(|t| t.bounds.iter());
         let clauses = self.generics.where_clause.iter().flat_map(|w| w.predicates.iter()).filter_map(|p| match p {
-            WherePredicate::Type(t) if t.bounded_ty.to_token_stream().to_string() == ident.to_string() => Some(t.bounds.iter()),
+            WherePredicate::Type(t) if *ident == t.bounded_ty.to_token_stream().to_string() => Some(t.bounds.iter()),
             _ => None,
         });
         own.chain(clauses.flatten()).find_map(|bound| {
@@ -246,11 +246,10 @@ impl Signature {
         let mut generics = self.generics.clone();
         let mut floats: Vec<String> = Vec::new();
         for p in &self.params {
-            if let Some(Float::Parameter(name)) = p.float() {
-                if !floats.contains(name) {
+            if let Some(Float::Parameter(name)) = p.float()
+                && !floats.contains(name) {
                     floats.push(name.clone());
                 }
-            }
         }
         for param in generics.type_params_mut() {
             if floats.contains(&param.ident.to_string()) {
