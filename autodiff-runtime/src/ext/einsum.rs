@@ -31,7 +31,7 @@ use ndarray::{Array, ArrayD, ArrayViewD, Axis, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6
 #[macro_export]
 macro_rules! einsum {
     ($subscripts:expr, $($operand:expr),+ $(,)?) => {
-        $crate::ext::EinsumResult::from_dynamic(
+        $crate::ext::EinsumResult::with_rank(
             $crate::ext::ResultRank::<{ $crate::ext::einsum_rank($subscripts) }>,
             $crate::ext::einsum($subscripts, &[$(($operand).view().into_dyn()),+]),
         )
@@ -75,14 +75,14 @@ pub trait EinsumResult<A> {
     /// The array, or the number for rank 0.
     type Output;
     /// The result as that type.
-    fn from_dynamic(self, result: ArrayD<A>) -> Self::Output;
+    fn with_rank(self, result: ArrayD<A>) -> Self::Output;
 }
 
 macro_rules! result_of_rank {
     ($($n:literal $dim:ident)*) => {$(
         impl<A: Element> EinsumResult<A> for ResultRank<$n> {
             type Output = Array<A, $dim>;
-            fn from_dynamic(self, result: ArrayD<A>) -> Self::Output {
+            fn with_rank(self, result: ArrayD<A>) -> Self::Output {
                 result.into_dimensionality().expect("the rank that the subscripts say")
             }
         }
@@ -93,7 +93,7 @@ result_of_rank! { 1 Ix1 2 Ix2 3 Ix3 4 Ix4 5 Ix5 6 Ix6 }
 
 impl<A: Element> EinsumResult<A> for ResultRank<0> {
     type Output = A;
-    fn from_dynamic(self, result: ArrayD<A>) -> A {
+    fn with_rank(self, result: ArrayD<A>) -> A {
         result
             .into_dimensionality::<Ix0>()
             .expect("the rank that the subscripts say")

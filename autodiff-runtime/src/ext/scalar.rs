@@ -19,9 +19,9 @@ macro_rules! scalar {
 /// What happens at singular points is said at the methods of [`ArrayExt`](super::ArrayExt). What the standard library has
 /// already (`atan2`, `copysign`, `tanh`, …) is not repeated here.
 ///
-/// `erf`, `erfc`, `maximum` and `minimum` are also names of unstable methods of `f32` and `f64` in the standard library,
-/// which stable Rust passes over with the warning `unstable_name_collisions`; `#[differentiate]` silences it in the
-/// functions it re-emits.
+/// `erf`, `erfc`, `maximum` and `minimum` are also names of unstable methods of `f32` and `f64` in the standard library.
+/// Stable Rust takes the ones here and warns of `unstable_name_collisions`, which a crate that uses them on those types
+/// allows; with a type parameter `F: Element`, or on arrays, there is no warning.
 ///
 /// ```
 /// use autodiff_runtime::prelude::*;
