@@ -89,7 +89,7 @@ fn relative(a: f64, b: f64, floor: f64) -> f64 {
 
 /// Compares `gradient` with central differences of `f` at `point`.
 ///
-/// Each leaf is compared entry by entry (64 evenly spaced entries of a large one), with a step of ε^⅓ relative to the
+/// Each leaf is compared entry by entry (64 evenly spaced entries of a large one), with a step of ε^⅕ relative to the
 /// entry and one Richardson extrapolation; the whole gradient is compared along one random direction. For `f64`
 /// functions errors of 10⁻⁷ are usual; for `f32` functions, whose values carry 7 digits, 10⁻².
 ///

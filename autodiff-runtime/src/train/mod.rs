@@ -1,5 +1,7 @@
 //! Training: optimisers, gradient clipping, learning-rate schedules, early stopping.
 //!
+//! With feature `rand`: validation splits, shuffled batches, dropout masks. With feature `safetensors`: saving and loading.
+//!
 //! Everything works on any [`Parameters`] type and its gradient, which has the same type.
 //!
 //! ```
@@ -16,14 +18,18 @@
 //! assert!(w.iter().all(|v| v.abs() < 1e-2));
 //! ```
 
+#[cfg(feature = "rand")]
+mod data;
 mod optimiser;
 mod schedule;
+mod stopping;
 #[cfg(feature = "safetensors")]
 mod store;
-mod stopping;
 
+#[cfg(feature = "rand")]
+pub use data::{Batches, dropout_mask, train_validation_split};
 pub use optimiser::{Adam, Sgd, clip_by_norm, clip_by_value};
 pub use schedule::LearningRate;
+pub use stopping::EarlyStopping;
 #[cfg(feature = "safetensors")]
 pub use store::{StoreError, load, metadata, save};
-pub use stopping::EarlyStopping;

@@ -185,7 +185,17 @@ pub fn clip_by_norm<P: Parameters>(gradient: &mut P, largest: f64) -> f64 {
 /// Limits every entry of a gradient to `−largest..=largest`.
 pub fn clip_by_value<P: Parameters>(gradient: &mut P, largest: f64) {
     let bound = <P::Elem as Element>::of(largest);
-    gradient.for_each_mut(&mut |_, mut leaf| leaf.mapv_inplace(|g| if g > bound { bound } else if g < -bound { -bound } else { g }));
+    gradient.for_each_mut(&mut |_, mut leaf| {
+        leaf.mapv_inplace(|g| {
+            if g > bound {
+                bound
+            } else if g < -bound {
+                -bound
+            } else {
+                g
+            }
+        })
+    });
 }
 
 #[cfg(test)]

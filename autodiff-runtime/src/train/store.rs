@@ -30,8 +30,12 @@ impl fmt::Display for StoreError {
             StoreError::Io(path, error) => write!(f, "{}: {error}", path.display()),
             StoreError::Format(path, error) => write!(f, "{} is not a safetensors file: {error}", path.display()),
             StoreError::Missing(name) => write!(f, "the file has no tensor `{name}`"),
-            StoreError::Shape(name, found, wanted) => write!(f, "`{name}` has shape {found:?} in the file, {wanted:?} in the model"),
-            StoreError::Element(name, found, wanted) => write!(f, "`{name}` has elements of type {found} in the file, {wanted} in the model"),
+            StoreError::Shape(name, found, wanted) => {
+                write!(f, "`{name}` has shape {found:?} in the file, {wanted:?} in the model")
+            }
+            StoreError::Element(name, found, wanted) => {
+                write!(f, "`{name}` has elements of type {found} in the file, {wanted} in the model")
+            }
         }
     }
 }
@@ -80,14 +84,14 @@ pub fn save<P: Parameters>(model: &P, metadata: &HashMap<String, String>, path: 
 ///
 /// # Errors
 /// If the file cannot be read, or does not hold a tensor of the right name, shape and type for every leaf; the model is
-/// then partly overwritten.
+/// then as it was.
 pub fn load<P: Parameters>(model: &mut P, path: &Path) -> Result<HashMap<String, String>, StoreError> {
     let bytes = std::fs::read(path).map_err(|e| StoreError::Io(path.to_path_buf(), e))?;
     let format = |e: safetensors::SafeTensorError| StoreError::Format(path.to_path_buf(), e.to_string());
     let file = SafeTensors::deserialize(&bytes).map_err(format)?;
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
     let mut failed = None;
-    model.for_each_mut(&mut |name, mut leaf| {
+    Leaves::for_each(model, &mut |name, leaf| {
         if failed.is_some() {
             return;
         }
@@ -100,22 +104,24 @@ pub fn load<P: Parameters>(model: &mut P, path: &Path) -> Result<HashMap<String,
             failed = Some(StoreError::Element(name.to_string(), format!("{:?}", tensor.dtype()), format!("{wanted:?}")));
         } else if tensor.shape() != leaf.shape() {
             failed = Some(StoreError::Shape(name.to_string(), tensor.shape().to_vec(), leaf.shape().to_vec()));
-        } else {
-            let size = size_of::<P::Elem>();
-            for (to, from) in leaf.iter_mut().zip(tensor.data().chunks_exact(size)) {
-                let value = match *from {
-                    [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
-                    [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
-                    _ => f64::NAN,
-                };
-                *to = <P::Elem as Element>::of(value);
-            }
         }
     });
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(header.metadata().clone().unwrap_or_default()),
+    if let Some(error) = failed {
+        return Err(error);
     }
+    // Only now, so that a file that does not fit leaves the model as it was.
+    model.for_each_mut(&mut |name, mut leaf| {
+        let data = file.tensor(name).map_or(&[][..], |tensor| tensor.data());
+        for (to, from) in leaf.iter_mut().zip(data.chunks_exact(size_of::<P::Elem>())) {
+            let value = match *from {
+                [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
+                [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
+                _ => f64::NAN,
+            };
+            *to = <P::Elem as Element>::of(value);
+        }
+    });
+    Ok(header.metadata().clone().unwrap_or_default())
 }
 
 /// The text saved beside a model, without the model.
@@ -124,8 +130,7 @@ pub fn load<P: Parameters>(model: &mut P, path: &Path) -> Result<HashMap<String,
 /// If the file cannot be read.
 pub fn metadata(path: &Path) -> Result<HashMap<String, String>, StoreError> {
     let bytes = std::fs::read(path).map_err(|e| StoreError::Io(path.to_path_buf(), e))?;
-    let (_, header) =
-        SafeTensors::read_metadata(&bytes).map_err(|e| StoreError::Format(path.to_path_buf(), e.to_string()))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| StoreError::Format(path.to_path_buf(), e.to_string()))?;
     Ok(header.metadata().clone().unwrap_or_default())
 }
 
@@ -146,6 +151,10 @@ mod tests {
         let mut other = (Array2::<f32>::zeros((2, 3)), Array1::<f32>::zeros(1));
         let error = load(&mut other, &path).unwrap_err().to_string();
         assert_eq!(error, "`0` has shape [2, 2] in the file, [2, 3] in the model");
+        // The first leaf fits and the second is missing: nothing is overwritten.
+        let mut longer = (Array2::<f32>::zeros((2, 2)), Array1::<f32>::zeros(1), 7.0_f32);
+        assert_eq!(load(&mut longer, &path).unwrap_err().to_string(), "the file has no tensor `2`");
+        assert_eq!(longer.norm_l2(), 7.0);
         let mut double = (Array2::<f64>::zeros((2, 2)),);
         assert!(load(&mut double, &path).unwrap_err().to_string().contains("F32 in the file"));
         assert!(load(&mut copy, Path::new("/no/such/file")).is_err());
