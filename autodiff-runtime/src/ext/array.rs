@@ -140,9 +140,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
     fn masked_fill<E: Dimension>(&self, mask: &ArrayRef<bool, E>, value: A) -> Array<A, D> {
         let x = self.array_ref();
         let mask = stretch("masked_fill", mask, &x.raw_dim());
-        Zip::from(x)
-            .and(&mask)
-            .map_collect(|&v, &m| if m { value } else { v })
+        Zip::from(x).and(&mask).map_collect(|&v, &m| if m { value } else { v })
     }
 
     /// The largest element; −∞ if there is none, NaN if one is NaN.
@@ -172,10 +170,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
 
     /// The largest |x|; 0 if there is no element.
     fn norm_max(&self) -> A {
-        lanes::maximum(
-            lanes::max(self.array_ref().iter().map(|v| v.abs())),
-            A::zero(),
-        )
+        lanes::maximum(lanes::max(self.array_ref().iter().map(|v| v.abs())), A::zero())
     }
 
     /// (Σ|x|ᵖ)^(1/p) over all elements.
@@ -190,8 +185,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
         D: RemoveAxis,
     {
         check_axis("max_axis", axis, self.array_ref().shape());
-        self.array_ref()
-            .map_axis(axis, |lane| lanes::max(lane.iter().copied()))
+        self.array_ref().map_axis(axis, |lane| lanes::max(lane.iter().copied()))
     }
 
     /// The smallest element along `axis`; NaN if one is NaN.
@@ -201,8 +195,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
         D: RemoveAxis,
     {
         check_axis("min_axis", axis, self.array_ref().shape());
-        self.array_ref()
-            .map_axis(axis, |lane| lanes::min(lane.iter().copied()))
+        self.array_ref().map_axis(axis, |lane| lanes::min(lane.iter().copied()))
     }
 
     /// ln Σ eˣ along `axis`, without overflow.
@@ -212,8 +205,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
         D: RemoveAxis,
     {
         check_axis("logsumexp_axis", axis, self.array_ref().shape());
-        self.array_ref()
-            .map_axis(axis, |lane| lanes::logsumexp(lane.iter().copied()))
+        self.array_ref().map_axis(axis, |lane| lanes::logsumexp(lane.iter().copied()))
     }
 
     /// ln of the mean of eˣ along `axis`, without overflow.
@@ -224,8 +216,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
     {
         check_axis("logmeanexp_axis", axis, self.array_ref().shape());
         let ln_n = A::of((self.array_ref().len_of(axis) as f64).ln());
-        self.array_ref()
-            .map_axis(axis, |lane| lanes::logsumexp(lane.iter().copied()) - ln_n)
+        self.array_ref().map_axis(axis, |lane| lanes::logsumexp(lane.iter().copied()) - ln_n)
     }
 
     /// √Σx² along `axis`, without spurious overflow.
@@ -235,8 +226,7 @@ pub trait ArrayExt<A: Element, D: Dimension> {
         D: RemoveAxis,
     {
         check_axis("norm_axis", axis, self.array_ref().shape());
-        self.array_ref()
-            .map_axis(axis, |lane| lanes::norm_l2(lane.iter().copied()))
+        self.array_ref().map_axis(axis, |lane| lanes::norm_l2(lane.iter().copied()))
     }
 
     /// eˣ / Σ eˣ along `axis`, without overflow; NaN where every element is −∞.
@@ -380,12 +370,7 @@ where
 
 /// A copy of `x` in which `f` has overwritten every lane along `axis`.
 #[track_caller]
-fn map_lanes<A, D>(
-    function: &str,
-    x: &ArrayRef<A, D>,
-    axis: Axis,
-    f: impl Fn(ndarray::ArrayViewMut1<'_, A>),
-) -> Array<A, D>
+fn map_lanes<A, D>(function: &str, x: &ArrayRef<A, D>, axis: Axis, f: impl Fn(ndarray::ArrayViewMut1<'_, A>)) -> Array<A, D>
 where
     A: Element,
     D: Dimension,

@@ -23,11 +23,7 @@ where
 
 /// Attention of query i to the keys j ≤ i. Panics if the shapes do not fit.
 #[track_caller]
-pub fn causal_attention<A, D>(
-    q: &ArrayRef<A, D>,
-    k: &ArrayRef<A, D>,
-    v: &ArrayRef<A, D>,
-) -> Array<A, D>
+pub fn causal_attention<A, D>(q: &ArrayRef<A, D>, k: &ArrayRef<A, D>, v: &ArrayRef<A, D>) -> Array<A, D>
 where
     A: Element,
     D: Dimension,
@@ -62,13 +58,11 @@ where
     shape[q.ndim() - 1] = k.shape()[k.ndim() - 2];
     let mask = stretch("masked_attention", mask, &shape);
     attend(q, k, v, |scores, place| {
-        Zip::from(scores)
-            .and(&matrix(&mask, place))
-            .for_each(|s, &open| {
-                if !open {
-                    *s = A::neg_infinity();
-                }
-            });
+        Zip::from(scores).and(&matrix(&mask, place)).for_each(|s, &open| {
+            if !open {
+                *s = A::neg_infinity();
+            }
+        });
     })
 }
 
@@ -81,13 +75,7 @@ fn check(function: &str, q: &[usize], k: &[usize], v: &[usize]) {
         }
         _ => false,
     };
-    assert!(
-        fits,
-        "{function}: queries {}, keys {} and values {} do not match",
-        Shape(q),
-        Shape(k),
-        Shape(v)
-    );
+    assert!(fits, "{function}: queries {}, keys {} and values {} do not match", Shape(q), Shape(k), Shape(v));
 }
 
 /// softmax(close(q·kᵀ/√d))·v of each matrix of the stack; `close` sets the scores that do not count to −∞.
@@ -118,13 +106,7 @@ where
                 lanes::softmax(row);
             }
         }
-        general_mat_mul(
-            A::one(),
-            &scores,
-            &matrix(v, &place),
-            A::zero(),
-            &mut matrix_mut(&mut y, &place),
-        );
+        general_mat_mul(A::one(), &scores, &matrix(v, &place), A::zero(), &mut matrix_mut(&mut y, &place));
     }
     y
 }

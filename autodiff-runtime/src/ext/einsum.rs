@@ -94,10 +94,7 @@ result_of_rank! { 1 Ix1 2 Ix2 3 Ix3 4 Ix4 5 Ix5 6 Ix6 }
 impl<A: Element> EinsumResult<A> for ResultRank<0> {
     type Output = A;
     fn with_rank(self, result: ArrayD<A>) -> A {
-        result
-            .into_dimensionality::<Ix0>()
-            .expect("the rank that the subscripts say")
-            .into_scalar()
+        result.into_dimensionality::<Ix0>().expect("the rank that the subscripts say").into_scalar()
     }
 }
 
@@ -118,15 +115,9 @@ pub fn einsum<A: Element>(subscripts: &str, operands: &[ArrayViewD<'_, A>]) -> A
         inputs.len()
     );
     check_lengths(subscripts, &inputs, operands);
-    let mut rest: Vec<Named<A>> = inputs
-        .iter()
-        .zip(operands)
-        .map(|(indices, values)| diagonals(indices, values))
-        .collect();
+    let mut rest: Vec<Named<A>> = inputs.iter().zip(operands).map(|(indices, values)| diagonals(indices, values)).collect();
     let mut product = rest.remove(0);
-    product = sum_out(product, |c| {
-        output.contains(&c) || rest.iter().any(|n| n.indices.contains(&c))
-    });
+    product = sum_out(product, |c| output.contains(&c) || rest.iter().any(|n| n.indices.contains(&c)));
     while !rest.is_empty() {
         let next = rest.remove(0);
         let needed = |c: u8| output.contains(&c) || rest.iter().any(|n| n.indices.contains(&c));
@@ -134,9 +125,7 @@ pub fn einsum<A: Element>(subscripts: &str, operands: &[ArrayViewD<'_, A>]) -> A
         let next = sum_out(next, |c| needed(c) || left.contains(&c));
         product = contract(&product, &next, needed);
     }
-    arranged(&product, &output)
-        .as_standard_layout()
-        .into_owned()
+    arranged(&product, &output).as_standard_layout().into_owned()
 }
 
 /// The indices of each operand and of the result.
@@ -148,10 +137,7 @@ fn parse(subscripts: &str) -> (Vec<Vec<u8>>, Vec<u8>) {
         None => (text.as_str(), None),
     };
     let letters = |part: &str| {
-        assert!(
-            part.bytes().all(|c| c.is_ascii_alphabetic()),
-            "einsum `{subscripts}`: `{part}` has something other than letters"
-        );
+        assert!(part.bytes().all(|c| c.is_ascii_alphabetic()), "einsum `{subscripts}`: `{part}` has something other than letters");
         part.bytes().collect::<Vec<u8>>()
     };
     let inputs: Vec<Vec<u8>> = inputs.split(',').map(letters).collect();
@@ -161,16 +147,8 @@ fn parse(subscripts: &str) -> (Vec<Vec<u8>>, Vec<u8>) {
         None => (0..=u8::MAX).filter(|&c| count(c) == 1).collect(),
     };
     for (i, &c) in output.iter().enumerate() {
-        assert!(
-            count(c) > 0,
-            "einsum `{subscripts}`: index `{}` is in no operand",
-            c as char
-        );
-        assert!(
-            !output[..i].contains(&c),
-            "einsum `{subscripts}`: index `{}` twice in the result",
-            c as char
-        );
+        assert!(count(c) > 0, "einsum `{subscripts}`: index `{}` is in no operand", c as char);
+        assert!(!output[..i].contains(&c), "einsum `{subscripts}`: index `{}` twice in the result", c as char);
     }
     (inputs, output)
 }
@@ -188,11 +166,7 @@ fn check_lengths<A>(subscripts: &str, inputs: &[Vec<u8>], operands: &[ArrayViewD
         );
         for (&c, &n) in indices.iter().zip(values.shape()) {
             let known = *lengths[c as usize].get_or_insert(n);
-            assert!(
-                known == n,
-                "einsum `{subscripts}`: index `{}` has length {known} and length {n}",
-                c as char
-            );
+            assert!(known == n, "einsum `{subscripts}`: index `{}` has length {known} and length {n}", c as char);
         }
     }
 }
@@ -203,33 +177,16 @@ fn diagonals<A: Element>(indices: &[u8], values: &ArrayViewD<'_, A>) -> Named<A>
     distinct.sort_unstable();
     distinct.dedup();
     if distinct.len() == indices.len() {
-        return Named {
-            indices: indices.to_vec(),
-            values: values.to_owned(),
-        };
+        return Named { indices: indices.to_vec(), values: values.to_owned() };
     }
-    let axis_of = |c: u8| {
-        indices
-            .iter()
-            .position(|&d| d == c)
-            .expect("one of the indices")
-    };
-    let lengths: Vec<usize> = distinct
-        .iter()
-        .map(|&c| values.shape()[axis_of(c)])
-        .collect();
-    let place_of: Vec<usize> = indices
-        .iter()
-        .map(|c| distinct.iter().position(|d| d == c).expect("the same"))
-        .collect();
+    let axis_of = |c: u8| indices.iter().position(|&d| d == c).expect("one of the indices");
+    let lengths: Vec<usize> = distinct.iter().map(|&c| values.shape()[axis_of(c)]).collect();
+    let place_of: Vec<usize> = indices.iter().map(|c| distinct.iter().position(|d| d == c).expect("the same")).collect();
     let values = ArrayD::from_shape_fn(IxDyn(&lengths), |at| {
         let full: Vec<usize> = place_of.iter().map(|&p| at[p]).collect();
         values[IxDyn(&full)]
     });
-    Named {
-        indices: distinct,
-        values,
-    }
+    Named { indices: distinct, values }
 }
 
 /// The operand summed over the indices that are not `needed`.
@@ -245,75 +202,37 @@ fn sum_out<A: Element>(mut x: Named<A>, needed: impl Fn(u8) -> bool) -> Named<A>
 
 /// The values with their axes in the order of `indices`, which name all of them.
 fn arranged<'a, A>(x: &'a Named<A>, indices: &[u8]) -> ArrayViewD<'a, A> {
-    let order: Vec<usize> = indices
-        .iter()
-        .map(|c| {
-            x.indices
-                .iter()
-                .position(|d| d == c)
-                .expect("an index of the operand")
-        })
-        .collect();
+    let order: Vec<usize> =
+        indices.iter().map(|c| x.indices.iter().position(|d| d == c).expect("an index of the operand")).collect();
     x.values.view().permuted_axes(IxDyn(&order))
 }
 
 /// The product of two operands, summed over the indices both have and nothing later needs.
 fn contract<A: Element>(a: &Named<A>, b: &Named<A>, needed: impl Fn(u8) -> bool) -> Named<A> {
     let both = |c: &u8| a.indices.contains(c) && b.indices.contains(c);
-    let batch: Vec<u8> = a
-        .indices
-        .iter()
-        .copied()
-        .filter(|c| both(c) && needed(*c))
-        .collect();
-    let summed: Vec<u8> = a
-        .indices
-        .iter()
-        .copied()
-        .filter(|c| both(c) && !needed(*c))
-        .collect();
+    let batch: Vec<u8> = a.indices.iter().copied().filter(|c| both(c) && needed(*c)).collect();
+    let summed: Vec<u8> = a.indices.iter().copied().filter(|c| both(c) && !needed(*c)).collect();
     let rows: Vec<u8> = a.indices.iter().copied().filter(|c| !both(c)).collect();
     let columns: Vec<u8> = b.indices.iter().copied().filter(|c| !both(c)).collect();
 
     let length = |c: &u8| {
-        let of = |x: &Named<A>| {
-            x.indices
-                .iter()
-                .position(|d| d == c)
-                .map(|axis| x.values.shape()[axis])
-        };
-        of(a)
-            .or_else(|| of(b))
-            .expect("an index of one of the operands")
+        let of = |x: &Named<A>| x.indices.iter().position(|d| d == c).map(|axis| x.values.shape()[axis]);
+        of(a).or_else(|| of(b)).expect("an index of one of the operands")
     };
     let total = |group: &[u8]| group.iter().map(length).product::<usize>();
-    let (n_batch, n_rows, n_columns, n_summed) =
-        (total(&batch), total(&rows), total(&columns), total(&summed));
+    let (n_batch, n_rows, n_columns, n_summed) = (total(&batch), total(&rows), total(&columns), total(&summed));
 
     let stack = |x: &Named<A>, groups: [&[u8]; 3], shape: [usize; 3]| {
-        arranged(x, &groups.concat())
-            .to_shape(shape)
-            .expect("the same number of elements")
-            .into_owned()
+        arranged(x, &groups.concat()).to_shape(shape).expect("the same number of elements").into_owned()
     };
     let left = stack(a, [&batch, &rows, &summed], [n_batch, n_rows, n_summed]);
-    let right = stack(
-        b,
-        [&batch, &summed, &columns],
-        [n_batch, n_summed, n_columns],
-    );
+    let right = stack(b, [&batch, &summed, &columns], [n_batch, n_summed, n_columns]);
     let mut y = Array::zeros([n_batch, n_rows, n_columns]);
-    for ((l, r), mut y) in left
-        .outer_iter()
-        .zip(right.outer_iter())
-        .zip(y.outer_iter_mut())
-    {
+    for ((l, r), mut y) in left.outer_iter().zip(right.outer_iter()).zip(y.outer_iter_mut()) {
         general_mat_mul(A::one(), &l, &r, A::zero(), &mut y);
     }
     let indices = [batch, rows, columns].concat();
     let shape: Vec<usize> = indices.iter().map(length).collect();
-    let values = y
-        .into_shape_with_order(IxDyn(&shape))
-        .expect("the same number of elements");
+    let values = y.into_shape_with_order(IxDyn(&shape)).expect("the same number of elements");
     Named { indices, values }
 }

@@ -54,23 +54,11 @@ pub(crate) fn norm_l2<A: Element>(lane: impl IntoIterator<Item = A> + Clone) -> 
     let largest = wide(max(lane.clone().into_iter().map(A::abs)));
     if !(largest > 0.0 && largest.is_finite()) {
         // zero, infinite or NaN; no entries at all (largest = −∞) make 0
-        return if largest == f64::NEG_INFINITY {
-            A::zero()
-        } else {
-            A::of(largest)
-        };
+        return if largest == f64::NEG_INFINITY { A::zero() } else { A::of(largest) };
     }
     // squares of f32 and of ordinary f64 are exact enough as they stand; only extreme f64 need a scale
-    let scale = if (1e-140..1e140).contains(&largest) {
-        1.0
-    } else {
-        largest
-    };
-    let squares: f64 = lane
-        .into_iter()
-        .map(|v| wide(v) / scale)
-        .map(|v| v * v)
-        .sum();
+    let scale = if (1e-140..1e140).contains(&largest) { 1.0 } else { largest };
+    let squares: f64 = lane.into_iter().map(|v| wide(v) / scale).map(|v| v * v).sum();
     A::of(scale * squares.sqrt())
 }
 

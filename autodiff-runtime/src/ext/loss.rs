@@ -12,16 +12,9 @@ use ndarray::{ArrayRef, ArrayRef1, ArrayRef2, ArrayView1, Axis, Dimension, Zip};
 
 /// The mean of `f` over the pairs of elements of two arrays of one shape.
 #[track_caller]
-fn mean_of<A: Element, D: Dimension>(
-    function: &str,
-    p: &ArrayRef<A, D>,
-    t: &ArrayRef<A, D>,
-    f: impl Fn(A, A) -> A,
-) -> A {
+fn mean_of<A: Element, D: Dimension>(function: &str, p: &ArrayRef<A, D>, t: &ArrayRef<A, D>, f: impl Fn(A, A) -> A) -> A {
     same_shape(function, p.shape(), t.shape());
-    let total = Zip::from(p)
-        .and(t)
-        .fold(0.0, |total, &p, &t| total + wide(f(p, t)));
+    let total = Zip::from(p).and(t).fold(0.0, |total, &p, &t| total + wide(f(p, t)));
     A::of(total / p.len() as f64)
 }
 
@@ -45,11 +38,7 @@ pub fn huber<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>, d
     let half = A::of(0.5);
     mean_of("huber", p, t, |p, t| {
         let r = (p - t).abs();
-        if r <= delta {
-            half * r * r
-        } else {
-            delta * (r - half * delta)
-        }
+        if r <= delta { half * r * r } else { delta * (r - half * delta) }
     })
 }
 
@@ -62,11 +51,7 @@ pub fn smooth_l1<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D
     let half = A::of(0.5);
     mean_of("smooth_l1", p, t, |p, t| {
         let r = (p - t).abs();
-        if r < beta {
-            half * r * r / beta
-        } else {
-            r - half * beta
-        }
+        if r < beta { half * r * r / beta } else { r - half * beta }
     })
 }
 
@@ -77,11 +62,7 @@ pub fn smooth_l1<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D
 pub fn bce<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> A {
     mean_of("bce", p, t, |p, t| {
         let missed = A::one() - t;
-        let other = if missed == A::zero() {
-            A::zero()
-        } else {
-            missed * (-p).ln_1p()
-        };
+        let other = if missed == A::zero() { A::zero() } else { missed * (-p).ln_1p() };
         -(ScalarExt::xlogy(t, p) + other)
     })
 }
@@ -91,9 +72,7 @@ pub fn bce<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> 
 /// Panics unless the shapes are equal.
 #[track_caller]
 pub fn bce_with_logits<A: Element, D: Dimension>(x: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> A {
-    mean_of("bce_with_logits", x, t, |x, t| {
-        ScalarExt::relu(x) - x * t + (-x.abs()).exp().ln_1p()
-    })
+    mean_of("bce_with_logits", x, t, |x, t| ScalarExt::relu(x) - x * t + (-x.abs()).exp().ln_1p())
 }
 
 /// The Kullback–Leibler divergence of `q` from `p`: Σ p·ln(p/q) over all elements, with 0·ln 0 = 0.
@@ -103,36 +82,21 @@ pub fn bce_with_logits<A: Element, D: Dimension>(x: &ArrayRef<A, D>, t: &ArrayRe
 pub fn kl_div<A: Element, D: Dimension>(p: &ArrayRef<A, D>, q: &ArrayRef<A, D>) -> A {
     same_shape("kl_div", p.shape(), q.shape());
     let term = |p: A, q: A| {
-        if p == A::zero() {
-            A::zero()
-        } else {
-            p * (p / q).ln()
-        }
+        if p == A::zero() { A::zero() } else { p * (p / q).ln() }
     };
-    A::of(
-        Zip::from(p)
-            .and(q)
-            .fold(0.0, |total, &p, &q| total + wide(term(p, q))),
-    )
+    A::of(Zip::from(p).and(q).fold(0.0, |total, &p, &q| total + wide(term(p, q))))
 }
 
 /// u·v / (‖u‖‖v‖); 0 if either vector is 0. Panics unless the lengths are equal.
 #[track_caller]
 pub fn cosine_similarity<A: Element>(u: &ArrayRef1<A>, v: &ArrayRef1<A>) -> A {
     same_shape("cosine_similarity", u.shape(), v.shape());
-    let (nu, nv) = (
-        lanes::norm_l2(u.iter().copied()),
-        lanes::norm_l2(v.iter().copied()),
-    );
+    let (nu, nv) = (lanes::norm_l2(u.iter().copied()), lanes::norm_l2(v.iter().copied()));
     if nu == A::zero() || nv == A::zero() {
         return A::zero();
     }
     // divide first: the product of the vectors may overflow where the quotient does not
-    let product: f64 = u
-        .iter()
-        .zip(v)
-        .map(|(&u, &v)| wide(u / nu) * wide(v / nv))
-        .sum();
+    let product: f64 = u.iter().zip(v).map(|(&u, &v)| wide(u / nu) * wide(v / nv)).sum();
     A::of(product)
 }
 
@@ -141,9 +105,7 @@ pub fn cosine_similarity<A: Element>(u: &ArrayRef1<A>, v: &ArrayRef1<A>) -> A {
 /// Panics if there is not one label per row, or if a label is not a column.
 #[track_caller]
 pub fn cross_entropy<A: Element, L: Labels + ?Sized>(logits: &ArrayRef2<A>, labels: &L) -> A {
-    mean_of_rows("cross_entropy", logits, labels.labels(), |row, label| {
-        lanes::logsumexp(row.iter().copied()) - row[label]
-    })
+    mean_of_rows("cross_entropy", logits, labels.labels(), |row, label| lanes::logsumexp(row.iter().copied()) - row[label])
 }
 
 /// The mean over the rows of −logp\[label\], for log-probabilities: (n, classes), (n) → a number.
@@ -167,11 +129,7 @@ fn mean_of_rows<A: Element>(
     }
     let mut total = 0.0;
     for (i, (row, &label)) in x.axis_iter(Axis(0)).zip(&labels).enumerate() {
-        assert!(
-            label < row.len(),
-            "{function}: label {label} at row {i}, but the scores are {}",
-            Shape(x.shape())
-        );
+        assert!(label < row.len(), "{function}: label {label} at row {i}, but the scores are {}", Shape(x.shape()));
         total += wide(f(row, label));
     }
     A::of(total / x.nrows() as f64)

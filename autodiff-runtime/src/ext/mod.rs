@@ -27,8 +27,7 @@ pub use conv::{avg_pool2d, conv1d, conv2d, convolve, max_pool2d};
 pub use einsum::{EinsumResult, ResultRank, einsum, einsum_rank};
 pub use labels::Labels;
 pub use loss::{
-    bce, bce_with_logits, cosine_similarity, cross_entropy, cross_entropy_onehot, huber, kl_div,
-    mae, mse, nll_loss, smooth_l1,
+    bce, bce_with_logits, cosine_similarity, cross_entropy, cross_entropy_onehot, huber, kl_div, mae, mse, nll_loss, smooth_l1,
 };
 pub use norm::{MaskElement, batch_norm, dropout, layer_norm, rms_norm, rotary};
 pub use product::{outer, pairwise_sqdist};
@@ -67,18 +66,7 @@ where
     E: Dimension,
     Broadcast<D, E>: DimMax<M>,
 {
-    let shape = broadcast_shape(
-        "select",
-        &broadcast_shape("select", &a.raw_dim(), &b.raw_dim()),
-        &mask.raw_dim(),
-    );
-    let (a, b, mask) = (
-        stretch("select", a, &shape),
-        stretch("select", b, &shape),
-        stretch("select", mask, &shape),
-    );
-    Zip::from(&mask)
-        .and(&a)
-        .and(&b)
-        .map_collect(|&m, a, b| if m { a.clone() } else { b.clone() })
+    let shape = broadcast_shape("select", &broadcast_shape("select", &a.raw_dim(), &b.raw_dim()), &mask.raw_dim());
+    let (a, b, mask) = (stretch("select", a, &shape), stretch("select", b, &shape), stretch("select", mask, &shape));
+    Zip::from(&mask).and(&a).and(&b).map_collect(|&m, a, b| if m { a.clone() } else { b.clone() })
 }

@@ -19,12 +19,7 @@ fn check_last_axis<A, D: Dimension>(function: &str, x: &ArrayRef<A, D>, w: &Arra
 ///
 /// The variance is the biased one. Panics if the lengths differ. Source: Ba, Kiros, Hinton 2016.
 #[track_caller]
-pub fn layer_norm<A, D>(
-    x: &ArrayRef<A, D>,
-    w: &ArrayRef1<A>,
-    b: &ArrayRef1<A>,
-    eps: A,
-) -> Array<A, D>
+pub fn layer_norm<A, D>(x: &ArrayRef<A, D>, w: &ArrayRef1<A>, b: &ArrayRef1<A>, eps: A) -> Array<A, D>
 where
     A: Element,
     D: Dimension,
@@ -35,10 +30,7 @@ where
     for mut row in y.lanes_mut(axis) {
         let (mean, variance) = mean_variance(row.view());
         let r = 1.0 / (variance + wide(eps)).sqrt();
-        Zip::from(&mut row)
-            .and(w)
-            .and(b)
-            .for_each(|v, &w, &b| *v = A::of((wide(*v) - mean) * r) * w + b);
+        Zip::from(&mut row).and(w).and(b).for_each(|v, &w, &b| *v = A::of((wide(*v) - mean) * r) * w + b);
     }
     y
 }
@@ -57,9 +49,7 @@ where
     for mut row in y.lanes_mut(axis) {
         let squares: f64 = row.iter().map(|&v| wide(v) * wide(v)).sum();
         let r = 1.0 / (squares / w.len() as f64 + wide(eps)).sqrt();
-        Zip::from(&mut row)
-            .and(w)
-            .for_each(|v, &w| *v = A::of(wide(*v) * r) * w);
+        Zip::from(&mut row).and(w).for_each(|v, &w| *v = A::of(wide(*v) * r) * w);
     }
     y
 }
@@ -69,12 +59,7 @@ where
 /// The training form: mean and (biased) variance are those of `x`. Panics if `x` has no axis 1 or the lengths differ.
 /// Source: Ioffe, Szegedy 2015.
 #[track_caller]
-pub fn batch_norm<A, D>(
-    x: &ArrayRef<A, D>,
-    w: &ArrayRef1<A>,
-    b: &ArrayRef1<A>,
-    eps: A,
-) -> Array<A, D>
+pub fn batch_norm<A, D>(x: &ArrayRef<A, D>, w: &ArrayRef1<A>, b: &ArrayRef1<A>, eps: A) -> Array<A, D>
 where
     A: Element,
     D: Dimension,
@@ -88,11 +73,7 @@ where
     for (c, mut channel) in channels.axis_iter_mut(Axis(1)).enumerate() {
         let n = channel.len() as f64;
         let mean = sum(channel.iter().copied()) / n;
-        let variance = channel
-            .iter()
-            .map(|&v| (wide(v) - mean).powi(2))
-            .sum::<f64>()
-            / n;
+        let variance = channel.iter().map(|&v| (wide(v) - mean).powi(2)).sum::<f64>() / n;
         let r = 1.0 / (variance + wide(eps)).sqrt();
         channel.mapv_inplace(|v| A::of((wide(v) - mean) * r) * w[c] + b[c]);
     }
@@ -129,9 +110,7 @@ where
 {
     same_shape("dropout", x.shape(), mask.shape());
     let scale = A::one() - p;
-    Zip::from(x)
-        .and(mask)
-        .map_collect(|&v, m| m.keep(v) / scale)
+    Zip::from(x).and(mask).map_collect(|&v, m| m.keep(v) / scale)
 }
 
 /// Each pair (x₂ᵢ, x₂ᵢ₊₁) of the last axis turned by the angle θᵢ: (…, d), (…, d/2) → (…, d).
@@ -144,20 +123,12 @@ where
     D: Dimension,
     E: Dimension,
 {
-    let Some(&d) = x.shape().last() else {
-        mismatch("rotary", x.shape(), theta.shape())
-    };
-    assert!(
-        d % 2 == 0,
-        "rotary: the last axis of {} is odd",
-        Shape(x.shape())
-    );
+    let Some(&d) = x.shape().last() else { mismatch("rotary", x.shape(), theta.shape()) };
+    assert!(d % 2 == 0, "rotary: the last axis of {} is odd", Shape(x.shape()));
     let axis = Axis(x.ndim() - 1);
     let mut half = x.raw_dim();
     half[axis.index()] = d / 2;
-    let Some(theta) = theta.broadcast(half) else {
-        mismatch("rotary", x.shape(), theta.shape())
-    };
+    let Some(theta) = theta.broadcast(half) else { mismatch("rotary", x.shape(), theta.shape()) };
     let mut y = standard(x);
     for (mut row, angles) in y.lanes_mut(axis).into_iter().zip(theta.lanes(axis)) {
         for (i, angle) in angles.iter().enumerate() {

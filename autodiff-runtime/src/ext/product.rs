@@ -5,36 +5,22 @@ use super::shape::{Broadcast, broadcast_shape, mismatch, stretch};
 use crate::Element;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{
-    Array, Array2, ArrayRef, ArrayRef1, ArrayRef2, ArrayView, ArrayView2, ArrayViewMut,
-    ArrayViewMut2, Axis, DimMax, Dimension, IxDyn, indices,
+    Array, Array2, ArrayRef, ArrayRef1, ArrayRef2, ArrayView, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, DimMax, Dimension,
+    IxDyn, indices,
 };
 
 /// One matrix of a stack: the leading axes fixed at `index`.
-pub(super) fn matrix<'a, A, D: Dimension>(
-    stack: &'a ArrayRef<A, D>,
-    index: &IxDyn,
-) -> ArrayView2<'a, A> {
+pub(super) fn matrix<'a, A, D: Dimension>(stack: &'a ArrayRef<A, D>, index: &IxDyn) -> ArrayView2<'a, A> {
     let view: ArrayView<'a, A, IxDyn> = stack.view().into_dyn();
-    let view = index
-        .slice()
-        .iter()
-        .fold(view, |view, &i| view.index_axis_move(Axis(0), i));
-    view.into_dimensionality()
-        .expect("an array with two axes more than its index")
+    let view = index.slice().iter().fold(view, |view, &i| view.index_axis_move(Axis(0), i));
+    view.into_dimensionality().expect("an array with two axes more than its index")
 }
 
 /// [`matrix`], to be written to.
-pub(super) fn matrix_mut<'a, A, D: Dimension>(
-    stack: &'a mut ArrayRef<A, D>,
-    index: &IxDyn,
-) -> ArrayViewMut2<'a, A> {
+pub(super) fn matrix_mut<'a, A, D: Dimension>(stack: &'a mut ArrayRef<A, D>, index: &IxDyn) -> ArrayViewMut2<'a, A> {
     let view: ArrayViewMut<'a, A, IxDyn> = stack.view_mut().into_dyn();
-    let view = index
-        .slice()
-        .iter()
-        .fold(view, |view, &i| view.index_axis_move(Axis(0), i));
-    view.into_dimensionality()
-        .expect("an array with two axes more than its index")
+    let view = index.slice().iter().fold(view, |view, &i| view.index_axis_move(Axis(0), i));
+    view.into_dimensionality().expect("an array with two axes more than its index")
 }
 
 /// The places of the leading axes of a stack of matrices.
@@ -49,9 +35,7 @@ where
     D: Dimension + DimMax<E>,
     E: Dimension,
 {
-    let ([.., m, k], [.., k2, n]) = (a.shape(), b.shape()) else {
-        mismatch("matmul", a.shape(), b.shape())
-    };
+    let ([.., m, k], [.., k2, n]) = (a.shape(), b.shape()) else { mismatch("matmul", a.shape(), b.shape()) };
     let (m, k, n) = (*m, *k, *n);
     if k != *k2 {
         mismatch("matmul", a.shape(), b.shape());
@@ -75,13 +59,7 @@ where
     shape = with_matrix(&shape, m, n);
     let mut y = Array::zeros(shape);
     for i in stack_indices(a.shape()) {
-        general_mat_mul(
-            A::one(),
-            &matrix(&a, &i),
-            &matrix(&b, &i),
-            A::zero(),
-            &mut matrix_mut(&mut y, &i),
-        );
+        general_mat_mul(A::one(), &matrix(&a, &i), &matrix(&b, &i), A::zero(), &mut matrix_mut(&mut y, &i));
     }
     y
 }
@@ -100,11 +78,7 @@ pub fn pairwise_sqdist<A: Element>(a: &ArrayRef2<A>, b: &ArrayRef2<A>) -> Array2
         mismatch("pairwise_sqdist", a.shape(), b.shape());
     }
     Array2::from_shape_fn((a.nrows(), b.nrows()), |(i, j)| {
-        let squares = a
-            .row(i)
-            .into_iter()
-            .zip(b.row(j))
-            .map(|(&p, &q)| wide(p - q) * wide(p - q));
+        let squares = a.row(i).into_iter().zip(b.row(j)).map(|(&p, &q)| wide(p - q) * wide(p - q));
         A::of(squares.sum())
     })
 }

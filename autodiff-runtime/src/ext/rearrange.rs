@@ -14,8 +14,7 @@ pub(crate) fn standard<A: Clone, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A, D
 
 /// Ascending order with NaN after everything else.
 pub(crate) fn nan_last<A: Element>(a: A, b: A) -> Ordering {
-    a.partial_cmp(&b)
-        .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
 /// The shape of `x` with another length of one axis.
@@ -26,11 +25,7 @@ fn resized<A, D: Dimension>(x: &ArrayRef<A, D>, axis: Axis, len: usize) -> D {
 }
 
 #[track_caller]
-pub(super) fn roll<A: Element, D: Dimension>(
-    x: &ArrayRef<A, D>,
-    k: isize,
-    axis: Axis,
-) -> Array<A, D> {
+pub(super) fn roll<A: Element, D: Dimension>(x: &ArrayRef<A, D>, k: isize, axis: Axis) -> Array<A, D> {
     check_axis("roll", axis, x.shape());
     let n = x.len_of(axis);
     if n == 0 {
@@ -53,20 +48,12 @@ pub(super) fn flip<A: Element, D: Dimension>(x: &ArrayRef<A, D>, axis: Axis) -> 
 }
 
 #[track_caller]
-pub(super) fn repeat<A: Element, D: Dimension>(
-    x: &ArrayRef<A, D>,
-    n: usize,
-    axis: Axis,
-) -> Array<A, D> {
+pub(super) fn repeat<A: Element, D: Dimension>(x: &ArrayRef<A, D>, n: usize, axis: Axis) -> Array<A, D> {
     check_axis("repeat", axis, x.shape());
     let mut y = Array::zeros(resized(x, axis, n * x.len_of(axis)));
     if n > 0 {
         for (mut chunk, lane) in y.lanes_mut(axis).into_iter().zip(x.lanes(axis)) {
-            chunk
-                .exact_chunks_mut(n)
-                .into_iter()
-                .zip(&lane)
-                .for_each(|(mut chunk, &v)| chunk.fill(v));
+            chunk.exact_chunks_mut(n).into_iter().zip(&lane).for_each(|(mut chunk, &v)| chunk.fill(v));
         }
     }
     y
@@ -75,20 +62,14 @@ pub(super) fn repeat<A: Element, D: Dimension>(
 #[track_caller]
 pub(super) fn tile<A: Element, D: Dimension>(x: &ArrayRef<A, D>, reps: &[usize]) -> Array<A, D> {
     let Some(lead) = x.ndim().checked_sub(reps.len()) else {
-        panic!(
-            "tile: {} counts for an array of shape {}",
-            reps.len(),
-            Shape(x.shape())
-        )
+        panic!("tile: {} counts for an array of shape {}", reps.len(), Shape(x.shape()))
     };
     let mut y = standard(x);
     for (axis, &n) in reps.iter().enumerate().map(|(i, n)| (Axis(lead + i), n)) {
         let len = y.len_of(axis);
         let mut wider = Array::zeros(resized(&y, axis, n * len));
         for i in 0..n {
-            wider
-                .slice_axis_mut(axis, Slice::from(i * len..(i + 1) * len))
-                .assign(&y);
+            wider.slice_axis_mut(axis, Slice::from(i * len..(i + 1) * len)).assign(&y);
         }
         y = wider;
     }
@@ -96,17 +77,8 @@ pub(super) fn tile<A: Element, D: Dimension>(x: &ArrayRef<A, D>, reps: &[usize])
 }
 
 #[track_caller]
-pub(super) fn pad<A: Element, D: Dimension>(
-    x: &ArrayRef<A, D>,
-    widths: &[(usize, usize)],
-    value: A,
-) -> Array<A, D> {
-    assert!(
-        widths.len() == x.ndim(),
-        "pad: {} pairs for an array of shape {}",
-        widths.len(),
-        Shape(x.shape())
-    );
+pub(super) fn pad<A: Element, D: Dimension>(x: &ArrayRef<A, D>, widths: &[(usize, usize)], value: A) -> Array<A, D> {
+    assert!(widths.len() == x.ndim(), "pad: {} pairs for an array of shape {}", widths.len(), Shape(x.shape()));
     let mut shape = x.raw_dim();
     for (n, (before, after)) in shape.slice_mut().iter_mut().zip(widths) {
         *n += before + after;
@@ -128,35 +100,19 @@ pub(super) fn take_along_axis<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     check_axis("take_along_axis", axis, x.shape());
     let n = x.len_of(axis);
-    let fits = x.ndim() == indices.ndim()
-        && (0..x.ndim()).all(|k| k == axis.index() || indices.shape()[k] <= x.shape()[k]);
+    let fits = x.ndim() == indices.ndim() && (0..x.ndim()).all(|k| k == axis.index() || indices.shape()[k] <= x.shape()[k]);
     if !fits {
         mismatch("take_along_axis", x.shape(), indices.shape());
     }
     // the part of x beside the indices: same lanes, in the same order
     let x = x.slice_each_axis(|d| {
         let k = d.axis.index();
-        Slice::from(
-            ..if k == axis.index() {
-                n
-            } else {
-                indices.shape()[k]
-            },
-        )
+        Slice::from(..if k == axis.index() { n } else { indices.shape()[k] })
     });
     let mut y = Array::zeros(indices.raw_dim());
-    for ((mut to, from), at) in y
-        .lanes_mut(axis)
-        .into_iter()
-        .zip(x.lanes(axis))
-        .zip(indices.lanes(axis))
-    {
+    for ((mut to, from), at) in y.lanes_mut(axis).into_iter().zip(x.lanes(axis)).zip(indices.lanes(axis)) {
         for (slot, &i) in to.iter_mut().zip(at) {
-            assert!(
-                i < n,
-                "take_along_axis: index {i} on axis {} of length {n}",
-                axis.index()
-            );
+            assert!(i < n, "take_along_axis: index {i} on axis {} of length {n}", axis.index());
             *slot = from[i];
         }
     }
@@ -171,21 +127,12 @@ pub(super) fn index_add<A: Element, D: RemoveAxis>(
     values: &ArrayRef<A, D>,
 ) -> Array<A, D> {
     check_axis("index_add", axis, x.shape());
-    same_shape(
-        "index_add",
-        resized(x, axis, indices.len()).slice(),
-        values.shape(),
-    );
+    same_shape("index_add", resized(x, axis, indices.len()).slice(), values.shape());
     let n = x.len_of(axis);
     let mut y = standard(x);
     for (&i, v) in indices.iter().zip(values.axis_iter(axis)) {
-        assert!(
-            i < n,
-            "index_add: index {i} on axis {} of length {n}",
-            axis.index()
-        );
-        y.index_axis_mut(axis, i)
-            .zip_mut_with(&v, |to, &v| *to += v);
+        assert!(i < n, "index_add: index {i} on axis {} of length {n}", axis.index());
+        y.index_axis_mut(axis, i).zip_mut_with(&v, |to, &v| *to += v);
     }
     y
 }

@@ -49,11 +49,7 @@ where
 
 /// `x` stretched to `shape`, which must be a shape it broadcasts to.
 #[track_caller]
-pub(crate) fn stretch<'a, A, D, E>(
-    function: &str,
-    x: &'a ArrayRef<A, D>,
-    shape: &E,
-) -> ArrayView<'a, A, E>
+pub(crate) fn stretch<'a, A, D, E>(function: &str, x: &'a ArrayRef<A, D>, shape: &E) -> ArrayView<'a, A, E>
 where
     D: Dimension,
     E: Dimension,
@@ -75,20 +71,11 @@ pub(crate) fn same_shape(function: &str, a: &[usize], b: &[usize]) {
 /// Panics unless `axis` is one of the axes of `shape`.
 #[track_caller]
 pub(crate) fn check_axis(function: &str, axis: ndarray::Axis, shape: &[usize]) {
-    assert!(
-        axis.index() < shape.len(),
-        "{function}: axis {} of an array of shape {}",
-        axis.index(),
-        Shape(shape)
-    );
+    assert!(axis.index() < shape.len(), "{function}: axis {} of an array of shape {}", axis.index(), Shape(shape));
 }
 
 /// The panic of two shapes that do not go together.
 #[track_caller]
 pub(crate) fn mismatch(function: &str, a: &[usize], b: &[usize]) -> ! {
-    panic!(
-        "{function}: shapes {} and {} do not match",
-        Shape(a),
-        Shape(b)
-    )
+    panic!("{function}: shapes {} and {} do not match", Shape(a), Shape(b))
 }

@@ -14,8 +14,8 @@ use super::{scratch, vector};
 use crate::Element;
 use crate::math::Math;
 use ndarray::{
-    ArrayView, ArrayView1, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMut2, ArrayViewMutD,
-    Axis, Ix1, Ix2, RemoveAxis, Slice, Zip,
+    ArrayView, ArrayView1, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Ix1, Ix2, RemoveAxis, Slice,
+    Zip,
 };
 
 /// Which keys a query attends to.
@@ -53,15 +53,8 @@ pub fn attention_into<T: Element, D: RemoveAxis>(
     scale: T,
 ) {
     let mask = broadcast_mask(&mask, q.shape(), k.shape());
-    let stack = Forward {
-        out: out.into_dyn(),
-        lse: lse.into_dyn(),
-        q: q.into_dyn(),
-        k: k.into_dyn(),
-        v: v.into_dyn(),
-        mask,
-        scale,
-    };
+    let stack =
+        Forward { out: out.into_dyn(), lse: lse.into_dyn(), q: q.into_dyn(), k: k.into_dyn(), v: v.into_dyn(), mask, scale };
     stack.run();
 }
 
@@ -110,10 +103,7 @@ fn broadcast_mask<'a>(mask: &'a Mask<'_>, q: &[usize], k: &[usize]) -> Mask<'a> 
             shape[q.len() - 1] = k[k.len() - 2];
             match mask.broadcast(shape) {
                 Some(mask) => Mask::Bool(mask),
-                None => panic!(
-                    "attention: a mask of shape {:?} for queries {q:?} and keys {k:?}",
-                    mask.shape()
-                ),
+                None => panic!("attention: a mask of shape {:?} for queries {q:?} and keys {k:?}", mask.shape()),
             }
         }
     }
@@ -196,17 +186,7 @@ macro_rules! stack {
 }
 
 stack!(Forward { out, lse, q, k, v });
-stack!(Reverse {
-    dq,
-    dk,
-    dv,
-    g,
-    q,
-    k,
-    v,
-    out,
-    lse
-});
+stack!(Reverse { dq, dk, dv, g, q, k, v, out, lse });
 
 /// Both, in parallel if `parallel` and there are threads.
 fn join(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
@@ -242,29 +222,18 @@ impl Block<'_, '_> {
 
     /// The number of keys that any query of the block may attend to.
     fn open_keys(&self) -> usize {
-        if matches!(self.mask, Mask::Causal) {
-            self.last.min(self.keys)
-        } else {
-            self.keys
-        }
+        if matches!(self.mask, Mask::Causal) { self.last.min(self.keys) } else { self.keys }
     }
 
     /// The scores of the block, those that do not count at −∞.
-    fn scores<T: Element>(
-        &self,
-        mut scores: ArrayViewMut2<'_, T>,
-        q: ArrayView2<'_, T>,
-        k: ArrayView2<'_, T>,
-        scale: T,
-    ) {
+    fn scores<T: Element>(&self, mut scores: ArrayViewMut2<'_, T>, q: ArrayView2<'_, T>, k: ArrayView2<'_, T>, scale: T) {
         matmul_into(scores.view_mut(), scale, false, q, k.reversed_axes());
         match self.mask {
             Mask::None => {}
             Mask::Causal => {
                 for (i, mut row) in scores.rows_mut().into_iter().enumerate() {
                     let open = (self.first + i + 1).min(row.len());
-                    row.slice_axis_mut(Axis(0), Slice::from(open..))
-                        .fill(T::neg_infinity());
+                    row.slice_axis_mut(Axis(0), Slice::from(open..)).fill(T::neg_infinity());
                 }
             }
             Mask::Bool(mask) => {
@@ -281,18 +250,9 @@ impl Block<'_, '_> {
 }
 
 /// The blocks of `n` queries over `keys` keys.
-fn blocks<'a, 'm>(
-    n: usize,
-    keys: usize,
-    mask: &'a Mask<'m>,
-) -> impl Iterator<Item = Block<'a, 'm>> {
+fn blocks<'a, 'm>(n: usize, keys: usize, mask: &'a Mask<'m>) -> impl Iterator<Item = Block<'a, 'm>> {
     let step = block_rows(keys);
-    (0..n).step_by(step).map(move |first| Block {
-        first,
-        last: n.min(first + step),
-        keys,
-        mask,
-    })
+    (0..n).step_by(step).map(move |first| Block { first, last: n.min(first + step), keys, mask })
 }
 
 impl<T: Element> Forward<'_, T> {
@@ -310,27 +270,11 @@ impl<T: Element> Forward<'_, T> {
                 let scores = &mut scores[..rows * keys];
                 let open = Slice::from(..keys);
                 let q = q.slice_axis(Axis(0), block.range());
-                block.scores(
-                    block_view(rows, keys, scores),
-                    q,
-                    k.slice_axis(Axis(0), open),
-                    self.scale,
-                );
-                dispatch(Softmax {
-                    keys,
-                    scores,
-                    lse: row_lse,
-                });
-                lse.slice_axis_mut(Axis(0), block.range())
-                    .assign(&ArrayView1::from(&*row_lse));
+                block.scores(block_view(rows, keys, scores), q, k.slice_axis(Axis(0), open), self.scale);
+                dispatch(Softmax { keys, scores, lse: row_lse });
+                lse.slice_axis_mut(Axis(0), block.range()).assign(&ArrayView1::from(&*row_lse));
                 let out = out.slice_axis_mut(Axis(0), block.range());
-                matmul_into(
-                    out,
-                    T::one(),
-                    false,
-                    block_view(rows, keys, scores).view(),
-                    v.slice_axis(Axis(0), open),
-                );
+                matmul_into(out, T::one(), false, block_view(rows, keys, scores).view(), v.slice_axis(Axis(0), open));
             }
         });
     }
@@ -357,10 +301,7 @@ impl<T: Element> Reverse<'_, T> {
                 let (p, buffer) = buffer.split_at_mut(rows * keys);
                 let s = &mut buffer[..rows * keys];
                 let (of_block, open) = (block.range(), Slice::from(..keys));
-                let (q, g) = (
-                    q.slice_axis(Axis(0), of_block),
-                    g.slice_axis(Axis(0), of_block),
-                );
+                let (q, g) = (q.slice_axis(Axis(0), of_block), g.slice_axis(Axis(0), of_block));
                 let (k, v) = (k.slice_axis(Axis(0), open), v.slice_axis(Axis(0), open));
 
                 block.scores(block_view(rows, keys, p), q, k, scale);
@@ -369,23 +310,10 @@ impl<T: Element> Reverse<'_, T> {
                     row_lse[i] = lse[row];
                     row_dot[i] = dot(g.row(i), out.row(row));
                 }
-                dispatch(ScoresGrad {
-                    keys,
-                    p,
-                    s,
-                    lse: row_lse,
-                    dot: row_dot,
-                    scale,
-                });
+                dispatch(ScoresGrad { keys, p, s, lse: row_lse, dot: row_dot, scale });
 
                 let (p, s) = (block_view(rows, keys, p), block_view(rows, keys, s));
-                matmul_into(
-                    dq.slice_axis_mut(Axis(0), of_block),
-                    one,
-                    false,
-                    s.view(),
-                    k,
-                );
+                matmul_into(dq.slice_axis_mut(Axis(0), of_block), one, false, s.view(), k);
                 matmul_into(dk.slice_axis_mut(Axis(0), open), one, true, s.t(), q);
                 matmul_into(dv.slice_axis_mut(Axis(0), open), one, true, p.t(), g);
             }
@@ -468,12 +396,7 @@ impl<T: Element> Task<T> for ScoresGrad<'_, T> {
 fn dot<T: Element>(x: ArrayView1<'_, T>, y: ArrayView1<'_, T>) -> T {
     match (x.as_slice(), y.as_slice()) {
         (Some(x), Some(y)) => dispatch(Dot(x, y)),
-        _ => T::of(
-            x.iter()
-                .zip(y)
-                .map(|(&x, &y)| vector::wide(x) * vector::wide(y))
-                .sum(),
-        ),
+        _ => T::of(x.iter().zip(y).map(|(&x, &y)| vector::wide(x) * vector::wide(y)).sum()),
     }
 }
 

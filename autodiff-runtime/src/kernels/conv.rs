@@ -11,35 +11,17 @@ use super::scratch;
 use super::vector::wide;
 use crate::Element;
 use crate::ext::conv2d_shape;
-use ndarray::{
-    ArrayView1, ArrayView2, ArrayView3, ArrayView4, ArrayViewMut1, ArrayViewMut2, ArrayViewMut3,
-    ArrayViewMut4, Axis,
-};
+use ndarray::{ArrayView1, ArrayView2, ArrayView3, ArrayView4, ArrayViewMut1, ArrayViewMut2, ArrayViewMut3, ArrayViewMut4, Axis};
 
 /// `dst`ᵢ = Σⱼ xᵢ₊ⱼwⱼ: (n), (k) → (n − k + 1).
 ///
 /// # Panics
 /// If the lengths do not fit.
-pub fn conv1d_into<T: Element>(
-    mut dst: ArrayViewMut1<'_, T>,
-    x: ArrayView1<'_, T>,
-    w: ArrayView1<'_, T>,
-) {
+pub fn conv1d_into<T: Element>(mut dst: ArrayViewMut1<'_, T>, x: ArrayView1<'_, T>, w: ArrayView1<'_, T>) {
     let fits = !w.is_empty() && dst.len() + w.len() == x.len() + 1;
-    assert!(
-        fits,
-        "conv1d: {} and {} elements do not give {}",
-        x.len(),
-        w.len(),
-        dst.len()
-    );
+    assert!(fits, "conv1d: {} and {} elements do not give {}", x.len(), w.len(), dst.len());
     for (i, y) in dst.iter_mut().enumerate() {
-        *y = T::of(
-            w.iter()
-                .enumerate()
-                .map(|(j, &w)| wide(x[i + j]) * wide(w))
-                .sum(),
-        );
+        *y = T::of(w.iter().enumerate().map(|(j, &w)| wide(x[i + j]) * wide(w)).sum());
     }
 }
 
@@ -47,19 +29,9 @@ pub fn conv1d_into<T: Element>(
 ///
 /// # Panics
 /// If the lengths do not fit.
-pub fn convolve_into<T: Element>(
-    mut dst: ArrayViewMut1<'_, T>,
-    x: ArrayView1<'_, T>,
-    w: ArrayView1<'_, T>,
-) {
+pub fn convolve_into<T: Element>(mut dst: ArrayViewMut1<'_, T>, x: ArrayView1<'_, T>, w: ArrayView1<'_, T>) {
     let fits = !w.is_empty() && !x.is_empty() && dst.len() + 1 == x.len() + w.len();
-    assert!(
-        fits,
-        "convolve: {} and {} elements do not give {}",
-        x.len(),
-        w.len(),
-        dst.len()
-    );
+    assert!(fits, "convolve: {} and {} elements do not give {}", x.len(), w.len(), dst.len());
     for (i, y) in dst.iter_mut().enumerate() {
         let places = (i + 1).saturating_sub(x.len())..w.len().min(i + 1);
         *y = T::of(places.map(|j| wide(x[i - j]) * wide(w[j])).sum());
@@ -81,26 +53,13 @@ struct Geometry {
 impl Geometry {
     fn new(x: &[usize], w: &[usize], dst: &[usize], stride: usize, pad: usize) -> Self {
         let (rows, columns) = conv2d_shape("conv2d", x, w, stride, pad);
-        assert_eq!(
-            dst,
-            [x[0], w[0], rows, columns],
-            "conv2d: the shape of the result"
-        );
-        Self {
-            kernel: [w[2], w[3]],
-            stride,
-            pad,
-            places: [rows, columns],
-            channels: x[1],
-        }
+        assert_eq!(dst, [x[0], w[0], rows, columns], "conv2d: the shape of the result");
+        Self { kernel: [w[2], w[3]], stride, pad, places: [rows, columns], channels: x[1] }
     }
 
     /// Rows and columns of the matrix of patches.
     fn patches(&self) -> (usize, usize) {
-        (
-            self.channels * self.kernel[0] * self.kernel[1],
-            self.places[0] * self.places[1],
-        )
+        (self.channels * self.kernel[0] * self.kernel[1], self.places[0] * self.places[1])
     }
 
     /// Calls `f` for each weight and each row of places, with the row of the image below it (none in the padding) and
@@ -132,11 +91,7 @@ impl Geometry {
                 Some(row) => {
                     for (j, slot) in run.iter_mut().enumerate() {
                         let column = self.column(j, dx);
-                        *slot = if column < width {
-                            image[[channel, row, column]]
-                        } else {
-                            T::zero()
-                        };
+                        *slot = if column < width { image[[channel, row, column]] } else { T::zero() };
                     }
                 }
             }
@@ -170,21 +125,13 @@ fn with_matrix<T: Element, R>(w: ArrayView4<'_, T>, f: impl FnOnce(ArrayView2<'_
 }
 
 /// One image of a result as (out, places), through a buffer: its layout may not allow a view.
-fn with_places<T: Element, R>(
-    image: ArrayView3<'_, T>,
-    f: impl FnOnce(ArrayView2<'_, T>) -> R,
-) -> R {
+fn with_places<T: Element, R>(image: ArrayView3<'_, T>, f: impl FnOnce(ArrayView2<'_, T>) -> R) -> R {
     let (out, rows, columns) = image.dim();
     if image.is_standard_layout() {
-        return f(image
-            .into_shape_with_order((out, rows * columns))
-            .expect("standard layout"));
+        return f(image.into_shape_with_order((out, rows * columns)).expect("standard layout"));
     }
     scratch::slice(image.len(), |buffer: &mut [T]| {
-        buffer
-            .iter_mut()
-            .zip(&image)
-            .for_each(|(slot, &v)| *slot = v);
+        buffer.iter_mut().zip(&image).for_each(|(slot, &v)| *slot = v);
         f(ArrayView2::from_shape((out, rows * columns), &*buffer).expect("as many places"))
     })
 }
@@ -207,24 +154,14 @@ pub fn conv2d_into<T: Element>(
         scratch::slice(rows * places, |patches: &mut [T]| {
             for (x, mut y) in x.axis_iter(Axis(0)).zip(dst.axis_iter_mut(Axis(0))) {
                 geometry.gather(patches, x);
-                let patches =
-                    ArrayView2::from_shape((rows, places), &*patches).expect("as many patches");
+                let patches = ArrayView2::from_shape((rows, places), &*patches).expect("as many patches");
                 if y.is_standard_layout() {
-                    let y = y
-                        .view_mut()
-                        .into_shape_with_order((w.nrows(), places))
-                        .expect("standard layout");
+                    let y = y.view_mut().into_shape_with_order((w.nrows(), places)).expect("standard layout");
                     matmul_into(y, T::one(), false, w, patches);
                 } else {
                     scratch::slice(w.nrows() * places, |buffer: &mut [T]| {
                         let product = ArrayViewMut2::from_shape((w.nrows(), places), &mut *buffer);
-                        matmul_into(
-                            product.expect("as many places"),
-                            T::one(),
-                            false,
-                            w,
-                            patches,
-                        );
+                        matmul_into(product.expect("as many places"), T::one(), false, w, patches);
                         y.iter_mut().zip(&*buffer).for_each(|(slot, &v)| *slot = v);
                     });
                 }
@@ -279,10 +216,8 @@ pub fn conv2d_grad_weights_into<T: Element>(
         scratch::slice(rows * places, |patches: &mut [T]| {
             for (x, g) in x.axis_iter(Axis(0)).zip(g.axis_iter(Axis(0))) {
                 geometry.gather(patches, x);
-                let patches =
-                    ArrayView2::from_shape((rows, places), &*patches).expect("as many patches");
-                let total =
-                    ArrayViewMut2::from_shape((out, rows), &mut *total).expect("as many weights");
+                let patches = ArrayView2::from_shape((rows, places), &*patches).expect("as many patches");
+                let total = ArrayViewMut2::from_shape((out, rows), &mut *total).expect("as many weights");
                 with_places(g, |g| matmul_into(total, T::one(), true, g, patches.t()));
             }
         });
@@ -294,10 +229,7 @@ pub fn conv2d_grad_weights_into<T: Element>(
 fn for_each_window(shape: &[usize], k: usize, mut f: impl FnMut([usize; 4], [usize; 2])) {
     assert!(k > 0, "a pooling window of 0");
     for place in ndarray::indices((shape[0], shape[1], shape[2] / k, shape[3] / k)) {
-        f(
-            [place.0, place.1, place.2, place.3],
-            [place.2 * k, place.3 * k],
-        );
+        f([place.0, place.1, place.2, place.3], [place.2 * k, place.3 * k]);
     }
 }
 
@@ -316,25 +248,16 @@ fn argmax<T: Element>(image: ArrayView2<'_, T>, [row, column]: [usize; 2], k: us
 /// `dst` = the largest element of each k×k window: (batch, channels, h, w) → (…, h/k, w/k); NaN propagates.
 pub fn max_pool2d_into<T: Element>(mut dst: ArrayViewMut4<'_, T>, x: ArrayView4<'_, T>, k: usize) {
     for_each_window(x.shape(), k, |place, corner| {
-        let image = x
-            .index_axis(Axis(0), place[0])
-            .index_axis_move(Axis(0), place[1]);
+        let image = x.index_axis(Axis(0), place[0]).index_axis_move(Axis(0), place[1]);
         dst[place] = image[argmax(image, corner, k)];
     });
 }
 
 /// The reverse rule of [`max_pool2d_into`]: `dst` = g at the first largest element of each window, 0 elsewhere.
-pub fn max_pool2d_grad_into<T: Element>(
-    mut dst: ArrayViewMut4<'_, T>,
-    x: ArrayView4<'_, T>,
-    g: ArrayView4<'_, T>,
-    k: usize,
-) {
+pub fn max_pool2d_grad_into<T: Element>(mut dst: ArrayViewMut4<'_, T>, x: ArrayView4<'_, T>, g: ArrayView4<'_, T>, k: usize) {
     dst.fill(T::zero());
     for_each_window(x.shape(), k, |place, corner| {
-        let image = x
-            .index_axis(Axis(0), place[0])
-            .index_axis_move(Axis(0), place[1]);
+        let image = x.index_axis(Axis(0), place[0]).index_axis_move(Axis(0), place[1]);
         let [row, column] = argmax(image, corner, k);
         dst[[place[0], place[1], row, column]] = g[place];
     });
@@ -344,27 +267,16 @@ pub fn max_pool2d_grad_into<T: Element>(
 pub fn avg_pool2d_into<T: Element>(mut dst: ArrayViewMut4<'_, T>, x: ArrayView4<'_, T>, k: usize) {
     for_each_window(x.shape(), k, |place, [row, column]| {
         let [b, c, ..] = place;
-        let sum: f64 = (0..k * k)
-            .map(|i| wide(x[[b, c, row + i / k, column + i % k]]))
-            .sum();
+        let sum: f64 = (0..k * k).map(|i| wide(x[[b, c, row + i / k, column + i % k]])).sum();
         dst[place] = T::of(sum / (k * k) as f64);
     });
 }
 
 /// The reverse rule of [`avg_pool2d_into`]: `dst` = g/k² in each window, 0 where there is none.
-pub fn avg_pool2d_grad_into<T: Element>(
-    mut dst: ArrayViewMut4<'_, T>,
-    g: ArrayView4<'_, T>,
-    k: usize,
-) {
+pub fn avg_pool2d_grad_into<T: Element>(mut dst: ArrayViewMut4<'_, T>, g: ArrayView4<'_, T>, k: usize) {
     dst.fill(T::zero());
     let share = T::one() / T::of((k * k) as f64);
-    let shape = [
-        dst.shape()[0],
-        dst.shape()[1],
-        dst.shape()[2],
-        dst.shape()[3],
-    ];
+    let shape = [dst.shape()[0], dst.shape()[1], dst.shape()[2], dst.shape()[3]];
     for_each_window(&shape, k, |place, [row, column]| {
         for i in 0..k * k {
             dst[[place[0], place[1], row + i / k, column + i % k]] = g[place] * share;

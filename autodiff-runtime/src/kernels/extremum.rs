@@ -18,25 +18,14 @@ struct Extremum<const MAX: bool>;
 /// The largest (`MAX`) or smallest element; NaN if one is NaN.
 #[inline(always)]
 fn of_slice<T: Element, const MAX: bool>(x: &[T]) -> T {
-    if MAX {
-        vector::maximum(x)
-    } else {
-        vector::minimum(x)
-    }
+    if MAX { vector::maximum(x) } else { vector::minimum(x) }
 }
 
 impl<T: Element, const MAX: bool> RowKernel<T, 1, 1> for Extremum<MAX> {
     const COST: usize = 200;
 
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        _m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x]: [&[T]; 1],
-    ) {
+    fn rows<M: Math<T>>(&self, _m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x]: [&[T]; 1]) {
         if d == 0 {
             dst.fill(of_slice::<T, MAX>(&[]));
         }
@@ -47,20 +36,12 @@ impl<T: Element, const MAX: bool> RowKernel<T, 1, 1> for Extremum<MAX> {
 }
 
 /// `dst` = the largest element along `axis`, an axis less; −∞ of an empty lane, NaN if one element is NaN.
-pub fn max_axis_into<T: Element, D: RemoveAxis>(
-    dst: ArrayViewMut<'_, T, D::Smaller>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-) {
+pub fn max_axis_into<T: Element, D: RemoveAxis>(dst: ArrayViewMut<'_, T, D::Smaller>, x: ArrayView<'_, T, D>, axis: Axis) {
     run(Extremum::<true>, axis, [insert_axis_mut(dst, axis)], [x]);
 }
 
 /// `dst` = the smallest element along `axis`, an axis less; +∞ of an empty lane, NaN if one element is NaN.
-pub fn min_axis_into<T: Element, D: RemoveAxis>(
-    dst: ArrayViewMut<'_, T, D::Smaller>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-) {
+pub fn min_axis_into<T: Element, D: RemoveAxis>(dst: ArrayViewMut<'_, T, D::Smaller>, x: ArrayView<'_, T, D>, axis: Axis) {
     run(Extremum::<false>, axis, [insert_axis_mut(dst, axis)], [x]);
 }
 
@@ -80,9 +61,7 @@ impl<T: Element, const MAX: bool> Task<T> for OfAll<'_, T, MAX> {
 fn of_all<T: Element, D: Dimension, const MAX: bool>(x: ArrayView<'_, T, D>) -> T {
     match x.as_slice_memory_order() {
         Some(x) => dispatch(OfAll::<T, MAX>(x)),
-        None => x
-            .iter()
-            .fold(of_slice::<T, MAX>(&[]), |a, &b| of_slice::<T, MAX>(&[a, b])),
+        None => x.iter().fold(of_slice::<T, MAX>(&[]), |a, &b| of_slice::<T, MAX>(&[a, b])),
     }
 }
 
@@ -110,18 +89,8 @@ impl<T: Element> RowKernel<T, 1, 3> for ExtremumGrad {
     const COST: usize = 300;
 
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x, y, g]: [&[T]; 3],
-    ) {
-        for ((dst, x), (&y, &g)) in each_row_mut(d, dst)
-            .zip(each_row(d, x))
-            .zip(y.iter().zip(g))
-        {
+    fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x, y, g]: [&[T]; 3]) {
+        for ((dst, x), (&y, &g)) in each_row_mut(d, dst).zip(each_row(d, x)).zip(y.iter().zip(g)) {
             for (dst, &x) in dst.iter_mut().zip(x) {
                 *dst = m.select(attains(x, y), T::one(), T::zero());
             }
@@ -142,25 +111,13 @@ pub fn extremum_grad_into<T: Element, D: RemoveAxis>(
     g: ArrayView<'_, T, D::Smaller>,
     axis: Axis,
 ) {
-    run(
-        ExtremumGrad,
-        axis,
-        [dst],
-        [x, insert_axis(y, axis), insert_axis(g, axis)],
-    );
+    run(ExtremumGrad, axis, [dst], [x, insert_axis(y, axis), insert_axis(g, axis)]);
 }
 
 /// The reverse rule of [`max_all`] and [`min_all`]: `dst` = g where `x` equals the extremum `y`, divided by the number
 /// of such elements; 0 elsewhere.
-pub fn extremum_all_grad_into<T: Element, D: Dimension>(
-    mut dst: ArrayViewMut<'_, T, D>,
-    x: ArrayView<'_, T, D>,
-    y: T,
-    g: T,
-) {
+pub fn extremum_all_grad_into<T: Element, D: Dimension>(mut dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, y: T, g: T) {
     let count = x.iter().filter(|&&x| attains(x, y)).count();
     let share = g / T::of(count as f64);
-    ndarray::Zip::from(&mut dst)
-        .and(&x)
-        .for_each(|dst, &x| *dst = if attains(x, y) { share } else { T::zero() });
+    ndarray::Zip::from(&mut dst).and(&x).for_each(|dst, &x| *dst = if attains(x, y) { share } else { T::zero() });
 }

@@ -17,21 +17,13 @@ pub fn gather_rows_into<T: Element, D: RemoveAxis>(
     let n = x.len_of(axis);
     if let Some((width, to, from)) = slabs(&mut dst, &x, axis) {
         for (to, &i) in to.chunks_exact_mut(width).zip(indices) {
-            assert!(
-                i < n,
-                "select: index {i} on axis {} of length {n}",
-                axis.index()
-            );
+            assert!(i < n, "select: index {i} on axis {} of length {n}", axis.index());
             to.copy_from_slice(&from[i * width..(i + 1) * width]);
         }
         return;
     }
     for (mut to, &i) in dst.axis_iter_mut(axis).zip(indices) {
-        assert!(
-            i < n,
-            "select: index {i} on axis {} of length {n}",
-            axis.index()
-        );
+        assert!(i < n, "select: index {i} on axis {} of length {n}", axis.index());
         to.assign(&x.index_axis(axis, i));
     }
 }
@@ -61,26 +53,14 @@ pub fn scatter_add<T: Element, D: RemoveAxis>(
     let n = dst.len_of(axis);
     if let Some((width, to, from)) = slabs(&mut dst, &g, axis) {
         for (from, &i) in from.chunks_exact(width).zip(indices) {
-            assert!(
-                i < n,
-                "index_add: index {i} on axis {} of length {n}",
-                axis.index()
-            );
-            to[i * width..(i + 1) * width]
-                .iter_mut()
-                .zip(from)
-                .for_each(|(to, &v)| *to += v);
+            assert!(i < n, "index_add: index {i} on axis {} of length {n}", axis.index());
+            to[i * width..(i + 1) * width].iter_mut().zip(from).for_each(|(to, &v)| *to += v);
         }
         return;
     }
     for (from, &i) in g.axis_iter(axis).zip(indices) {
-        assert!(
-            i < n,
-            "index_add: index {i} on axis {} of length {n}",
-            axis.index()
-        );
-        dst.index_axis_mut(axis, i)
-            .zip_mut_with(&from, |to, &v| *to += v);
+        assert!(i < n, "index_add: index {i} on axis {} of length {n}", axis.index());
+        dst.index_axis_mut(axis, i).zip_mut_with(&from, |to, &v| *to += v);
     }
 }
 

@@ -19,20 +19,11 @@ pub fn cross_entropy_into<T: Element>(
     labels: ArrayView1<'_, usize>,
 ) -> T {
     let n = logits.nrows();
-    assert_eq!(
-        n,
-        labels.len(),
-        "cross_entropy: {n} rows of logits, {} labels",
-        labels.len()
-    );
+    assert_eq!(n, labels.len(), "cross_entropy: {n} rows of logits, {} labels", labels.len());
     logsumexp_into(lse.view_mut(), logits, Axis(1));
     let mut total = 0.0;
     for ((row, &label), &lse) in logits.rows().into_iter().zip(labels).zip(&lse) {
-        assert!(
-            label < row.len(),
-            "cross_entropy: label {label} of {} classes",
-            row.len()
-        );
+        assert!(label < row.len(), "cross_entropy: label {label} of {} classes", row.len());
         total += wide(lse - row[label]);
     }
     T::of(total / n as f64)
@@ -47,12 +38,7 @@ pub fn cross_entropy_grad_into<T: Element>(
     g: T,
 ) {
     let scale = g / T::of(logits.nrows() as f64);
-    run(
-        SoftmaxTimes { scale },
-        Axis(1),
-        [dst.view_mut()],
-        [logits, lse.insert_axis(Axis(1))],
-    );
+    run(SoftmaxTimes { scale }, Axis(1), [dst.view_mut()], [logits, lse.insert_axis(Axis(1))]);
     for (mut row, &label) in dst.rows_mut().into_iter().zip(labels) {
         row[label] -= scale;
     }
@@ -66,14 +52,7 @@ struct SoftmaxTimes<T> {
 
 impl<T: Element> RowKernel<T, 1, 2> for SoftmaxTimes<T> {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x, lse]: [&[T]; 2],
-    ) {
+    fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x, lse]: [&[T]; 2]) {
         softmax_from(m, d, dst, x, lse);
         for v in dst {
             *v *= self.scale;
@@ -95,25 +74,13 @@ fn softmax_from<T: Element, M: Math<T>>(m: M, d: usize, dst: &mut [T], x: &[T], 
 /// The mean over the rows of −Σ y·(logits − lse), with `lse` = ln Σ exp(logits) of each row kept.
 ///
 /// A weight of 0 contributes 0 whatever the logit. Panics unless the shapes are equal.
-pub fn cross_entropy_onehot_into<T: Element>(
-    mut lse: ArrayViewMut1<'_, T>,
-    logits: ArrayView2<'_, T>,
-    y: ArrayView2<'_, T>,
-) -> T {
-    assert_eq!(
-        logits.shape(),
-        y.shape(),
-        "cross_entropy_onehot: the shapes of logits and weights"
-    );
+pub fn cross_entropy_onehot_into<T: Element>(mut lse: ArrayViewMut1<'_, T>, logits: ArrayView2<'_, T>, y: ArrayView2<'_, T>) -> T {
+    assert_eq!(logits.shape(), y.shape(), "cross_entropy_onehot: the shapes of logits and weights");
     logsumexp_into(lse.view_mut(), logits, Axis(1));
     let mut total = 0.0;
     for ((row, y), &lse) in logits.rows().into_iter().zip(y.rows()).zip(&lse) {
         let term = |t: f64, &x: &T, &y: &T| {
-            if y == T::zero() {
-                t
-            } else {
-                t + wide(y * (lse - x))
-            }
+            if y == T::zero() { t } else { t + wide(y * (lse - x)) }
         };
         total += Zip::from(row).and(y).fold(0.0, term);
     }
@@ -131,12 +98,7 @@ pub fn cross_entropy_onehot_grad_into<T: Element>(
     g: T,
 ) {
     let scale = g / T::of(logits.nrows() as f64);
-    run(
-        WeightedGrad { scale },
-        Axis(1),
-        [dst],
-        [logits, lse.insert_axis(Axis(1)), y],
-    );
+    run(WeightedGrad { scale }, Axis(1), [dst], [logits, lse.insert_axis(Axis(1)), y]);
 }
 
 /// dst = scale·(exp(x − lse)·Σy − y).
@@ -147,14 +109,7 @@ struct WeightedGrad<T> {
 
 impl<T: Element> RowKernel<T, 1, 3> for WeightedGrad<T> {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x, lse, y]: [&[T]; 3],
-    ) {
+    fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x, lse, y]: [&[T]; 3]) {
         softmax_from(m, d, dst, x, lse);
         for (dst, y) in each_row_mut(d, dst).zip(each_row(d, y)) {
             let total = vector::sum(y);
@@ -175,8 +130,5 @@ pub fn cross_entropy_onehot_weights_grad_into<T: Element>(
     let scale = g / T::of(logits.nrows() as f64);
     let (lse, mut dst) = (lse.insert_axis(Axis(1)), dst);
     let lse = lse.broadcast(logits.dim()).expect("one number per row");
-    Zip::from(&mut dst)
-        .and(logits)
-        .and(lse)
-        .for_each(|dst, &x, &lse| *dst = scale * (lse - x));
+    Zip::from(&mut dst).and(logits).and(lse).for_each(|dst, &x, &lse| *dst = scale * (lse - x));
 }

@@ -10,9 +10,7 @@ use super::softmax::{insert_axis, insert_axis_mut};
 use super::{scratch, vector};
 use crate::Element;
 use crate::math::Math;
-use ndarray::{
-    ArrayView, ArrayView1, ArrayViewD, ArrayViewMut, ArrayViewMut1, Axis, Dimension, RemoveAxis,
-};
+use ndarray::{ArrayView, ArrayView1, ArrayViewD, ArrayViewMut, ArrayViewMut1, Axis, Dimension, RemoveAxis};
 
 /// Calls `f` with the vector as a slice, copied if it has to be.
 fn with_slice<T: Element, R>(x: ArrayView1<'_, T>, f: impl FnOnce(&[T]) -> R) -> R {
@@ -45,9 +43,7 @@ impl<T: Element> RowKernel<T, 3, 1> for LayerNorm<'_, T> {
     fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, out: [&mut [T]; 3], [x]: [&[T]; 1]) {
         let [dst, mean, rstd] = out;
         let n = T::of(d as f64);
-        let each = each_row_mut(d, dst)
-            .zip(each_row(d, x))
-            .zip(mean.iter_mut().zip(rstd));
+        let each = each_row_mut(d, dst).zip(each_row(d, x)).zip(mean.iter_mut().zip(rstd));
         for ((y, x), (mean, rstd)) in each {
             // a second pass over the differences keeps the digits that a large offset costs
             let c = vector::sum(x) / n;
@@ -76,11 +72,7 @@ pub fn layer_norm_into<T: Element, D: RemoveAxis>(
     let axis = last(&x.raw_dim());
     with_slice(w, |w| {
         with_slice(b, |b| {
-            let out = [
-                dst,
-                insert_axis_mut(mean, axis),
-                insert_axis_mut(rstd, axis),
-            ];
+            let out = [dst, insert_axis_mut(mean, axis), insert_axis_mut(rstd, axis)];
             run(LayerNorm { w, b, eps }, axis, out, [x]);
         });
     });
@@ -97,14 +89,7 @@ impl<T: Element> RowKernel<T, 2, 1> for RmsNorm<'_, T> {
     const COST: usize = 300;
 
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        m: M,
-        _rows: usize,
-        d: usize,
-        [dst, rstd]: [&mut [T]; 2],
-        [x]: [&[T]; 1],
-    ) {
+    fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst, rstd]: [&mut [T]; 2], [x]: [&[T]; 1]) {
         let n = T::of(d as f64);
         for ((y, x), rstd) in each_row_mut(d, dst).zip(each_row(d, x)).zip(rstd) {
             let r = T::one() / m.sqrt(vector::dot(m, x, x) / n + self.eps);
@@ -125,14 +110,7 @@ pub fn rms_norm_into<T: Element, D: RemoveAxis>(
     eps: T,
 ) {
     let axis = last(&x.raw_dim());
-    with_slice(w, |w| {
-        run(
-            RmsNorm { w, eps },
-            axis,
-            [dst, insert_axis_mut(rstd, axis)],
-            [x],
-        )
-    });
+    with_slice(w, |w| run(RmsNorm { w, eps }, axis, [dst, insert_axis_mut(rstd, axis)], [x]));
 }
 
 /// x̄ of either norm: r·(q − [mean(q)] − h·mean(q·h)), the middle term if `CENTRED`.
@@ -148,10 +126,7 @@ impl<T: Element, const CENTRED: bool> RowKernel<T, 1, 4> for NormGrad<'_, T, CEN
     fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], x: [&[T]; 4]) {
         let [g, x, mean, rstd] = x;
         let n = T::of(d as f64);
-        let each = each_row_mut(d, dst)
-            .zip(each_row(d, g))
-            .zip(each_row(d, x))
-            .zip(mean.iter().zip(rstd));
+        let each = each_row_mut(d, dst).zip(each_row(d, g)).zip(each_row(d, x)).zip(mean.iter().zip(rstd));
         for (((dst, g), x), (&mean, &r)) in each {
             let mean = if CENTRED { mean } else { T::zero() };
             // dst holds h until the last pass
@@ -181,24 +156,12 @@ pub fn layer_norm_grad_into<T: Element, D: RemoveAxis>(
     rstd: ArrayView<'_, T, D::Smaller>,
 ) {
     let axis = last(&x.raw_dim());
-    let (mean, rstd) = (
-        insert_axis::<T, D>(mean, axis),
-        insert_axis::<T, D>(rstd, axis),
-    );
+    let (mean, rstd) = (insert_axis::<T, D>(mean, axis), insert_axis::<T, D>(rstd, axis));
     if dw.is_some() || db.is_some() {
-        column_sums(
-            dw,
-            db,
-            g.view().into_dyn(),
-            x.view().into_dyn(),
-            Some(mean.view().into_dyn()),
-            rstd.view().into_dyn(),
-        );
+        column_sums(dw, db, g.view().into_dyn(), x.view().into_dyn(), Some(mean.view().into_dyn()), rstd.view().into_dyn());
     }
     if let Some(dx) = dx {
-        with_slice(w, |w| {
-            run(NormGrad::<T, true> { w }, axis, [dx], [g, x, mean, rstd])
-        });
+        with_slice(w, |w| run(NormGrad::<T, true> { w }, axis, [dx], [g, x, mean, rstd]));
     }
 }
 
@@ -214,24 +177,10 @@ pub fn rms_norm_grad_into<T: Element, D: RemoveAxis>(
     let axis = last(&x.raw_dim());
     let rstd = insert_axis::<T, D>(rstd, axis);
     if dw.is_some() {
-        column_sums(
-            dw,
-            None,
-            g.view().into_dyn(),
-            x.view().into_dyn(),
-            None,
-            rstd.view().into_dyn(),
-        );
+        column_sums(dw, None, g.view().into_dyn(), x.view().into_dyn(), None, rstd.view().into_dyn());
     }
     if let Some(dx) = dx {
-        with_slice(w, |w| {
-            run(
-                NormGrad::<T, false> { w },
-                axis,
-                [dx],
-                [g, x, rstd.view(), rstd.view()],
-            )
-        });
+        with_slice(w, |w| run(NormGrad::<T, false> { w }, axis, [dx], [g, x, rstd.view(), rstd.view()]));
     }
 }
 
@@ -250,34 +199,17 @@ fn column_sums<T: Element>(
         scratch::slice(2 * d, |partial: &mut [T]| {
             let mean_slice = mean.as_ref().map(|v| v.as_slice());
             match (g.as_slice(), x.as_slice(), rstd.as_slice(), mean_slice) {
-                (Some(g), Some(x), Some(rstd), None) => dispatch(ColumnSums::<T, false> {
-                    d,
-                    g,
-                    x,
-                    mean: rstd,
-                    rstd,
-                    partial,
-                    totals,
-                }),
+                (Some(g), Some(x), Some(rstd), None) => {
+                    dispatch(ColumnSums::<T, false> { d, g, x, mean: rstd, rstd, partial, totals })
+                }
                 (Some(g), Some(x), Some(rstd), Some(Some(mean))) => {
-                    dispatch(ColumnSums::<T, true> {
-                        d,
-                        g,
-                        x,
-                        mean,
-                        rstd,
-                        partial,
-                        totals,
-                    })
+                    dispatch(ColumnSums::<T, true> { d, g, x, mean, rstd, partial, totals })
                 }
                 _ => {
                     let axis = Axis(x.ndim() - 1);
                     let mut mean = mean.as_ref().map(|v| v.iter());
                     for ((g, x), &r) in g.lanes(axis).into_iter().zip(x.lanes(axis)).zip(&rstd) {
-                        let mean = mean
-                            .as_mut()
-                            .and_then(Iterator::next)
-                            .map_or(T::zero(), |&v| v);
+                        let mean = mean.as_mut().and_then(Iterator::next).map_or(T::zero(), |&v| v);
                         for (i, (&g, &x)) in g.iter().zip(x).enumerate() {
                             totals[i] += vector::wide(g * ((x - mean) * r));
                             totals[d + i] += vector::wide(g);
@@ -288,9 +220,7 @@ fn column_sums<T: Element>(
         });
         for (view, totals) in [(dw, &totals[..d]), (db, &totals[d..])] {
             if let Some(view) = view {
-                ndarray::Zip::from(view)
-                    .and(&ArrayView1::from(totals))
-                    .for_each(|to, &v| *to = T::of(v));
+                ndarray::Zip::from(view).and(&ArrayView1::from(totals)).for_each(|to, &v| *to = T::of(v));
             }
         }
     });
@@ -314,22 +244,11 @@ impl<T: Element, const CENTRED: bool> Task<T> for ColumnSums<'_, T, CENTRED> {
     fn run<M: Math<T>>(self, m: M) {
         /// Rows summed in the element type before the partial sums move to `f64`.
         const RUN: usize = 64;
-        let Self {
-            d,
-            g,
-            x,
-            mean,
-            rstd,
-            partial,
-            totals,
-        } = self;
+        let Self { d, g, x, mean, rstd, partial, totals } = self;
         if d == 0 {
             return;
         }
-        let runs = g
-            .chunks(RUN * d)
-            .zip(x.chunks(RUN * d))
-            .zip(mean.chunks(RUN).zip(rstd.chunks(RUN)));
+        let runs = g.chunks(RUN * d).zip(x.chunks(RUN * d)).zip(mean.chunks(RUN).zip(rstd.chunks(RUN)));
         for ((g, x), (mean, rstd)) in runs {
             partial.fill(T::zero());
             let (sum_w, sum_b) = partial.split_at_mut(d);
@@ -342,12 +261,7 @@ impl<T: Element, const CENTRED: bool> Task<T> for ColumnSums<'_, T, CENTRED> {
                 rstd: rstd[row],
             };
             for first in (0..whole).step_by(4) {
-                add_rows(
-                    m,
-                    std::array::from_fn::<_, 4, _>(|i| row(first + i)),
-                    sum_w,
-                    sum_b,
-                );
+                add_rows(m, std::array::from_fn::<_, 4, _>(|i| row(first + i)), sum_w, sum_b);
             }
             for last in whole..rstd.len() {
                 add_rows(m, [row(last)], sum_w, sum_b);
@@ -370,21 +284,9 @@ struct Row<'a, T> {
 
 /// Adds g·h to `sum_w` and g to `sum_b`, for all the rows.
 #[inline(always)]
-fn add_rows<T: Element, M: Math<T>, const R: usize>(
-    m: M,
-    rows: [Row<'_, T>; R],
-    sum_w: &mut [T],
-    sum_b: &mut [T],
-) {
+fn add_rows<T: Element, M: Math<T>, const R: usize>(m: M, rows: [Row<'_, T>; R], sum_w: &mut [T], sum_b: &mut [T]) {
     let d = sum_w.len();
-    let (sum_b, rows) = (
-        &mut sum_b[..d],
-        rows.map(|row| Row {
-            g: &row.g[..d],
-            x: &row.x[..d],
-            ..row
-        }),
-    );
+    let (sum_b, rows) = (&mut sum_b[..d], rows.map(|row| Row { g: &row.g[..d], x: &row.x[..d], ..row }));
     for i in 0..d {
         let (mut w, mut b) = (sum_w[i], sum_b[i]);
         for row in rows {

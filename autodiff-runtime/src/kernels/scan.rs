@@ -18,36 +18,20 @@ struct CumSum {
 
 impl<T: Element> RowKernel<T, 1, 1> for CumSum {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        _m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x]: [&[T]; 1],
-    ) {
+    fn rows<M: Math<T>>(&self, _m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x]: [&[T]; 1]) {
         for (y, x) in each_row_mut(d, dst).zip(each_row(d, x)) {
             let mut total = 0.0;
             let mut step = |(y, &x): (&mut T, &T)| {
                 total += wide(x);
                 *y = T::of(total);
             };
-            if self.reverse {
-                y.iter_mut().zip(x).rev().for_each(step)
-            } else {
-                y.iter_mut().zip(x).for_each(&mut step)
-            }
+            if self.reverse { y.iter_mut().zip(x).rev().for_each(step) } else { y.iter_mut().zip(x).for_each(&mut step) }
         }
     }
 }
 
 /// `dst` = the running sums of `x` along `axis`; from the end if `reverse`, which is the adjoint of the other.
-pub fn cumsum_into<T: Element, D: Dimension>(
-    dst: ArrayViewMut<'_, T, D>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-    reverse: bool,
-) {
+pub fn cumsum_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, axis: Axis, reverse: bool) {
     run(CumSum { reverse }, axis, [dst], [x]);
 }
 
@@ -57,14 +41,7 @@ struct CumProd;
 
 impl<T: Element> RowKernel<T, 1, 1> for CumProd {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        _m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x]: [&[T]; 1],
-    ) {
+    fn rows<M: Math<T>>(&self, _m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x]: [&[T]; 1]) {
         for (y, x) in each_row_mut(d, dst).zip(each_row(d, x)) {
             let mut total = T::one();
             for (y, &x) in y.iter_mut().zip(x) {
@@ -76,11 +53,7 @@ impl<T: Element> RowKernel<T, 1, 1> for CumProd {
 }
 
 /// `dst` = the running products of `x` along `axis`.
-pub fn cumprod_into<T: Element, D: Dimension>(
-    dst: ArrayViewMut<'_, T, D>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-) {
+pub fn cumprod_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, axis: Axis) {
     run(CumProd, axis, [dst], [x]);
 }
 
@@ -90,14 +63,7 @@ struct CumProdGrad;
 
 impl<T: Element> RowKernel<T, 1, 2> for CumProdGrad {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x, g]: [&[T]; 2],
-    ) {
+    fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x, g]: [&[T]; 2]) {
         for ((dst, x), g) in each_row_mut(d, dst).zip(each_row(d, x)).zip(each_row(d, g)) {
             exclusive_prefix(dst, x);
             let (mut t, mut after) = (T::zero(), T::zero());
@@ -136,14 +102,7 @@ struct Product;
 
 impl<T: Element> RowKernel<T, 1, 1> for Product {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        _m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x]: [&[T]; 1],
-    ) {
+    fn rows<M: Math<T>>(&self, _m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x]: [&[T]; 1]) {
         dst.fill(T::one());
         for (y, x) in dst.iter_mut().zip(each_row(d, x)) {
             *y = T::of(x.iter().map(|&x| wide(x)).product());
@@ -152,11 +111,7 @@ impl<T: Element> RowKernel<T, 1, 1> for Product {
 }
 
 /// `dst` = the product along `axis`, an axis less; 1 of an empty lane.
-pub fn product_axis_into<T: Element, D: RemoveAxis>(
-    dst: ArrayViewMut<'_, T, D::Smaller>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-) {
+pub fn product_axis_into<T: Element, D: RemoveAxis>(dst: ArrayViewMut<'_, T, D::Smaller>, x: ArrayView<'_, T, D>, axis: Axis) {
     run(Product, axis, [insert_axis_mut(dst, axis)], [x]);
 }
 
@@ -171,14 +126,7 @@ struct ProductGrad;
 
 impl<T: Element> RowKernel<T, 1, 2> for ProductGrad {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        _m: M,
-        _rows: usize,
-        d: usize,
-        [dst]: [&mut [T]; 1],
-        [x, g]: [&[T]; 2],
-    ) {
+    fn rows<M: Math<T>>(&self, _m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [x, g]: [&[T]; 2]) {
         for ((dst, x), &g) in each_row_mut(d, dst).zip(each_row(d, x)).zip(g) {
             exclusive_prefix(dst, x);
             let mut suffix = g;

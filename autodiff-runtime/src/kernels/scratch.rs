@@ -19,10 +19,7 @@ thread_local! {
 fn idle<T: Element>(all: &mut Idle) -> &mut Vec<Vec<T>> {
     let Idle { single, double } = all;
     let (single, double): (&mut dyn Any, &mut dyn Any) = (single, double);
-    single
-        .downcast_mut()
-        .or_else(|| double.downcast_mut())
-        .expect("an element type is f32 or f64")
+    single.downcast_mut().or_else(|| double.downcast_mut()).expect("an element type is f32 or f64")
 }
 
 /// Calls `f` with a buffer of arbitrary contents and length, kept for the next call.
@@ -30,9 +27,7 @@ fn idle<T: Element>(all: &mut Idle) -> &mut Vec<Vec<T>> {
 /// The buffer is taken out of the pool meanwhile, so that `f` may use others, and so may a task that this thread takes
 /// over while it waits for another.
 pub(super) fn with<T: Element, R>(f: impl FnOnce(&mut Vec<T>) -> R) -> R {
-    let mut buffer = IDLE
-        .with_borrow_mut(|all| idle::<T>(all).pop())
-        .unwrap_or_default();
+    let mut buffer = IDLE.with_borrow_mut(|all| idle::<T>(all).pop()).unwrap_or_default();
     let result = f(&mut buffer);
     IDLE.with_borrow_mut(|all| idle::<T>(all).push(buffer));
     result

@@ -183,11 +183,7 @@ row_kernel! {
 }
 
 /// `dst` = softmax of `x` along `axis`; NaN where a lane is −∞ throughout.
-pub fn softmax_into<T: Element, D: Dimension>(
-    dst: ArrayViewMut<'_, T, D>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-) {
+pub fn softmax_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, axis: Axis) {
     run(Softmax, axis, [dst], [x]);
 }
 
@@ -202,11 +198,7 @@ pub fn softmax_grad_into<T: Element, D: Dimension>(
 }
 
 /// `dst` = ln softmax of `x` along `axis`.
-pub fn log_softmax_into<T: Element, D: Dimension>(
-    dst: ArrayViewMut<'_, T, D>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-) {
+pub fn log_softmax_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, axis: Axis) {
     run(LogSoftmax, axis, [dst], [x]);
 }
 
@@ -221,11 +213,7 @@ pub fn log_softmax_grad_into<T: Element, D: Dimension>(
 }
 
 /// `dst` = ln Σ exp(x) along `axis`, an axis less; −∞ where a lane is −∞ throughout, or empty.
-pub fn logsumexp_into<T: Element, D: RemoveAxis>(
-    dst: ArrayViewMut<'_, T, D::Smaller>,
-    x: ArrayView<'_, T, D>,
-    axis: Axis,
-) {
+pub fn logsumexp_into<T: Element, D: RemoveAxis>(dst: ArrayViewMut<'_, T, D::Smaller>, x: ArrayView<'_, T, D>, axis: Axis) {
     run(LogSumExp, axis, [insert_axis_mut(dst, axis)], [x]);
 }
 
@@ -239,32 +227,17 @@ pub fn logsumexp_grad_into<T: Element, D: RemoveAxis>(
     g: ArrayView<'_, T, D::Smaller>,
     axis: Axis,
 ) {
-    run(
-        LogSumExpGrad,
-        axis,
-        [dst],
-        [x, insert_axis(y, axis), insert_axis(g, axis)],
-    );
+    run(LogSumExpGrad, axis, [dst], [x, insert_axis(y, axis), insert_axis(g, axis)]);
 }
 
 /// A reduced array with the axis it lost put back, of length 1.
-pub(super) fn insert_axis<'a, T, D: RemoveAxis>(
-    x: ArrayView<'a, T, D::Smaller>,
-    axis: Axis,
-) -> ArrayView<'a, T, D> {
-    x.insert_axis(axis)
-        .into_dimensionality()
-        .expect("one axis more than the reduced rank")
+pub(super) fn insert_axis<'a, T, D: RemoveAxis>(x: ArrayView<'a, T, D::Smaller>, axis: Axis) -> ArrayView<'a, T, D> {
+    x.insert_axis(axis).into_dimensionality().expect("one axis more than the reduced rank")
 }
 
 /// [`insert_axis`], to be written to.
-pub(super) fn insert_axis_mut<'a, T, D: RemoveAxis>(
-    x: ArrayViewMut<'a, T, D::Smaller>,
-    axis: Axis,
-) -> ArrayViewMut<'a, T, D> {
-    x.insert_axis(axis)
-        .into_dimensionality()
-        .expect("one axis more than the reduced rank")
+pub(super) fn insert_axis_mut<'a, T, D: RemoveAxis>(x: ArrayViewMut<'a, T, D::Smaller>, axis: Axis) -> ArrayViewMut<'a, T, D> {
+    x.insert_axis(axis).into_dimensionality().expect("one axis more than the reduced rank")
 }
 
 /// ln Σ exp over all elements; −∞ if all are −∞, or there is none.
@@ -273,10 +246,7 @@ pub fn logsumexp<T: Element, D: Dimension>(x: ArrayView<'_, T, D>) -> T {
         return dispatch(WholeLogSumExp(x));
     }
     // any other layout: element by element
-    let top = x.iter().fold(
-        T::neg_infinity(),
-        |a, &b| if b > a || b.is_nan() { b } else { a },
-    );
+    let top = x.iter().fold(T::neg_infinity(), |a, &b| if b > a || b.is_nan() { b } else { a });
     let top = if top.is_finite() { top } else { T::zero() };
     let total: f64 = x.iter().map(|&v| vector::wide((v - top).exp())).sum();
     top + T::of(total.ln())
@@ -296,20 +266,10 @@ impl<T: Element> Task<T> for WholeLogSumExp<'_, T> {
 }
 
 /// `dst` = g·exp(x − y): the adjoint of `x` where `y` is its log-sum-exp over all elements; 0 where y = −∞.
-pub fn logsumexp_all_grad_into<T: Element, D: Dimension>(
-    dst: ArrayViewMut<'_, T, D>,
-    x: ArrayView<'_, T, D>,
-    y: T,
-    g: T,
-) {
+pub fn logsumexp_all_grad_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, y: T, g: T) {
     let kernel = WholeLogSumExpGrad { y, g };
     if x.ndim() == 0 {
-        run(
-            kernel,
-            Axis(0),
-            [dst.insert_axis(Axis(0))],
-            [x.insert_axis(Axis(0))],
-        );
+        run(kernel, Axis(0), [dst.insert_axis(Axis(0))], [x.insert_axis(Axis(0))]);
     } else {
         let last = Axis(x.ndim() - 1);
         run(kernel, last, [dst], [x]);
@@ -325,14 +285,7 @@ struct WholeLogSumExpGrad<T> {
 
 impl<T: Element> RowKernel<T, 1, 1> for WholeLogSumExpGrad<T> {
     #[inline(always)]
-    fn rows<M: Math<T>>(
-        &self,
-        m: M,
-        _rows: usize,
-        _d: usize,
-        [dst]: [&mut [T]; 1],
-        [x]: [&[T]; 1],
-    ) {
+    fn rows<M: Math<T>>(&self, m: M, _rows: usize, _d: usize, [dst]: [&mut [T]; 1], [x]: [&[T]; 1]) {
         let Self { y, g } = *self;
         for (dst, &x) in dst.iter_mut().zip(x) {
             *dst = m.select(y == T::neg_infinity(), T::zero(), g * m.exp(x - y));

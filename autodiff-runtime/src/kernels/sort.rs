@@ -13,12 +13,7 @@ pub fn sort_axis_into<T: Element, D: Dimension>(
     axis: Axis,
 ) {
     let mut gathered = Vec::new();
-    for ((mut dst, mut from), x) in dst
-        .lanes_mut(axis)
-        .into_iter()
-        .zip(from.lanes_mut(axis))
-        .zip(x.lanes(axis))
-    {
+    for ((mut dst, mut from), x) in dst.lanes_mut(axis).into_iter().zip(from.lanes_mut(axis)).zip(x.lanes(axis)) {
         // comparing the places of equal elements makes the unstable sort, which allocates nothing, a stable one
         let order = |&i: &usize, &j: &usize| nan_last(x[i], x[j]).then(i.cmp(&j));
         from.iter_mut().enumerate().for_each(|(i, slot)| *slot = i);
@@ -28,14 +23,10 @@ pub fn sort_axis_into<T: Element, D: Dimension>(
                 gathered.clear();
                 gathered.extend(0..x.len());
                 gathered.sort_unstable_by(order);
-                from.iter_mut()
-                    .zip(&gathered)
-                    .for_each(|(slot, &i)| *slot = i);
+                from.iter_mut().zip(&gathered).for_each(|(slot, &i)| *slot = i);
             }
         }
-        dst.iter_mut()
-            .zip(&from)
-            .for_each(|(slot, &i)| *slot = x[i]);
+        dst.iter_mut().zip(&from).for_each(|(slot, &i)| *slot = x[i]);
     }
 }
 
@@ -46,12 +37,7 @@ pub fn sort_axis_grad_into<T: Element, D: Dimension>(
     g: ArrayView<'_, T, D>,
     axis: Axis,
 ) {
-    for ((mut dst, from), g) in dst
-        .lanes_mut(axis)
-        .into_iter()
-        .zip(from.lanes(axis))
-        .zip(g.lanes(axis))
-    {
+    for ((mut dst, from), g) in dst.lanes_mut(axis).into_iter().zip(from.lanes(axis)).zip(g.lanes(axis)) {
         for (&i, &g) in from.iter().zip(g) {
             dst[i] = g;
         }

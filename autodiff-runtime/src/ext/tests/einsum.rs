@@ -17,21 +17,13 @@ fn naive(subscripts: &str, operands: &[ArrayViewD<'_, f64>]) -> ArrayD<f64> {
         }
     }
     let length = |c: &u8| {
-        inputs
-            .iter()
-            .zip(operands)
-            .find_map(|(s, x)| s.iter().position(|d| d == c).map(|k| x.shape()[k]))
-            .expect("a length")
+        inputs.iter().zip(operands).find_map(|(s, x)| s.iter().position(|d| d == c).map(|k| x.shape()[k])).expect("a length")
     };
     let lengths: Vec<usize> = letters.iter().map(length).collect();
     let mut y = ArrayD::zeros(IxDyn(&lengths[..output.len()]));
     for at in ndarray::indices(IxDyn(&lengths)) {
         let place = |c: &u8| at[letters.iter().position(|d| d == c).expect("a letter")];
-        let term: f64 = inputs
-            .iter()
-            .zip(operands)
-            .map(|(s, x)| x[IxDyn(&s.iter().map(place).collect::<Vec<_>>())])
-            .product();
+        let term: f64 = inputs.iter().zip(operands).map(|(s, x)| x[IxDyn(&s.iter().map(place).collect::<Vec<_>>())]).product();
         y[IxDyn(&at.slice()[..output.len()])] += term;
     }
     y
@@ -81,19 +73,10 @@ fn subscripts_of_every_kind() {
         let operands: Vec<ArrayD<f64>> = inputs
             .split(',')
             .enumerate()
-            .map(|(i, s)| {
-                numbers(
-                    (seed * 7 + i) as u64,
-                    IxDyn(&s.chars().map(n).collect::<Vec<_>>()),
-                )
-            })
+            .map(|(i, s)| numbers((seed * 7 + i) as u64, IxDyn(&s.chars().map(n).collect::<Vec<_>>())))
             .collect();
         let views: Vec<_> = operands.iter().map(|x| x.view()).collect();
-        assert_close(
-            &dynamic(subscripts, &views),
-            &naive(subscripts, &views),
-            1e-13,
-        );
+        assert_close(&dynamic(subscripts, &views), &naive(subscripts, &views), 1e-13);
     }
 }
 
@@ -101,14 +84,7 @@ fn subscripts_of_every_kind() {
 fn the_macro_knows_the_rank() {
     let (q, k): (Array4<f64>, Array4<f64>) = (numbers(1, (2, 3, 4, 5)), numbers(2, (2, 3, 6, 5)));
     let scores: Array4<f64> = einsum!("bhqd,bhkd->bhqk", q, k);
-    assert_close(
-        &scores.into_dyn(),
-        &naive(
-            "bhqd,bhkd->bhqk",
-            &[q.view().into_dyn(), k.view().into_dyn()],
-        ),
-        1e-14,
-    );
+    assert_close(&scores.into_dyn(), &naive("bhqd,bhkd->bhqk", &[q.view().into_dyn(), k.view().into_dyn()]), 1e-14);
     let (a, x) = (numbers(3, (3, 3)), numbers(4, 3));
     let trace: f64 = einsum!("ii->", &a);
     assert_number(trace, a.diag().sum(), 1e-15);
@@ -116,33 +92,20 @@ fn the_macro_knows_the_rank() {
     assert_close(&implicit, &a.t().dot(&x), 1e-14);
     let swapped: Array2<f64> = einsum!("ba", a);
     assert_eq!(swapped, a.t());
-    let empty: Array2<f64> = einsum!(
-        "ij,jk->ik",
-        Array2::<f64>::zeros((2, 0)),
-        Array2::<f64>::zeros((0, 3))
-    );
+    let empty: Array2<f64> = einsum!("ij,jk->ik", Array2::<f64>::zeros((2, 0)), Array2::<f64>::zeros((0, 3)));
     assert_eq!(empty, Array2::<f64>::zeros((2, 3)));
-    let reversed: Array2<f32> =
-        einsum!("i,j->ji", array![1f32, 2.0].slice(s![..;-1]), array![3f32]);
+    let reversed: Array2<f32> = einsum!("i,j->ji", array![1f32, 2.0].slice(s![..;-1]), array![3f32]);
     assert_eq!(reversed, array![[6f32, 3.0]]);
 }
 
 #[test]
 #[should_panic(expected = "einsum `ij,jk->ik`: index `j` has length 3 and length 4")]
 fn lengths_that_differ() {
-    let _ = einsum!(
-        "ij,jk->ik",
-        Array2::<f64>::zeros((2, 3)),
-        Array2::<f64>::zeros((4, 5))
-    );
+    let _ = einsum!("ij,jk->ik", Array2::<f64>::zeros((2, 3)), Array2::<f64>::zeros((4, 5)));
 }
 
 #[test]
 #[should_panic(expected = "operand 1 of shape 4 has 2 subscripts")]
 fn subscripts_that_do_not_fit() {
-    let _ = einsum!(
-        "ij,jk->ik",
-        Array2::<f64>::zeros((2, 4)),
-        Array1::<f64>::zeros(4)
-    );
+    let _ = einsum!("ij,jk->ik", Array2::<f64>::zeros((2, 4)), Array1::<f64>::zeros(4));
 }

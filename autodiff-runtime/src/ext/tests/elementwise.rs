@@ -22,55 +22,27 @@ fn activations_agree_with_their_formulas() {
         (|x| x.softsign(), |x| x / (1.0 + x.abs())),
         (|x| x.relu(), |x| x.max(0.0)),
         (|x| x.relu6(), |x| x.clamp(0.0, 6.0)),
-        (
-            |x| x.gelu_tanh(),
-            |x| 0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh()),
-        ),
+        (|x| x.gelu_tanh(), |x| 0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())),
         (|x| x.gelu(), |x| x * x.ndtr()),
         (|x| x.silu(), |x| x / (1.0 + (-x).exp())),
         (|x| x.mish(), |x| x * x.exp().ln_1p().tanh()),
-        (
-            |x| x.selu(),
-            |x| {
-                1.050_700_987_355_480_5
-                    * if x > 0.0 {
-                        x
-                    } else {
-                        1.673_263_242_354_377_2 * x.exp_m1()
-                    }
-            },
-        ),
+        (|x| x.selu(), |x| 1.050_700_987_355_480_5 * if x > 0.0 { x } else { 1.673_263_242_354_377_2 * x.exp_m1() }),
         (|x| x.hard_tanh(), |x| x.clamp(-1.0, 1.0)),
         (|x| x.hard_sigmoid(), |x| (x / 6.0 + 0.5).clamp(0.0, 1.0)),
         (|x| x.hard_swish(), |x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
         (|x| x.log_cosh(), |x| x.cosh().ln()),
-        (
-            |x| x.leaky_relu(0.1),
-            |x| if x >= 0.0 { x } else { 0.1 * x },
-        ),
-        (
-            |x| x.elu(0.7),
-            |x| if x > 0.0 { x } else { 0.7 * x.exp_m1() },
-        ),
-        (
-            |x| x.celu(0.7),
-            |x| if x > 0.0 { x } else { 0.7 * (x / 0.7).exp_m1() },
-        ),
+        (|x| x.leaky_relu(0.1), |x| if x >= 0.0 { x } else { 0.1 * x }),
+        (|x| x.elu(0.7), |x| if x > 0.0 { x } else { 0.7 * x.exp_m1() }),
+        (|x| x.celu(0.7), |x| if x > 0.0 { x } else { 0.7 * (x / 0.7).exp_m1() }),
         (|x| x.sinc(), |x| if x == 0.0 { 1.0 } else { x.sin() / x }),
         (|x| x.abs().rsqrt(), |x| 1.0 / x.abs().sqrt()),
         (|x| (-x.abs()).log1mexp(), |x| (-(-x.abs()).exp()).ln_1p()),
         (|x| x.sigmoid().logit(), |x| x),
     ];
-    let x = array![
-        -30.0, -3.0, -1.0, -0.4, -1e-3, 0.0, 1e-3, 0.4, 1.0, 3.0, 7.0, 30.0
-    ];
+    let x = array![-30.0, -3.0, -1.0, -0.4, -1e-3, 0.0, 1e-3, 0.4, 1.0, 3.0, 7.0, 30.0];
     for (i, (method, formula)) in cases.into_iter().enumerate() {
         for (&x, y) in x.iter().zip(method(&x)) {
-            let tolerance = if i == 21 {
-                1e-12 * x.abs().exp().max(1.0) * 1e-3 + 1e-12
-            } else {
-                1e-13
-            };
+            let tolerance = if i == 21 { 1e-12 * x.abs().exp().max(1.0) * 1e-3 + 1e-12 } else { 1e-13 };
             assert_number(y, formula(x), tolerance);
         }
     }
@@ -81,20 +53,12 @@ fn activations_far_out() {
     assert_eq!(array![-800.0, 800.0].sigmoid(), array![0.0, 1.0]);
     assert_eq!(array![-800.0, 800.0].log_sigmoid(), array![-800.0, 0.0]);
     assert_eq!(array![-800.0, 800.0].softplus(), array![0.0, 800.0]);
-    assert_eq!(
-        array![-800.0, 800.0].log_cosh(),
-        array![800.0 - 2f64.ln(), 800.0 - 2f64.ln()]
-    );
+    assert_eq!(array![-800.0, 800.0].log_cosh(), array![800.0 - 2f64.ln(), 800.0 - 2f64.ln()]);
     assert_eq!(array![-INF, INF].gelu(), array![0.0, INF]);
     assert_eq!(array![-INF, INF].silu(), array![0.0, INF]);
     assert_eq!(array![-1e4, 1e4].elu(1.0), array![-1.0, 1e4]);
     assert_eq!(array![0.0, 1.0].logit(), array![-INF, INF]);
-    assert!(
-        NAN.relu().is_nan()
-            && NAN.relu6().is_nan()
-            && NAN.hard_tanh().is_nan()
-            && NAN.leaky_relu(0.1).is_nan()
-    );
+    assert!(NAN.relu().is_nan() && NAN.relu6().is_nan() && NAN.hard_tanh().is_nan() && NAN.leaky_relu(0.1).is_nan());
 }
 
 #[test]
@@ -115,20 +79,9 @@ fn special_functions_at_published_values() {
         (1.0.digamma(), -0.577_215_664_901_532_9),
         (0.5.digamma(), -1.963_510_026_021_423_5),
     ] {
-        assert!(
-            (got / expected - 1.0f64).abs() < 1e-12,
-            "{got} instead of {expected}"
-        );
+        assert!((got / expected - 1.0f64).abs() < 1e-12, "{got} instead of {expected}");
     }
-    assert_eq!(
-        (
-            1.0.erfinv(),
-            (-1.0).erfinv(),
-            1.0f64.lgamma(),
-            2.0f64.lgamma()
-        ),
-        (INF, -INF, 0.0, 0.0)
-    );
+    assert_eq!((1.0.erfinv(), (-1.0).erfinv(), 1.0f64.lgamma(), 2.0f64.lgamma()), (INF, -INF, 0.0, 0.0));
     assert!((0.0.erf(), 0.0.lgamma()) == (0.0, INF) && 2.0f64.erfinv().is_nan());
 }
 

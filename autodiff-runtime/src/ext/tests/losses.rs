@@ -14,21 +14,14 @@ fn means_over_elements() {
         assert_number(mae(&p, &t), mean(r.mapv(f64::abs)), 1e-14);
         assert_number(
             huber(&p, &t, 0.7),
-            mean(r.mapv(|v| {
-                if v.abs() <= 0.7 {
-                    0.5 * v * v
-                } else {
-                    0.7 * (v.abs() - 0.35)
-                }
-            })),
+            mean(r.mapv(|v| if v.abs() <= 0.7 { 0.5 * v * v } else { 0.7 * (v.abs() - 0.35) })),
             1e-14,
         );
         assert_number(smooth_l1(&p, &t, 0.7), huber(&p, &t, 0.7) / 0.7, 1e-14);
         assert_number(smooth_l1(&p, &t, 0.0), mae(&p, &t), 1e-14);
         let labels = t.mapv(|v| v.abs());
         let s = p.mapv(|v| 1.0 / (1.0 + (-v).exp()));
-        let expected =
-            mean(-(&labels * &s.mapv(f64::ln) + (1.0 - &labels) * s.mapv(|v| (1.0 - v).ln())));
+        let expected = mean(-(&labels * &s.mapv(f64::ln) + (1.0 - &labels) * s.mapv(|v| (1.0 - v).ln())));
         assert_number(bce(&s, &labels), expected, 1e-13);
         assert_number(bce_with_logits(&p, &labels), expected, 1e-13);
     });
@@ -38,38 +31,20 @@ fn means_over_elements() {
 fn losses_at_their_limits() {
     assert_eq!(bce(&array![0.0, 1.0], &array![0.0, 1.0]), 0.0);
     assert_eq!(bce(&array![0.0], &array![1.0]), f64::INFINITY);
-    assert_eq!(
-        bce_with_logits(&array![800.0, -800.0], &array![0.0, 0.0]),
-        400.0
-    );
+    assert_eq!(bce_with_logits(&array![800.0, -800.0], &array![0.0, 0.0]), 400.0);
     assert!(mse(&Array1::<f64>::zeros(0), &Array1::zeros(0)).is_nan());
     assert_eq!(kl_div(&array![0.0, 1.0], &array![0.0, 1.0]), 0.0);
     assert_eq!(kl_div(&array![0.5, 0.5], &array![1.0, 0.0]), f64::INFINITY);
     let (p, q) = (array![0.2, 0.3, 0.5], array![0.4, 0.5, 0.1]);
-    assert_number(
-        kl_div(&p, &q),
-        0.2 * 0.5f64.ln() + 0.3 * 0.6f64.ln() + 0.5 * 5f64.ln(),
-        1e-15,
-    );
+    assert_number(kl_div(&p, &q), 0.2 * 0.5f64.ln() + 0.3 * 0.6f64.ln() + 0.5 * 5f64.ln(), 1e-15);
 }
 
 #[test]
 fn cosine() {
     let (u, v) = (numbers(32, 5), numbers(33, 5));
-    assert_number(
-        cosine_similarity(&u, &v),
-        u.dot(&v) / (u.dot(&u) * v.dot(&v)).sqrt(),
-        1e-15,
-    );
-    assert_eq!(
-        cosine_similarity(&Array1::zeros(3), &array![1.0, 2.0, 3.0]),
-        0.0
-    );
-    assert_number(
-        cosine_similarity(&array![1e300, 1e300], &array![1e300, 0.0]),
-        0.5f64.sqrt(),
-        1e-15,
-    );
+    assert_number(cosine_similarity(&u, &v), u.dot(&v) / (u.dot(&u) * v.dot(&v)).sqrt(), 1e-15);
+    assert_eq!(cosine_similarity(&Array1::zeros(3), &array![1.0, 2.0, 3.0]), 0.0);
+    assert_number(cosine_similarity(&array![1e300, 1e300], &array![1e300, 0.0]), 0.5f64.sqrt(), 1e-15);
 }
 
 #[test]
@@ -80,31 +55,18 @@ fn cross_entropies_agree() {
         }
         let labels: Array1<usize> = (0..x.nrows()).map(|i| i * 5 % x.ncols()).collect();
         let logp = x.log_softmax(Axis(1));
-        let expected = -labels
-            .iter()
-            .enumerate()
-            .map(|(i, &j)| logp[[i, j]])
-            .sum::<f64>()
-            / x.nrows() as f64;
+        let expected = -labels.iter().enumerate().map(|(i, &j)| logp[[i, j]]).sum::<f64>() / x.nrows() as f64;
         assert_number(cross_entropy(&x, &labels), expected, 1e-14);
-        assert_number(
-            cross_entropy(&x, labels.as_slice().expect("contiguous")),
-            expected,
-            1e-14,
-        );
+        assert_number(cross_entropy(&x, labels.as_slice().expect("contiguous")), expected, 1e-14);
         assert_number(nll_loss(&logp, &labels.to_vec()), expected, 1e-14);
-        let onehot =
-            Array2::from_shape_fn(x.raw_dim(), |(i, j)| if labels[i] == j { 1.0 } else { 0.0 });
+        let onehot = Array2::from_shape_fn(x.raw_dim(), |(i, j)| if labels[i] == j { 1.0 } else { 0.0 });
         assert_number(cross_entropy_onehot(&x, &onehot), expected, 1e-14);
         let weights = numbers(34, x.raw_dim());
         let expected = -(&weights * &logp).sum() / x.nrows() as f64;
         assert_number(cross_entropy_onehot(&x, &weights), expected, 1e-13);
     });
     assert_eq!(cross_entropy(&array![[1e4, 0.0]], &[1]), 1e4);
-    assert_eq!(
-        cross_entropy_onehot(&array![[f64::NEG_INFINITY, 0.0]], &array![[0.0, 1.0]]),
-        0.0
-    );
+    assert_eq!(cross_entropy_onehot(&array![[f64::NEG_INFINITY, 0.0]], &array![[0.0, 1.0]]), 0.0);
     assert_eq!(cross_entropy(&array![[2.0f32, 2.0]], &[1]), 2f32.ln());
 }
 

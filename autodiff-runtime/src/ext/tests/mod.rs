@@ -9,10 +9,7 @@ mod losses;
 use ndarray::{Array, Array2, ArrayView2, Dimension, ShapeBuilder, s};
 
 /// Reproducible numbers in (−1, 1), all different.
-pub(crate) fn numbers<D: Dimension, Sh: ShapeBuilder<Dim = D>>(
-    seed: u64,
-    shape: Sh,
-) -> Array<f64, D> {
+pub(crate) fn numbers<D: Dimension, Sh: ShapeBuilder<Dim = D>>(seed: u64, shape: Sh) -> Array<f64, D> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d;
     Array::from_shape_simple_fn(shape, || {
         state ^= state << 13;
@@ -38,11 +35,7 @@ pub(crate) fn matrices(mut f: impl FnMut(ArrayView2<'_, f64>)) {
 
 /// Asserts that two arrays agree to a relative error of `tolerance` (NaN and infinities in the same places).
 #[track_caller]
-pub(crate) fn assert_close<D: Dimension>(
-    got: &Array<f64, D>,
-    expected: &Array<f64, D>,
-    tolerance: f64,
-) {
+pub(crate) fn assert_close<D: Dimension>(got: &Array<f64, D>, expected: &Array<f64, D>, tolerance: f64) {
     assert_eq!(got.shape(), expected.shape());
     for (&a, &b) in got.iter().zip(expected) {
         assert_number(a, b, tolerance);
@@ -52,7 +45,6 @@ pub(crate) fn assert_close<D: Dimension>(
 /// [`assert_close`] of two numbers.
 #[track_caller]
 pub(crate) fn assert_number(a: f64, b: f64, tolerance: f64) {
-    let close =
-        a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * (1.0 + b.abs());
+    let close = a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * (1.0 + b.abs());
     assert!(close, "{a} instead of {b}");
 }

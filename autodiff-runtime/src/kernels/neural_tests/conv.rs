@@ -11,46 +11,14 @@ fn signals() {
         let (gy, gz): (Array1<f64>, Array1<f64>) = (numbers(3, y.len()), numbers(4, z.len()));
         for layout in LAYOUTS {
             let [x, w, gy, gz] = [&x, &w, &gy, &gz].map(|v| Laid::new(v, layout));
-            assert_close(
-                &written(y.raw_dim(), |dst, _| conv1d_into(dst, x.view(), w.view())),
-                &y,
-                1e-14,
-            );
-            assert_close(
-                &written(z.raw_dim(), |dst, _| convolve_into(dst, x.view(), w.view())),
-                &z,
-                1e-14,
-            );
-            let dx = written(x.view().raw_dim(), |dst, _| {
-                convolve_into(dst, gy.view(), w.view())
-            });
-            assert_close(
-                &dx,
-                &differences(&x.view().to_owned(), |x| {
-                    conv1d(x, &w.view()).dot(&gy.view())
-                }),
-                1e-8,
-            );
-            let dw = written(w.view().raw_dim(), |dst, _| {
-                conv1d_into(dst, x.view(), gy.view())
-            });
-            assert_close(
-                &dw,
-                &differences(&w.view().to_owned(), |w| {
-                    conv1d(&x.view(), w).dot(&gy.view())
-                }),
-                1e-8,
-            );
-            let dx = written(x.view().raw_dim(), |dst, _| {
-                conv1d_into(dst, gz.view(), w.view())
-            });
-            assert_close(
-                &dx,
-                &differences(&x.view().to_owned(), |x| {
-                    convolve(x, &w.view()).dot(&gz.view())
-                }),
-                1e-8,
-            );
+            assert_close(&written(y.raw_dim(), |dst, _| conv1d_into(dst, x.view(), w.view())), &y, 1e-14);
+            assert_close(&written(z.raw_dim(), |dst, _| convolve_into(dst, x.view(), w.view())), &z, 1e-14);
+            let dx = written(x.view().raw_dim(), |dst, _| convolve_into(dst, gy.view(), w.view()));
+            assert_close(&dx, &differences(&x.view().to_owned(), |x| conv1d(x, &w.view()).dot(&gy.view())), 1e-8);
+            let dw = written(w.view().raw_dim(), |dst, _| conv1d_into(dst, x.view(), gy.view()));
+            assert_close(&dw, &differences(&w.view().to_owned(), |w| conv1d(&x.view(), w).dot(&gy.view())), 1e-8);
+            let dx = written(x.view().raw_dim(), |dst, _| conv1d_into(dst, gz.view(), w.view()));
+            assert_close(&dx, &differences(&x.view().to_owned(), |x| convolve(x, &w.view()).dot(&gz.view())), 1e-8);
         }
     }
 }
@@ -65,17 +33,11 @@ fn images() {
         let by_w = differences(&w, |w| (&g * &conv2d(&x, w, stride, pad)).sum());
         for layout in LAYOUTS {
             let [xs, ws, gs] = [&x, &w, &g].map(|v| Laid::new(v, layout));
-            let got = written(y.raw_dim(), |dst, _| {
-                conv2d_into(dst, xs.view(), ws.view(), stride, pad)
-            });
+            let got = written(y.raw_dim(), |dst, _| conv2d_into(dst, xs.view(), ws.view(), stride, pad));
             assert_close(&got, &y, 1e-13);
-            let got = written(x.raw_dim(), |dst, _| {
-                conv2d_grad_input_into(dst, gs.view(), ws.view(), stride, pad)
-            });
+            let got = written(x.raw_dim(), |dst, _| conv2d_grad_input_into(dst, gs.view(), ws.view(), stride, pad));
             assert_close(&got, &by_x, 1e-8);
-            let got = written(w.raw_dim(), |dst, _| {
-                conv2d_grad_weights_into(dst, gs.view(), xs.view(), stride, pad)
-            });
+            let got = written(w.raw_dim(), |dst, _| conv2d_grad_weights_into(dst, gs.view(), xs.view(), stride, pad));
             assert_close(&got, &by_w, 1e-8);
         }
     }
@@ -91,22 +53,11 @@ fn pools() {
         let by_mean = differences(&x, |x| (&g * &avg_pool2d(x, k)).sum());
         for layout in LAYOUTS {
             let [xs, gs] = [&x, &g].map(|v| Laid::new(v, layout));
-            assert_eq!(
-                written(g.raw_dim(), |dst, _| max_pool2d_into(dst, xs.view(), k)),
-                largest
-            );
-            assert_close(
-                &written(g.raw_dim(), |dst, _| avg_pool2d_into(dst, xs.view(), k)),
-                &mean,
-                1e-14,
-            );
-            let got = written(x.raw_dim(), |dst, _| {
-                max_pool2d_grad_into(dst, xs.view(), gs.view(), k)
-            });
+            assert_eq!(written(g.raw_dim(), |dst, _| max_pool2d_into(dst, xs.view(), k)), largest);
+            assert_close(&written(g.raw_dim(), |dst, _| avg_pool2d_into(dst, xs.view(), k)), &mean, 1e-14);
+            let got = written(x.raw_dim(), |dst, _| max_pool2d_grad_into(dst, xs.view(), gs.view(), k));
             assert_close(&got, &by_max, 1e-8);
-            let got = written(x.raw_dim(), |dst, _| {
-                avg_pool2d_grad_into(dst, gs.view(), k)
-            });
+            let got = written(x.raw_dim(), |dst, _| avg_pool2d_grad_into(dst, gs.view(), k));
             assert_close(&got, &by_mean, 1e-8);
         }
     }
@@ -114,16 +65,9 @@ fn pools() {
 
 #[test]
 fn a_tie_goes_to_the_first() {
-    let x = Array2::from_shape_vec((2, 2), vec![1.0, 3.0, 3.0, 3.0])
-        .expect("four")
-        .into_shape_with_order((1, 1, 2, 2));
+    let x = Array2::from_shape_vec((2, 2), vec![1.0, 3.0, 3.0, 3.0]).expect("four").into_shape_with_order((1, 1, 2, 2));
     let x = x.expect("four");
     let mut dst = Array4::zeros((1, 1, 2, 2));
-    max_pool2d_grad_into(
-        dst.view_mut(),
-        x.view(),
-        Array4::ones((1, 1, 1, 1)).view(),
-        2,
-    );
+    max_pool2d_grad_into(dst.view_mut(), x.view(), Array4::ones((1, 1, 1, 1)).view(), 2);
     assert_eq!(dst.as_slice(), Some(&[0.0, 1.0, 0.0, 0.0][..]));
 }

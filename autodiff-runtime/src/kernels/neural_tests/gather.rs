@@ -13,13 +13,9 @@ fn check<D: RemoveAxis>(x: &Array<f64, D>) {
         let added = x.index_add(axis, &indices, &g);
         for layout in LAYOUTS {
             let (xs, gs) = (Laid::new(x, layout), Laid::new(&g, layout));
-            let got = written(picked.raw_dim(), |dst, _| {
-                gather_rows_into(dst, xs.view(), axis, indices.view())
-            });
+            let got = written(picked.raw_dim(), |dst, _| gather_rows_into(dst, xs.view(), axis, indices.view()));
             assert_eq!(got, picked);
-            let got = written(x.raw_dim(), |dst, _| {
-                scatter_add_into(dst, axis, indices.view(), gs.view())
-            });
+            let got = written(x.raw_dim(), |dst, _| scatter_add_into(dst, axis, indices.view(), gs.view()));
             assert_close(&got, &scattered, 1e-15);
             let mut to = Laid::new(x, layout);
             scatter_add(to.view_mut(), axis, indices.view(), gs.view());
@@ -39,30 +35,15 @@ fn rows_of_every_rank() {
 #[test]
 fn nothing_to_pick() {
     let mut dst = array![[f64::NAN, f64::NAN]];
-    scatter_add_into(
-        dst.view_mut(),
-        Axis(0),
-        Array1::zeros(0).view(),
-        Array2::zeros((0, 2)).view(),
-    );
+    scatter_add_into(dst.view_mut(), Axis(0), Array1::zeros(0).view(), Array2::zeros((0, 2)).view());
     assert_eq!(dst, array![[0.0, 0.0]]);
     let wide = Array2::<f64>::zeros((3, 0));
-    gather_rows_into(
-        Array2::zeros((2, 0)).view_mut(),
-        wide.view(),
-        Axis(0),
-        array![0, 2].view(),
-    );
+    gather_rows_into(Array2::zeros((2, 0)).view_mut(), wide.view(), Axis(0), array![0, 2].view());
 }
 
 #[test]
 #[should_panic(expected = "index 4 on axis 0 of length 4")]
 fn an_index_out_of_bounds() {
     let x = Array2::<f64>::zeros((4, 2));
-    gather_rows_into(
-        Array2::zeros((1, 2)).view_mut(),
-        x.view(),
-        Axis(0),
-        array![4].view(),
-    );
+    gather_rows_into(Array2::zeros((1, 2)).view_mut(), x.view(), Axis(0), array![4].view());
 }

@@ -12,41 +12,16 @@ fn check<D: RemoveAxis>(x: &Array<f64, D>) {
     let scaled = rms_norm(x, &w, EPS);
     let sum = |y: Array<f64, D>| (&g * &y).sum();
     for layout in LAYOUTS {
-        let (xs, ws, bs, gs) = (
-            Laid::new(x, layout),
-            Laid::new(&w, layout),
-            Laid::new(&b, layout),
-            Laid::new(&g, layout),
-        );
+        let (xs, ws, bs, gs) = (Laid::new(x, layout), Laid::new(&w, layout), Laid::new(&b, layout), Laid::new(&g, layout));
         let rows = x.raw_dim().remove_axis(ndarray::Axis(x.ndim() - 1));
-        let (mut mean, mut rstd) = (
-            Array::from_elem(rows.clone(), f64::NAN),
-            Array::from_elem(rows, f64::NAN),
-        );
+        let (mut mean, mut rstd) = (Array::from_elem(rows.clone(), f64::NAN), Array::from_elem(rows, f64::NAN));
         let mut got = Laid::garbage(x.raw_dim(), layout);
-        layer_norm_into(
-            got.view_mut(),
-            mean.view_mut(),
-            rstd.view_mut(),
-            xs.view(),
-            ws.view(),
-            bs.view(),
-            EPS,
-        );
+        layer_norm_into(got.view_mut(), mean.view_mut(), rstd.view_mut(), xs.view(), ws.view(), bs.view(), EPS);
         assert_close(&got.view().to_owned(), &layered, 1e-13);
         let mut dw = Laid::garbage(w.raw_dim(), layout);
         let mut db = Laid::garbage(w.raw_dim(), layout);
         let dx = written(x.raw_dim(), |dx, _| {
-            layer_norm_grad_into(
-                Some(dx),
-                None,
-                None,
-                gs.view(),
-                xs.view(),
-                ws.view(),
-                mean.view(),
-                rstd.view(),
-            );
+            layer_norm_grad_into(Some(dx), None, None, gs.view(), xs.view(), ws.view(), mean.view(), rstd.view());
         });
         layer_norm_grad_into::<_, D>(
             None,
@@ -58,21 +33,9 @@ fn check<D: RemoveAxis>(x: &Array<f64, D>) {
             mean.view(),
             rstd.view(),
         );
-        assert_close(
-            &dx,
-            &differences(x, |x| sum(layer_norm(x, &w, &b, EPS))),
-            1e-7,
-        );
-        assert_close(
-            &dw.view().to_owned(),
-            &differences(&w, |w| sum(layer_norm(x, w, &b, EPS))),
-            1e-7,
-        );
-        assert_close(
-            &db.view().to_owned(),
-            &differences(&b, |b| sum(layer_norm(x, &w, b, EPS))),
-            1e-7,
-        );
+        assert_close(&dx, &differences(x, |x| sum(layer_norm(x, &w, &b, EPS))), 1e-7);
+        assert_close(&dw.view().to_owned(), &differences(&w, |w| sum(layer_norm(x, w, &b, EPS))), 1e-7);
+        assert_close(&db.view().to_owned(), &differences(&b, |b| sum(layer_norm(x, &w, b, EPS))), 1e-7);
 
         let mut got = Laid::garbage(x.raw_dim(), layout);
         rms_norm_into(got.view_mut(), rstd.view_mut(), xs.view(), ws.view(), EPS);
@@ -81,20 +44,9 @@ fn check<D: RemoveAxis>(x: &Array<f64, D>) {
         let dx = written(x.raw_dim(), |dx, _| {
             rms_norm_grad_into(Some(dx), None, gs.view(), xs.view(), ws.view(), rstd.view());
         });
-        rms_norm_grad_into::<_, D>(
-            None,
-            Some(dw.view_mut()),
-            gs.view(),
-            xs.view(),
-            ws.view(),
-            rstd.view(),
-        );
+        rms_norm_grad_into::<_, D>(None, Some(dw.view_mut()), gs.view(), xs.view(), ws.view(), rstd.view());
         assert_close(&dx, &differences(x, |x| sum(rms_norm(x, &w, EPS))), 1e-7);
-        assert_close(
-            &dw.view().to_owned(),
-            &differences(&w, |w| sum(rms_norm(x, w, EPS))),
-            1e-7,
-        );
+        assert_close(&dw.view().to_owned(), &differences(&w, |w| sum(rms_norm(x, w, EPS))), 1e-7);
     }
 }
 
@@ -114,20 +66,9 @@ fn a_large_offset_keeps_its_digits() {
     let (w, b) = (Array1::ones(1000), Array1::zeros(1000));
     let mut y = x.clone();
     let (mut mean, mut rstd) = (Array1::zeros(3), Array1::zeros(3));
-    layer_norm_into(
-        y.view_mut(),
-        mean.view_mut(),
-        rstd.view_mut(),
-        x.view(),
-        w.view(),
-        b.view(),
-        1e-5,
-    );
+    layer_norm_into(y.view_mut(), mean.view_mut(), rstd.view_mut(), x.view(), w.view(), b.view(), 1e-5);
     let expected = layer_norm(&x, &w, &b, 1e-5);
-    assert!(
-        y.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 2e-3),
-        "the spacing of f32 at 1e4 is 1e-3"
-    );
+    assert!(y.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 2e-3), "the spacing of f32 at 1e4 is 1e-3");
 }
 
 #[test]

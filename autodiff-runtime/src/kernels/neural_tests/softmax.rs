@@ -7,10 +7,7 @@ const INF: f64 = f64::INFINITY;
 
 /// Calls `f` with arrays of ranks 1 to 4, long and short rows, and every axis.
 fn cases(mut f: impl FnMut(&Array2<f64>, Axis)) {
-    for (i, shape) in [(5, 7), (1, 200), (33, 3), (3, 1), (2, 65), (40, 40), (1, 1)]
-        .into_iter()
-        .enumerate()
-    {
+    for (i, shape) in [(5, 7), (1, 200), (33, 3), (3, 1), (2, 65), (40, 40), (1, 1)].into_iter().enumerate() {
         let x = numbers(i as u64, shape) * 4.0;
         f(&x, Axis(0));
         f(&x, Axis(1));
@@ -23,22 +20,10 @@ fn values() {
         for layout in LAYOUTS {
             let laid = Laid::new(x, layout);
             let v = || laid.view();
-            assert_close(
-                &written(x.raw_dim(), |dst, _| softmax_into(dst, v(), axis)),
-                &x.softmax(axis),
-                1e-14,
-            );
-            assert_close(
-                &written(x.raw_dim(), |dst, _| log_softmax_into(dst, v(), axis)),
-                &x.log_softmax(axis),
-                1e-14,
-            );
+            assert_close(&written(x.raw_dim(), |dst, _| softmax_into(dst, v(), axis)), &x.softmax(axis), 1e-14);
+            assert_close(&written(x.raw_dim(), |dst, _| log_softmax_into(dst, v(), axis)), &x.log_softmax(axis), 1e-14);
             let y = x.logsumexp_axis(axis);
-            assert_close(
-                &written(y.raw_dim(), |dst, _| logsumexp_into(dst, v(), axis)),
-                &y,
-                1e-14,
-            );
+            assert_close(&written(y.raw_dim(), |dst, _| logsumexp_into(dst, v(), axis)), &y, 1e-14);
             assert_close(&arr0(logsumexp(v())), &arr0(x.logsumexp()), 1e-14);
         }
     });
@@ -50,17 +35,9 @@ fn values_of_other_ranks() {
         for axis in (0..x.ndim()).map(Axis) {
             for layout in LAYOUTS {
                 let laid = Laid::new(x, layout);
-                assert_close(
-                    &written(x.raw_dim(), |dst, _| softmax_into(dst, laid.view(), axis)),
-                    &x.softmax(axis),
-                    1e-14,
-                );
+                assert_close(&written(x.raw_dim(), |dst, _| softmax_into(dst, laid.view(), axis)), &x.softmax(axis), 1e-14);
                 let y = x.logsumexp_axis(axis);
-                assert_close(
-                    &written(y.raw_dim(), |dst, _| logsumexp_into(dst, laid.view(), axis)),
-                    &y,
-                    1e-14,
-                );
+                assert_close(&written(y.raw_dim(), |dst, _| logsumexp_into(dst, laid.view(), axis)), &y, 1e-14);
             }
         }
     }
@@ -82,13 +59,7 @@ fn values_of_nothing_and_of_infinities() {
     assert_eq!(logsumexp(empty.view()), -INF);
 
     for long in [1, 100] {
-        let rows = array![
-            [-INF, -INF],
-            [INF, 0.0],
-            [f64::NAN, 0.0],
-            [-INF, 1.0],
-            [1e4, 1e4]
-        ];
+        let rows = array![[-INF, -INF], [INF, 0.0], [f64::NAN, 0.0], [-INF, 1.0], [1e4, 1e4]];
         let x = ndarray::concatenate(Axis(1), &vec![rows.view(); long]).expect("equal rows");
         let mut y = Array1::zeros(5);
         logsumexp_into(y.view_mut(), x.view(), Axis(1));
@@ -99,17 +70,8 @@ fn values_of_nothing_and_of_infinities() {
         assert!(p.row(0).iter().chain(p.row(2)).all(|v| v.is_nan()));
         assert_eq!(p.row(3).iter().filter(|v| **v == 0.0).count(), long);
         let mut gradient = x.clone();
-        logsumexp_grad_into(
-            gradient.view_mut(),
-            x.view(),
-            y.view(),
-            Array1::ones(5).view(),
-            Axis(1),
-        );
-        assert!(
-            gradient.row(0).iter().all(|v| *v == 0.0),
-            "a lane of −∞ has slope 0"
-        );
+        logsumexp_grad_into(gradient.view_mut(), x.view(), y.view(), Array1::ones(5).view(), Axis(1));
+        assert!(gradient.row(0).iter().all(|v| *v == 0.0), "a lane of −∞ has slope 0");
         assert_eq!(gradient[[1, 1]], 0.0);
     }
 }
@@ -129,28 +91,15 @@ fn gradients() {
         let by_lse = differences(x, |x| (&g1 * &x.logsumexp_axis(axis)).sum());
         let by_whole = differences(x, |x| 3.0 * x.logsumexp());
         for layout in LAYOUTS {
-            let (x, y, z, g) = (
-                Laid::new(x, layout),
-                Laid::new(&y, layout),
-                Laid::new(&z, layout),
-                Laid::new(&g, layout),
-            );
+            let (x, y, z, g) = (Laid::new(x, layout), Laid::new(&y, layout), Laid::new(&z, layout), Laid::new(&g, layout));
             let shape = x.view().raw_dim();
-            let got = written(shape, |dst, _| {
-                softmax_grad_into(dst, y.view(), g.view(), axis)
-            });
+            let got = written(shape, |dst, _| softmax_grad_into(dst, y.view(), g.view(), axis));
             assert_close(&got, &by_softmax, 1e-8);
-            let got = written(shape, |dst, _| {
-                log_softmax_grad_into(dst, z.view(), g.view(), axis)
-            });
+            let got = written(shape, |dst, _| log_softmax_grad_into(dst, z.view(), g.view(), axis));
             assert_close(&got, &by_log_softmax, 1e-8);
-            let got = written(shape, |dst, _| {
-                logsumexp_grad_into(dst, x.view(), lse.view(), g1.view(), axis)
-            });
+            let got = written(shape, |dst, _| logsumexp_grad_into(dst, x.view(), lse.view(), g1.view(), axis));
             assert_close(&got, &by_lse, 1e-8);
-            let got = written(shape, |dst, _| {
-                logsumexp_all_grad_into(dst, x.view(), logsumexp(x.view()), 3.0)
-            });
+            let got = written(shape, |dst, _| logsumexp_all_grad_into(dst, x.view(), logsumexp(x.view()), 3.0));
             assert_close(&got, &by_whole, 1e-8);
         }
     });
@@ -168,12 +117,7 @@ fn single_precision_and_threads() {
         softmax_into(expected.view_mut(), row.view(), Axis(0));
         assert_eq!(y.index_axis(Axis(0), i).row(j), expected);
         let reference = row.softmax(Axis(0));
-        assert!(
-            expected
-                .iter()
-                .zip(&reference)
-                .all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs() + 1e-12)
-        );
+        assert!(expected.iter().zip(&reference).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs() + 1e-12));
     }
     let empty = Array::<f32, _>::zeros(ndarray::IxDyn(&[0, 3]));
     softmax_into(empty.clone().view_mut(), empty.view(), Axis(1));
