@@ -10,6 +10,7 @@
 use super::dispatch::{Task, dispatch};
 use super::product::matmul_into;
 use super::rows::each_row_mut;
+use super::threads::join;
 use super::{scratch, vector};
 use crate::Element;
 use crate::math::Math;
@@ -187,18 +188,6 @@ macro_rules! stack {
 
 stack!(Forward { out, lse, q, k, v });
 stack!(Reverse { dq, dk, dv, g, q, k, v, out, lse });
-
-/// Both, in parallel if `parallel` and there are threads.
-fn join(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
-    #[cfg(feature = "rayon")]
-    if parallel {
-        rayon::join(left, right);
-        return;
-    }
-    let _ = parallel;
-    left();
-    right();
-}
 
 const MATRIX: &str = "a matrix is left, and a vector of one number per query";
 

@@ -22,6 +22,7 @@ mod scan;
 mod scratch;
 mod softmax;
 mod sort;
+mod threads;
 mod vector;
 
 pub use attention::{Mask, attention_grad_into, attention_into};

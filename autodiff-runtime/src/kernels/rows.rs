@@ -8,6 +8,7 @@
 
 use super::dispatch::{Task, dispatch};
 use super::scratch;
+use super::threads::join;
 use crate::Element;
 use crate::math::Math;
 use ndarray::{
@@ -189,7 +190,6 @@ where
     if rows == 0 {
         return;
     }
-    #[cfg(feature = "rayon")]
     if rows > 1 && rows * d * K::COST >= PARALLEL {
         let half = rows / 2;
         let mut right_out = std::array::from_fn(|_| Default::default());
@@ -199,7 +199,8 @@ where
             (left_out[i], right_out[i]) = slice.split_at_mut(half * width);
         }
         let halves = x.map(|slice| slice.split_at(half * (slice.len() / rows)));
-        rayon::join(
+        join(
+            true,
             || run_slices(kernel, half, d, left_out, halves.map(|h| h.0)),
             || run_slices(kernel, rows - half, d, right_out, halves.map(|h| h.1)),
         );
@@ -209,7 +210,6 @@ where
 }
 
 /// Work, in picoseconds, from which two threads beat one.
-#[cfg(feature = "rayon")]
 const PARALLEL: usize = 200_000_000;
 
 /// A run of contiguous rows, as a task for the processor's best instruction set.
