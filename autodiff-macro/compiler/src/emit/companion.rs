@@ -8,7 +8,7 @@ use syn::{Attribute, GenericParam, ItemFn, Visibility};
 
 use super::program::{Program, Target};
 use crate::ir::{Check, Dim, Elem, LeafSource, Requirement, Type};
-use crate::lower::{Lowered, Output};
+use crate::lower::{Lowered, Output, SIZE_PREFIX};
 use crate::schedule::Schedule;
 use crate::split::Split;
 use crate::syntax::{Float, Holder, ParamKind, Signature, owned_array};
@@ -332,6 +332,26 @@ impl Companion<'_> {
         crate::syntax::free_identifiers(code.clone())
     }
 
+    /// The user's passive statements that are needed, with the sizes of computed values that they read.
+    fn prologue(&self, needed: BTreeSet<String>) -> TokenStream {
+        let statements = self.lowered.prologue.statements(needed);
+        let sizes: Vec<(Ident, Dim)> = crate::syntax::free_identifiers(statements.clone())
+            .into_iter()
+            .filter_map(|name| Some((format_ident!("{name}"), Dim(name.strip_prefix(SIZE_PREFIX)?.parse().ok()?))))
+            .collect();
+        let (target, captures) = (self.target(), self.lowered.prologue.captures());
+        let empty = Schedule::empty(&self.lowered.region);
+        let mut program = Program::new(&target, &empty, &captures, []);
+        let lets: TokenStream = sizes
+            .iter()
+            .map(|(name, d)| {
+                let size = program.own_size(self.lowered.region.dims.find(*d));
+                quote!(let #name = #size;)
+            })
+            .collect();
+        quote!(#lets #statements)
+    }
+
     fn value_and_grad_into(&self, schedule: &Schedule, target: &Target) -> TokenStream {
         let captures = self.lowered.prologue.captures();
         let mut program = Program::new(target, schedule, &captures, self.user_names());
@@ -373,7 +393,7 @@ impl Companion<'_> {
         let checks = self.require_sizes();
         let (sizes, steps, _) = program.finish();
         let needed = self.needed(&quote!(#sizes #checks #steps #ending #value));
-        let prologue = self.lowered.prologue.statements(needed);
+        let prologue = self.prologue(needed);
         let import = self.import();
         quote!(#import #prologue #checks #sizes #fresh #steps #ending #value)
     }
@@ -520,7 +540,7 @@ impl Companion<'_> {
         let import = self.import_kernels();
         let call = self.sizes_fit_call();
         let needed = self.needed(&call);
-        let prologue = self.lowered.prologue.statements(needed);
+        let prologue = self.prologue(needed);
         let sizes_fit = self.sizes_fit();
         quote! {
             /// Whether the sizes of the arguments fit together.
@@ -651,7 +671,7 @@ impl Companion<'_> {
         let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
         let (sizes, forward_steps, _) = forward.finish();
         let needed = self.needed(&quote!(#sizes #checks #forward_steps #value #(#saved_values)* #(#dim_values)* #(#bound_values)*));
-        let prologue = self.lowered.prologue.statements(needed);
+        let prologue = self.prologue(needed);
 
         let (saved_generics, saved_args) = self.struct_generics();
         let doc = format!("What the backward pass of [`{}`](fn@{0}) needs of the forward pass.", self.item.sig.ident);

@@ -23,7 +23,7 @@ use crate::ir::{Attr, Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
 use crate::options::{Options, SizeName};
 use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
 
-pub use passive::Prologue;
+pub use passive::{Prologue, SIZE_PREFIX};
 use passive::{Capture, Passive};
 pub use value::Output;
 use value::{Binding, Value};
@@ -94,6 +94,13 @@ pub fn internal(message: &str) -> String {
 
 /// Parameters to differentiate: those named, or all that can be.
 fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, errors: &mut Errors) -> Option<Vec<usize>> {
+    if let Some(ty @ syn::Type::Path(p)) = &signature.output
+        && let Some(last) = p.path.segments.last()
+        && (last.ident == "Result" || last.ident == "Option")
+    {
+        errors.at(ty, format!("a function that returns `{}` is not supported yet: return the float itself, and check what can fail in a function that calls this one", last.ident));
+        return None;
+    }
     let Some(names) = &options.wrt else {
         let all: Vec<usize> = (0..signature.params.len()).filter(|i| signature.params[*i].float().is_some()).collect();
         if all.is_empty() {

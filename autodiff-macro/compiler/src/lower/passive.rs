@@ -6,6 +6,9 @@ use proc_macro2::TokenStream;
 
 use crate::syntax::free_identifiers;
 
+/// Sizes of computed values in passive code are named by this and the size's number, until code is emitted.
+pub const SIZE_PREFIX: &str = "size_number_";
+
 /// A statement of passive code.
 #[derive(Clone, Debug)]
 pub(super) struct Passive {
@@ -21,6 +24,16 @@ impl Passive {
     pub(super) fn keep(tokens: TokenStream, defines: Vec<String>) -> Self {
         let uses = free_identifiers(tokens.clone());
         Passive { tokens, defines, uses, keep: true }
+    }
+
+    /// Whether it stays in any case.
+    pub(super) fn stays(&self) -> bool {
+        self.keep
+    }
+
+    /// The variables it defines or changes.
+    pub(super) fn defines(&self) -> &[String] {
+        &self.defines
     }
 
     /// A statement that stays if a later one needs a variable it defines.

@@ -62,7 +62,7 @@ impl<'g> Lower<'g, '_> {
     fn statement(&mut self, stmt: &Stmt) {
         match stmt {
             Stmt::Local(local) => self.local(local),
-            Stmt::Item(item) => self.passive.push(Passive::keep(item.to_token_stream(), vec![])),
+            Stmt::Item(item) => self.keep(item, Passive::keep(item.to_token_stream(), vec![])),
             Stmt::Expr(e, _) => self.effect(e),
             Stmt::Macro(m) => {
                 if let Some(name) = self.active_variable(&m.mac.tokens, false) {
@@ -72,8 +72,51 @@ impl<'g> Lower<'g, '_> {
                     );
                     return;
                 }
-                self.passive.push(Passive::keep(stmt.to_token_stream(), vec![]));
+                self.keep(m, Passive::keep(stmt.to_token_stream(), vec![]));
             }
+        }
+    }
+
+    /// Keeps a passive statement for the generated code, which runs all of them one after the other before it computes.
+    fn keep(&mut self, at: &dyn ToTokens, statement: Passive) {
+        if self.in_closure() {
+            if statement.stays() {
+                self.errors.at(at.to_token_stream(), "this statement inside a closure is not understood: closures of `map` and `mapv` are written with `let`, `if` and float expressions");
+            }
+            return;
+        }
+        // Inner blocks are flattened, so a variable of an inner block must not hide one of an outer block.
+        let outer = &self.scopes[..self.scopes.len() - 1];
+        if let Some(name) = statement.defines().iter().find(|n| outer.iter().any(|s| s.contains_key(n.as_str()))) {
+            let declares = at.to_token_stream().to_string().starts_with("let ");
+            if declares && !outer.is_empty() {
+                self.errors.at(at.to_token_stream(), format!("`{name}` hides a variable of an outer block: give it another name"));
+                return;
+            }
+        }
+        self.passive.push(statement);
+    }
+
+    /// Tokens of a passive `let`; sizes of values that only generated code computes are put in by number.
+    fn passive_let(&mut self, local: &Local, value: &Value<'g>) -> proc_macro2::TokenStream {
+        let pat = &local.pat;
+        let computed = local.init.as_ref().is_some_and(|init| {
+            crate::syntax::free_identifiers(init.expr.to_token_stream()).iter().any(|name| match self.lookup(name) {
+                Some(Value::Node(e)) => e.matches(&crate::ops::leaf::INPUT).is_none(),
+                _ => false,
+            })
+        });
+        let number = |d: &crate::ir::Dim| quote::format_ident!("{}{}", super::passive::SIZE_PREFIX, d.0);
+        match value {
+            Value::Int(d) if computed => {
+                let size = number(d);
+                quote!(let #pat = #size;)
+            }
+            Value::Shape(dims) if computed => {
+                let sizes = dims.iter().map(number);
+                quote!(let #pat = (#(#sizes),*);)
+            }
+            _ => local.to_token_stream(),
         }
     }
 
@@ -81,7 +124,7 @@ impl<'g> Lower<'g, '_> {
         let names = pattern_names(&local.pat);
         let Some(init) = &local.init else {
             // Declared now, assigned later: the assignment is what counts.
-            self.passive.push(Passive::on_demand(local.to_token_stream(), names.clone()));
+            self.keep(local, Passive::on_demand(local.to_token_stream(), names.clone()));
             for name in names {
                 self.bind(&name, Value::Opaque);
             }
@@ -101,7 +144,7 @@ impl<'g> Lower<'g, '_> {
         };
         if let Expr::Closure(closure) = &*init.expr
             && let Pat::Ident(p) = pat {
-                self.passive.push(Passive::on_demand(local.to_token_stream(), names));
+                self.keep(local, Passive::on_demand(local.to_token_stream(), names));
                 let closure = super::value::Closure { syntax: closure.clone(), scopes: self.scopes.clone() };
                 self.bind(&p.ident.to_string(), Value::Closure(closure.into()));
                 return;
@@ -116,7 +159,7 @@ impl<'g> Lower<'g, '_> {
         };
         if matches!(value, Value::Opaque) {
             self.before_change(&names);
-            self.passive.push(Passive::keep(local.to_token_stream(), names.clone()));
+            self.keep(local, Passive::keep(local.to_token_stream(), names.clone()));
             if let Some(value) = ty.and_then(|ty| self.typed_leaf(pat, ty)) {
                 self.bind(&names[0], value);
             } else {
@@ -131,7 +174,8 @@ impl<'g> Lower<'g, '_> {
         }
         if !active {
             self.before_change(&names);
-            self.passive.push(Passive::on_demand(local.to_token_stream(), names));
+            let tokens = self.passive_let(local, &value);
+            self.keep(local, Passive::on_demand(tokens, names));
         }
         self.bind_pattern(pat, value);
     }
@@ -139,7 +183,7 @@ impl<'g> Lower<'g, '_> {
     /// A passive `let` that the compiler does not look into.
     fn keep_opaque(&mut self, local: &Local, names: Vec<String>) {
         self.before_change(&names);
-        self.passive.push(Passive::keep(local.to_token_stream(), names.clone()));
+        self.keep(local, Passive::keep(local.to_token_stream(), names.clone()));
         for name in names {
             self.bind(&name, Value::Opaque);
         }
@@ -167,6 +211,9 @@ impl<'g> Lower<'g, '_> {
 
     /// Passive code is about to change or shadow variables: what the computation reads of them must stay as it is.
     fn before_change(&mut self, names: &[String]) {
+        if self.in_closure() {
+            return;
+        }
         self.capture_numbers.clear();
         for leaf in 0..self.leaves.len() {
             let read = self.leaves[leaf].read.to_string();
@@ -252,7 +299,7 @@ impl<'g> Lower<'g, '_> {
                 Expr::Binary(b) if assign_operator(&b.op).is_some() => self.assign_passive(&b.left, &b.right, assign_operator(&b.op), e),
                 _ => {
                     self.before_change(&defines);
-                    self.passive.push(Passive::keep(quote!(#e;), defines.clone()));
+                    self.keep(e, Passive::keep(quote!(#e;), defines.clone()));
                     self.after_change(&defines);
                 }
             }
@@ -329,12 +376,12 @@ impl<'g> Lower<'g, '_> {
         match value {
             Some((name, value)) if !matches!(value, Value::Opaque) => {
                 self.before_change(&defines);
-                self.passive.push(Passive::on_demand(quote!(#whole;), defines));
+                self.keep(whole, Passive::on_demand(quote!(#whole;), defines));
                 self.set(&name, value, left);
             }
             _ => {
                 self.before_change(&defines);
-                self.passive.push(Passive::keep(quote!(#whole;), defines.clone()));
+                self.keep(whole, Passive::keep(quote!(#whole;), defines.clone()));
                 self.after_change(&defines);
             }
         }

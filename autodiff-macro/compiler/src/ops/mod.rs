@@ -14,11 +14,13 @@ pub mod reduce;
 mod reference;
 pub mod scalar;
 pub mod structure;
+mod table;
 
 use proc_macro2::TokenStream;
 
 use crate::ir::{Attr, Builder, Dim, Dims, Expr, Tensor, Type};
 pub use formula::Formula;
+pub use table::documentation;
 
 /// One operation.
 pub struct Operation {
