@@ -6,6 +6,8 @@ use super::scalar::{ABS, LN, LN_1P, LOG_SIGMOID, SOFTPLUS, XLOGY};
 use super::{Arg, Composite};
 use crate::ir::{Attr, Builder, Expr};
 
+const FAMILY: &str = "losses";
+
 /// `½r²` inside ±δ, `δ(|r| − ½δ)` outside.
 fn huber<'g>(r: Expr<'g>, delta: Expr<'g>) -> Expr<'g> {
     let a = r.map(&ABS);

@@ -20,7 +20,7 @@ use proc_macro2::TokenStream;
 
 use crate::ir::{Attr, Builder, Dim, Dims, Expr, Tensor, Type};
 pub use formula::Formula;
-pub use table::documentation;
+pub use table::{documentation, overview};
 
 /// One operation.
 pub struct Operation {
@@ -283,6 +283,8 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
 pub struct Composite {
     /// How a user writes it.
     pub spelling: Spelling,
+    /// The family it is documented under.
+    pub family: &'static str,
     /// What it stands for.
     pub build: Build,
     /// What it computes, for the documentation.

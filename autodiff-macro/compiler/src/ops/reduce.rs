@@ -432,6 +432,7 @@ macro_rules! composites {
         /// The composites of this file.
         pub static COMPOSITES: &[Composite] = &[$(Composite {
             spelling: super::$form($name, &[$(Arg::$arg),*]),
+            family: FAMILY,
             build: $build,
             doc: $doc,
         }),*];

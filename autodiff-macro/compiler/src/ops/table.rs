@@ -1,27 +1,61 @@
-//! The documentation table: every spelling the compiler knows, from the registry.
+//! The documentation tables: every spelling the compiler knows, from the registry.
 
 use super::{Arg, Form, Spelling, composites, registry};
 
+/// The operations written as infix operators.
+const OPERATORS: [(&str, char); 5] = [("add", '+'), ("sub", '-'), ("mul", '*'), ("div", '/'), ("rem", '%')];
+
+/// A spelling with its family, meaning and source.
+struct Entry {
+    family: &'static str,
+    written: String,
+    meaning: &'static str,
+    source: &'static str,
+}
+
+/// Everything with a spelling, family by family; the parts of derivatives have none.
+fn families() -> Vec<(&'static str, Vec<Entry>)> {
+    let operations = registry().filter_map(|op| {
+        let operator = OPERATORS.iter().find(|o| o.0 == op.name).map(|o| format!("`x {} y`", o.1));
+        let written: Vec<String> = operator.into_iter().chain(op.spellings.iter().map(written)).collect();
+        (!written.is_empty()).then(|| Entry { family: op.family, written: written.join(" "), meaning: op.doc, source: op.source })
+    });
+    let composites = composites().map(|c| Entry {
+        family: c.family,
+        written: written(&c.spelling),
+        meaning: c.doc,
+        source: "that of its parts",
+    });
+    let mut families: Vec<(&str, Vec<Entry>)> = Vec::new();
+    for entry in operations.chain(composites) {
+        match families.iter_mut().find(|f| f.0 == entry.family) {
+            Some((_, list)) => list.push(entry),
+            None => families.push((entry.family, vec![entry])),
+        }
+    }
+    families
+}
+
+/// The README's Markdown table: the spellings of each family in a row.
+pub fn overview() -> String {
+    let mut text = String::from("| family | written |\n|---|---|\n");
+    for (family, entries) in families() {
+        let spellings: Vec<String> = entries.into_iter().map(|e| e.written).collect();
+        text += &row(&[family, &spellings.join(" ")]);
+    }
+    text
+}
+
 /// A Markdown table for each family: spelling, meaning, where the rule is from.
-///
-/// Operations come in the order of the registry, followed by the composites (spellings that stand for several
-/// operations). Operations without a spelling, such as the parts of derivatives, are left out.
 pub fn documentation() -> String {
     let mut text = String::new();
-    let mut family = "";
-    for op in registry().filter(|op| !op.spellings.is_empty()) {
-        if op.family != family {
-            family = op.family;
-            text += &format!("\n**{}**\n\n| written | meaning | rule from |\n|---|---|---|\n", capitalised(family));
+    for (family, entries) in families() {
+        text += &format!("\n## {}\n\n| written | meaning | rule from |\n|---|---|---|\n", capitalised(family));
+        for e in entries {
+            text += &row(&[&e.written, e.meaning, e.source]);
         }
-        let spellings: Vec<String> = op.spellings.iter().map(written).collect();
-        text += &row(&[spellings.join(", "), op.doc.to_string(), op.source.to_string()]);
     }
-    text += "\n**Made of other operations**\n\n| written | meaning |\n|---|---|\n";
-    for composite in composites() {
-        text += &row(&[written(&composite.spelling), composite.doc.to_string()]);
-    }
-    text.trim_start().to_string()
+    text
 }
 
 fn capitalised(text: &str) -> String {
@@ -29,17 +63,13 @@ fn capitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn row(cells: &[String]) -> String {
+fn row(cells: &[&str]) -> String {
     let cells: Vec<String> = cells.iter().map(|c| c.trim().replace('|', "\\|").replace('\n', " ")).collect();
     format!("| {} |\n", cells.join(" | "))
 }
 
 /// A spelling with its arguments: `x.softmax(Axis(k))`, `cross_entropy(x, indices)`.
 fn written(spelling: &Spelling) -> String {
-    let operators = [("add", "+"), ("sub", "-"), ("mul", "*"), ("div", "/"), ("rem", "%")];
-    if let Some((_, sign)) = operators.iter().find(|(name, _)| spelling.form == Form::Method && *name == spelling.name) {
-        return format!("`x {sign} y`");
-    }
     if spelling.form == Form::Method && spelling.name == "neg" && spelling.args.is_empty() {
         return "`-x`".to_string();
     }
