@@ -542,12 +542,14 @@ impl Companion<'_> {
         let needed = self.needed(&call);
         let prologue = self.prologue(needed);
         let sizes_fit = self.sizes_fit();
+        let guard = self.lowered.meanings.guard(krate, &self.lowered.float);
         quote! {
             /// Whether the sizes of the arguments fit together.
             ///
             /// # Errors
             /// Names the expression whose operands do not fit, and their shapes.
             pub fn check #bounded (#(#params),*) -> ::core::result::Result<(), #krate::ShapeError> #clause {
+                #guard
                 #import
                 #prologue
                 #call

@@ -103,6 +103,8 @@ impl<'g> Lower<'g, '_> {
         }
         match ops::lookup(Form::Method, name) {
             Some((meaning, spelling)) => {
+                let scalar = x.rank() == 0 || self.in_closure();
+                self.meanings.method(&m.method, scalar, x.rank(), args.len());
                 let mut arguments = Arguments { operands: vec![(&m.receiver, x)], attrs: vec![] };
                 self.apply_spelling(meaning, spelling, args, &mut arguments, e)
             }
@@ -230,8 +232,15 @@ impl<'g> Lower<'g, '_> {
         let trusted = matches!(owner.as_deref(), None | Some("ndarray" | "autodiff_runtime" | "prelude" | "linalg" | "ext"));
         match ops::lookup(Form::Function, &name) {
             Some((meaning, spelling)) if trusted => {
+                if let (None | Some("prelude" | "ext" | "linalg"), Some(last)) = (owner.as_deref(), path.path.segments.last()) {
+                    self.meanings.function(&last.ident);
+                }
                 let mut arguments = Arguments::default();
                 self.apply_spelling(meaning, spelling, &args, &mut arguments, e)
+            }
+            _ if owner.is_none() && name == self.function => {
+                self.errors.at(e, format!("`{name}` calls itself: recursion is not supported, write out the steps it takes"));
+                None
             }
             _ => {
                 let text = compact(&path.to_token_stream().to_string());

@@ -41,6 +41,8 @@ pub struct Lowered {
     pub float: Float,
     /// The differentiated parameters, in the order of `wrt`.
     pub wrt: Vec<usize>,
+    /// Names that were taken for functions and methods of the runtime and ndarray.
+    pub meanings: crate::emit::Meanings,
 }
 
 /// Lowers a function. `None` if there were errors.
@@ -62,6 +64,8 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         capture_numbers: HashMap::new(),
         active: Vec::new(),
         text: SourceText::of(item),
+        meanings: crate::emit::Meanings::default(),
+        function: item.sig.ident.to_string(),
     };
     let before = lower.errors.len();
     for (i, param) in signature.params.iter().enumerate() {
@@ -72,6 +76,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     let output = result.and_then(|v| lower.output(v, item));
     let (leaves, passive, captures, failed) =
         (std::mem::take(&mut lower.leaves), std::mem::take(&mut lower.passive), std::mem::take(&mut lower.captures), lower.errors.len() > before);
+    let meanings = std::mem::take(&mut lower.meanings);
     let (outputs, output) = output.unzip();
     if failed {
         return None;
@@ -84,7 +89,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     }
     let region = Region { graph, dims, leaves, outputs, checks };
     let prologue = Prologue::new(passive, captures);
-    Some(Lowered { region, prologue, output, float, wrt })
+    Some(Lowered { region, prologue, output, float, wrt, meanings })
 }
 
 /// A failure of the compiler itself, as a message.
@@ -196,6 +201,9 @@ struct Lower<'g, 'a> {
     capture_numbers: HashMap<String, usize>,
     active: Vec<bool>,
     text: SourceText,
+    meanings: crate::emit::Meanings,
+    /// The function's own name.
+    function: String,
 }
 
 impl<'g> Lower<'g, '_> {
