@@ -1,7 +1,7 @@
 //! Reductions.
 
 use super::compare::{eq, gt0, when};
-use super::scalar::{ABS, EXP, LN, SIGN, SQRT};
+use super::scalar::{ABS, EXP, LN, ROOT, SIGN, SQRT};
 use super::{Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification};
 use crate::ir::{Attr, Builder, Dim, Expr, Tensor, Type};
 use proc_macro2::TokenStream;
@@ -187,7 +187,7 @@ pub static NORM: Operation = Operation {
         jvp: |s, dx| dx[0].map(|dx| when(gt0(s.y), (s.x[0] * dx).sum_to(s.attrs[0].dims()) / s.y)),
     },
     formula: Text::Write(|x, _| Formula::atom(format!("‖{}‖", x[0].text))),
-    code: Code::Definition(|s| s.x[0].square().sum_to(s.attrs[0].dims()).map(&SQRT)),
+    code: Code::Definition(|s| s.x[0].square().sum_to(s.attrs[0].dims()).map(&ROOT)),
     value: |attrs, x| vec![x[0].map(|v| v * v).sum_to(attrs[0].axes()).map(f64::sqrt)],
     samples: &[
         Sample { shapes: &[&[3, 4]], domains: &[(-2.0, 2.0)], attrs: |b| super::arith::shape_attr(b, &[]) },

@@ -21,7 +21,7 @@ const GELU_B: f64 = 0.044_715;
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] = &[
-    &EXP, &EXP2, &EXP_M1, &LN, &LN_1P, &LOG2, &LOG10, &SQRT, &RSQRT, &CBRT, &RECIP, &ABS, &SIGN, &SIGNUM, &FLOOR, &CEIL, &ROUND, &TRUNC, &FRACT, &SIN, &COS, &TAN, &ASIN, &ACOS, &ATAN, &SINH, &COSH, &TANH, &ASINH, &ACOSH, &ATANH, &ERF, &ERFC, &ERFINV, &NDTR, &LOG_NDTR, &SIGMOID, &LOGIT, &LOG_SIGMOID, &SOFTPLUS, &SOFTSIGN, &RELU, &RELU6, &GELU, &GELU_TANH, &SILU, &MISH, &SELU, &HARD_TANH, &HARD_SIGMOID, &HARD_SWISH, &LOG_COSH, &LOG1MEXP, &SINC, &SINC_GRAD, &LGAMMA, &DIGAMMA, &TRIGAMMA, &POLYGAMMA, &TO_DEGREES, &TO_RADIANS, &POWI, &POWF, &ATAN2, &HYPOT, &MAX, &MIN, &MAXIMUM, &MINIMUM, &ABS_SUB, &COPYSIGN, &LOGADDEXP, &XLOGY, &LEAKY_RELU, &ELU, &CELU, &LOG, &MUL_ADD, &CLAMP,
+    &EXP, &EXP2, &EXP_M1, &LN, &LN_1P, &LOG2, &LOG10, &SQRT, &ROOT, &RSQRT, &CBRT, &RECIP, &ABS, &SIGN, &SIGNUM, &FLOOR, &CEIL, &ROUND, &TRUNC, &FRACT, &SIN, &COS, &TAN, &ASIN, &ACOS, &ATAN, &SINH, &COSH, &TANH, &ASINH, &ACOSH, &ATANH, &ERF, &ERFC, &ERFINV, &NDTR, &LOG_NDTR, &SIGMOID, &LOGIT, &LOG_SIGMOID, &SOFTPLUS, &SOFTSIGN, &RELU, &RELU6, &GELU, &GELU_TANH, &SILU, &MISH, &SELU, &HARD_TANH, &HARD_SIGMOID, &HARD_SWISH, &LOG_COSH, &LOG1MEXP, &SINC, &SINC_GRAD, &LGAMMA, &DIGAMMA, &TRIGAMMA, &POLYGAMMA, &TO_DEGREES, &TO_RADIANS, &POWI, &POWF, &ATAN2, &HYPOT, &MAX, &MIN, &MAXIMUM, &MINIMUM, &ABS_SUB, &COPYSIGN, &LOGADDEXP, &XLOGY, &LEAKY_RELU, &ELU, &CELU, &LOG, &MUL_ADD, &CLAMP,
 ];
 
 /// `n` as a superscript.
@@ -247,6 +247,16 @@ elementwise! {
         text: Text::Write(|x, _| Formula { text: format!("√{}", x[0].at(9)), strength: 8 }),
         domain: [(0.3, 3.0)],
         simplify: |b, x, _| simplify_sqrt(b, x[0]),
+        source: "JAX lax.py",
+    }
+    /// Square root that nothing is read into: the last step of a norm, which [`SQRT`] would read as a norm again.
+    ROOT = root(x) -> y {
+        spell: [],
+        value: x.sqrt(),
+        pullback: |g| [g * 0.5 / y],
+        emit: [m.sqrt(#x)] cost 6,
+        text: Text::Write(|x, _| Formula { text: format!("√{}", x[0].at(9)), strength: 8 }),
+        domain: [(0.3, 3.0)],
         source: "JAX lax.py",
     }
     /// `1/√x`.

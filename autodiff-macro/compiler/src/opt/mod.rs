@@ -32,11 +32,14 @@ pub fn optimise(mut joint: Joint) -> Result<Joint, String> {
     Ok(joint)
 }
 
+/// Definitions are made of definitions no deeper than this.
+const DEEPEST_DEFINITION: usize = 16;
+
 /// Replaces the operations that have no code of their own by their definitions: what must be there for the program
 /// to run. The result is otherwise unoptimised.
 pub fn expand_definitions(joint: Joint) -> Result<Joint, String> {
     let mut joint = joint;
-    loop {
+    for _ in 0..DEEPEST_DEFINITION {
         let graph = &joint.region.graph;
         let pending = graph.ids().any(|id| matches!(graph.node(id).op.code, Code::Definition(_)));
         if !pending {
@@ -50,6 +53,7 @@ pub fn expand_definitions(joint: Joint) -> Result<Joint, String> {
             _ => None,
         })?;
     }
+    Err("definitions that contain themselves".to_string())
 }
 
 fn simplify(joint: Joint) -> Result<Joint, String> {
