@@ -3,12 +3,28 @@
 //! What comes in and goes out is a single `T`. What is guaranteed: the functions that a model calls for every element
 //! (exponentials, logarithms, hyperbolic and trigonometric functions, `erf`, the activations) have no branch and no
 //! call, so a loop around them compiles to vector code under whatever instruction set the surrounding function is
-//! compiled for; special values (±0, ±∞, NaN, subnormals, overflow) are those of `std`.
+//! compiled for; special values (±0, ±∞, NaN, subnormals, overflow) are those of `std`. The exception: `sin`, `cos` and
+//! `tan` give NaN beyond 2⁵⁰ ≈ 10¹⁵, where neighbouring `f64` are a quarter apart and `std` itself needs a slow path.
+//!
+//! Largest errors seen against 60-digit values, in units of the last place (`f64`; `f32` is alike): at most 1 for `exp`,
+//! `exp2`, the logarithms, `powf`, `sin`, `cos`, `erf`, `softplus`, `sinh`, `cosh`, `atan`; 2 for `exp_m1`, `tan`, `tanh`,
+//! `sigmoid`, `silu`, `logit`, `erfinv`; 3 for `erfc`, `ndtr`, `log_ndtr`, `gelu`, `mish`, `lgamma`. `gelu_tanh` has 2 near
+//! the origin and up to 150 in its lower tail, where the rounding of the cubic is magnified by the exponential, and
+//! `digamma` loses relative accuracy near its root 1.4616.
 //!
 //! [`Math`] is implemented by two zero-size tokens. [`Fma`] uses the fused multiply-add instruction and belongs inside a
 //! function compiled with that target feature; [`NoFma`] runs anywhere. A kernel is generic over the token and the
 //! runner in [`kernels::fuse`](crate::kernels::fuse) picks the instruction set.
 
+mod elementary;
+mod error;
+mod gamma;
+mod real;
+#[cfg(test)]
+mod reference;
+mod tables;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use crate::Element;
@@ -185,8 +201,17 @@ pub trait Math<T: Element>: Copy + Default + Send + Sync + 'static {
         let c = T::of;
         let z = x * x;
         // −x/3 + x³/30 − x⁵/840 + x⁷/45360 − x⁹/3991680 + …
-        let mut p = c(1.0 / 93_405_312_000.0);
-        for a in [-1.0 / 518_918_400.0, 1.0 / 3_991_680.0, -1.0 / 45_360.0, 1.0 / 840.0, -1.0 / 30.0, 1.0 / 3.0] {
+        let mut p = c(1.0 / 6_758_061_133_824_000.0);
+        for a in [
+            -1.0 / 22_230_464_256_000.0,
+            1.0 / 93_405_312_000.0,
+            -1.0 / 518_918_400.0,
+            1.0 / 3_991_680.0,
+            -1.0 / 45_360.0,
+            1.0 / 840.0,
+            -1.0 / 30.0,
+            1.0 / 3.0,
+        ] {
             p = self.mul_add(p, z, c(a));
         }
         let far = (self.cos(x) - self.sin(x) / x) / x;

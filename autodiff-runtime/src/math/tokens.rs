@@ -1,6 +1,6 @@
 //! The tokens that implement [`Math`] for `f32` and `f64`.
 
-use super::Math;
+use super::{Math, elementary, error, gamma};
 
 /// Scalar functions with (`true`) or without (`false`) the fused multiply-add instruction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -10,7 +10,8 @@ pub type Fma = Token<true>;
 /// The token for any processor.
 pub type NoFma = Token<false>;
 
-macro_rules! forward {
+/// Methods of the standard library: an instruction, or a rare function where its accuracy counts.
+macro_rules! standard {
     ($t:ty: $($name:ident)*) => {$(
         #[inline(always)]
         fn $name(self, x: $t) -> $t {
@@ -19,9 +20,35 @@ macro_rules! forward {
     )*};
 }
 
+/// Branch-free functions of this crate.
+macro_rules! own {
+    ($t:ty, $module:ident: $($name:ident)*) => {$(
+        #[inline(always)]
+        fn $name(self, x: $t) -> $t {
+            $module::$name::<$t, FMA>(x)
+        }
+    )*};
+}
+
+/// Scalar functions of this crate, computed in `f64`.
+macro_rules! scalar {
+    ($t:ty, $module:ident: $($name:ident)*) => {$(
+        #[inline(always)]
+        fn $name(self, x: $t) -> $t {
+            $module::$name(f64::from(x)) as $t
+        }
+    )*};
+}
+
 macro_rules! token {
-    ($($t:ident)*) => {$(
+    ($t:ident, $powf:item) => {
         impl<const FMA: bool> Math<$t> for Token<FMA> {
+            standard! { $t: abs signum floor ceil trunc sqrt cbrt asin acos }
+            own! { $t, elementary: exp exp2 exp_m1 ln ln_1p log2 log10 sin cos tan atan sinh cosh tanh asinh acosh atanh }
+            own! { $t, error: erf erfc ndtr log_ndtr }
+            scalar! { $t, error: erfinv }
+            scalar! { $t, gamma: lgamma digamma trigamma }
+
             #[inline(always)]
             fn mul_add(self, a: $t, b: $t, c: $t) -> $t {
                 if FMA { a.mul_add(b, c) } else { a * b + c }
@@ -32,40 +59,35 @@ macro_rules! token {
             }
             #[inline(always)]
             fn round(self, x: $t) -> $t {
-                x.round()
+                // Just below a half, so that the largest number below ½ does not round up.
+                (x + (0.5 - $t::EPSILON / 4.0).copysign(x)).trunc()
             }
-            forward! { $t: abs signum floor ceil trunc sqrt }
-            forward! { $t: cbrt exp exp2 exp_m1 ln ln_1p log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh }
             #[inline(always)]
             fn hypot(self, x: $t, y: $t) -> $t {
                 x.hypot(y)
             }
             #[inline(always)]
-            fn powf(self, x: $t, p: $t) -> $t {
-                x.powf(p)
-            }
-            #[inline(always)]
             fn atan2(self, y: $t, x: $t) -> $t {
                 y.atan2(x)
             }
-            #[inline(always)]
-            fn erf(self, _: $t) -> $t { unimplemented!() }
-            #[inline(always)]
-            fn erfc(self, _: $t) -> $t { unimplemented!() }
-            #[inline(always)]
-            fn erfinv(self, _: $t) -> $t { unimplemented!() }
-            #[inline(always)]
-            fn ndtr(self, _: $t) -> $t { unimplemented!() }
-            #[inline(always)]
-            fn log_ndtr(self, _: $t) -> $t { unimplemented!() }
-            #[inline(always)]
-            fn lgamma(self, _: $t) -> $t { unimplemented!() }
-            #[inline(always)]
-            fn digamma(self, _: $t) -> $t { unimplemented!() }
-            #[inline(always)]
-            fn trigamma(self, _: $t) -> $t { unimplemented!() }
+            $powf
         }
-    )*};
+    };
 }
 
-token!(f32 f64);
+token!(
+    f64,
+    #[inline(always)]
+    fn powf(self, x: f64, p: f64) -> f64 {
+        elementary::powf::<f64, FMA>(x, p)
+    }
+);
+token!(
+    f32,
+    #[inline(always)]
+    fn powf(self, x: f32, p: f32) -> f32 {
+        // The logarithm needs more digits than f32 has: the product has to be right to the last digit of the result.
+        let y = elementary::exp::<f64, FMA>(f64::from(p) * elementary::ln::<f64, FMA>(f64::from(x.abs())));
+        elementary::power_edges::<f32>(x, p, y as f32)
+    }
+);
