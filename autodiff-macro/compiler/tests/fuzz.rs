@@ -1,5 +1,6 @@
 //! The compiler never panics: functions with tokens deleted, swapped, doubled and replaced are expanded by the
 //! thousand. Whatever comes in, the output is items, begins with the user's own tokens, and comes soon.
+//! `FUZZ_SEED` and `FUZZ_COUNT` give other and more mutants.
 
 #[path = "common/sources.rs"]
 mod sources;
@@ -142,11 +143,13 @@ fn mutants_are_expanded_without_panics() {
     let (sender, receiver) = channel::<Result<String, String>>();
     // The stack of a compiler's thread; a watchdog waits for each expansion.
     let worker = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
-        let mut random = Random(0x5eed);
+        let seed = std::env::var("FUZZ_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0x5eed);
+        let mut random = Random(seed);
         let sources: Vec<TokenStream> = SOURCES.iter().filter_map(|s| s.text.parse().ok()).collect();
         let arguments: Vec<TokenStream> =
             ["", "", "", "wrt(x)", "wrt(w, b)", "shape(x: [n, m])", "shape(x: [3, _], y: [n])", "wrt(", "nonsense"].iter().filter_map(|a| a.parse().ok()).collect();
-        for k in 0..MUTANTS {
+        let count = std::env::var("FUZZ_COUNT").ok().and_then(|s| s.parse().ok()).unwrap_or(MUTANTS);
+        for k in 0..count {
             let mut item = sources[k % sources.len()].clone();
             for _ in 0..1 + random.below(3) {
                 item = mutate(item, &mut random);

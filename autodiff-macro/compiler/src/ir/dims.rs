@@ -260,11 +260,11 @@ impl Dims {
         };
         let (mut terms, mut constant) = linear(self, a);
         let (other, n) = linear(self, b);
-        constant += scale * n;
+        constant = constant.saturating_add(scale.saturating_mul(n));
         for (t, c) in other {
             match terms.iter_mut().find(|(u, _)| *u == t) {
-                Some((_, k)) => *k += scale * c,
-                None => terms.push((t, scale * c)),
+                Some((_, k)) => *k = k.saturating_add(scale.saturating_mul(c)),
+                None => terms.push((t, scale.saturating_mul(c))),
             }
         }
         terms.retain(|(_, c)| *c != 0);
@@ -288,7 +288,7 @@ impl Dims {
     /// `a·b`
     pub fn product(&mut self, a: Dim, b: Dim) -> Dim {
         match (self.as_constant(a), self.as_constant(b)) {
-            (Some(x), Some(y)) => self.constant(x * y),
+            (Some(x), Some(y)) => self.constant(x.saturating_mul(y)),
             (Some(x), None) => {
                 let zero = self.constant(0);
                 self.add_scaled(zero, b, x)
@@ -309,7 +309,7 @@ impl Dims {
             return self.find(a);
         }
         match (self.as_constant(a), self.as_constant(b)) {
-            (Some(x), Some(y)) if y != 0 => self.constant(x / y),
+            (Some(x), Some(y)) if y > 0 => self.constant(x / y),
             _ => {
                 let (a, b) = (self.find(a), self.find(b));
                 self.intern(Size::Quotient(a, b))

@@ -1,0 +1,184 @@
+//! The conventions at singular points, as a table: a function, where it is taken, and the gradient it must have
+//! there, with and without optimisation. They are those of the README: slope 0 at a knot against a constant, shared
+//! evenly at a tie, 0 for norms at zero, honest infinities, and no NaN from a branch that was not taken.
+
+mod common;
+
+use autodiff_compiler::ad::{Seed, reverse};
+use autodiff_compiler::ir::Tensor;
+use autodiff_compiler::opt::optimise;
+use common::{lowered, run_joint};
+
+const INF: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
+
+/// A scalar argument has one entry and is written `s`, a vector is written `v`.
+enum Arg {
+    S(f64),
+    V(&'static [f64]),
+}
+use Arg::{S, V};
+
+struct Point {
+    body: &'static str,
+    at: &'static [Arg],
+    gradient: &'static [&'static [f64]],
+}
+
+const fn point(body: &'static str, at: &'static [Arg], gradient: &'static [&'static [f64]]) -> Point {
+    Point { body, at, gradient }
+}
+
+/// The parameters are called x, y, z in order.
+const POINTS: &[Point] = &[
+    point("x.abs()", &[S(0.0)], &[&[0.0]]),
+    point("x.abs()", &[S(-0.0)], &[&[0.0]]),
+    point("x.relu()", &[S(0.0)], &[&[0.0]]),
+    point("x.relu()", &[S(NAN)], &[&[0.0]]),
+    point("x.max(0.0)", &[S(0.0)], &[&[0.0]]),
+    point("x.maximum(0.0)", &[S(0.0)], &[&[0.0]]),
+    point("x.max(0.0)", &[S(NAN)], &[&[0.0]]),
+    point("x.max(y)", &[S(2.0), S(2.0)], &[&[0.5], &[0.5]]),
+    point("x.min(y)", &[S(2.0), S(2.0)], &[&[0.5], &[0.5]]),
+    point("x.maximum(y)", &[S(2.0), S(2.0)], &[&[0.5], &[0.5]]),
+    point("x.minimum(y)", &[S(2.0), S(2.0)], &[&[0.5], &[0.5]]),
+    point("x.clamp(-1.0, 1.0)", &[S(1.0)], &[&[0.0]]),
+    point("x.clamp(-1.0, 1.0)", &[S(-1.0)], &[&[0.0]]),
+    point("x.clamp(-1.0, 1.0)", &[S(0.5)], &[&[1.0]]),
+    point("x.hard_tanh()", &[S(1.0)], &[&[0.0]]),
+    point("x.leaky_relu(0.1)", &[S(0.0)], &[&[0.1]]),
+    point("x.elu(1.0)", &[S(0.0)], &[&[1.0]]),
+    point("x.relu6()", &[S(6.0)], &[&[0.0]]),
+    point("x.relu6()", &[S(0.0)], &[&[0.0]]),
+    point("x.hard_sigmoid()", &[S(3.0)], &[&[0.0]]),
+    point("x.hard_swish()", &[S(3.0)], &[&[1.0]]),
+    point("x.hard_swish()", &[S(-3.0)], &[&[0.0]]),
+    point("x.sqrt()", &[S(0.0)], &[&[INF]]),
+    point("(x * x).sqrt()", &[S(0.0)], &[&[0.0]]),
+    point("x.cbrt()", &[S(0.0)], &[&[INF]]),
+    point("x.ln()", &[S(0.0)], &[&[INF]]),
+    point("x.ln()", &[S(-1.0)], &[&[-1.0]]),
+    point("x * x.ln()", &[S(0.0)], &[&[NAN]]),
+    point("x.xlogy(x)", &[S(0.0)], &[&[-INF]]),
+    point("x.xlogy(y)", &[S(0.0), S(0.0)], &[&[-INF], &[0.0]]),
+    point("x.xlogy(y)", &[S(0.0), S(2.0)], &[&[std::f64::consts::LN_2], &[0.0]]),
+    point("x.powf(y)", &[S(0.0), S(0.0)], &[&[0.0], &[0.0]]),
+    point("x.powf(y)", &[S(0.0), S(1.0)], &[&[1.0], &[0.0]]),
+    point("x.powf(y)", &[S(0.0), S(2.0)], &[&[0.0], &[0.0]]),
+    point("x.powf(y)", &[S(0.0), S(0.5)], &[&[INF], &[0.0]]),
+    point("x.powf(y)", &[S(0.0), S(-1.0)], &[&[-INF], &[-INF]]),
+    point("x.powf(y)", &[S(-2.0), S(3.0)], &[&[12.0], &[NAN]]),
+    point("x.powi(0)", &[S(0.0)], &[&[0.0]]),
+    point("x.powf(0.0)", &[S(0.0)], &[&[0.0]]),
+    point("x.powi(2)", &[S(0.0)], &[&[0.0]]),
+    point("x.powf(2.0)", &[S(0.0)], &[&[0.0]]),
+    point("x.powi(3)", &[S(0.0)], &[&[0.0]]),
+    point("x.atan2(y)", &[S(0.0), S(0.0)], &[&[0.0], &[0.0]]),
+    point("x.hypot(y)", &[S(0.0), S(0.0)], &[&[0.0], &[0.0]]),
+    point("x.hypot(y)", &[S(3e200), S(4e200)], &[&[0.6], &[0.8]]),
+    point("x.asin()", &[S(1.0)], &[&[INF]]),
+    point("x.acos()", &[S(1.0)], &[&[-INF]]),
+    point("x.acosh()", &[S(1.0)], &[&[INF]]),
+    point("x.atanh()", &[S(1.0)], &[&[INF]]),
+    point("x.asinh()", &[S(1e200)], &[&[1e-200]]),
+    point("x.sinc()", &[S(0.0)], &[&[0.0]]),
+    point("x.signum() + 0.0 * x", &[S(0.0)], &[&[0.0]]),
+    point("x.floor() + 0.0 * x", &[S(1.0)], &[&[0.0]]),
+    point("x % y", &[S(3.0), S(1.5)], &[&[1.0], &[-2.0]]),
+    point("x.logaddexp(y)", &[S(-INF), S(-INF)], &[&[0.0], &[0.0]]),
+    point("x.softplus()", &[S(800.0)], &[&[1.0]]),
+    point("x.softplus()", &[S(-800.0)], &[&[0.0]]),
+    point("x.sigmoid()", &[S(-800.0)], &[&[0.0]]),
+    point("1.0 / (1.0 + (-x).exp())", &[S(-800.0)], &[&[0.0]]),
+    point("(1.0 / (1.0 + (-x).exp())).ln()", &[S(-800.0)], &[&[1.0]]),
+    point("x.sigmoid().ln()", &[S(-800.0)], &[&[1.0]]),
+    point("(1.0 - x.sigmoid()).ln()", &[S(800.0)], &[&[-1.0]]),
+    point("(1.0 + x.exp()).ln()", &[S(800.0)], &[&[1.0]]),
+    point("x.mapv(|v| if v > 0.0 { v.sqrt() } else { 0.0 * v }).sum()", &[V(&[0.0, 4.0])], &[&[0.0, 0.25]]),
+    point("x.mapv(|v| if v > 0.0 { v.ln() } else { 0.0 }).sum()", &[V(&[0.0, -1.0, 2.0])], &[&[0.0, 0.0, 0.5]]),
+    point("x.mapv(|v| if v > 0.0 { (v * v.ln()).sqrt() } else { v }).sum()", &[V(&[0.0, -1.0])], &[&[1.0, 1.0]]),
+    point("x.norm_l2()", &[V(&[0.0, 0.0])], &[&[0.0, 0.0]]),
+    point("x.mapv(|v| v * v).sum().sqrt()", &[V(&[0.0, 0.0])], &[&[0.0, 0.0]]),
+    point("x.dot(x).sqrt()", &[V(&[0.0, 0.0])], &[&[0.0, 0.0]]),
+    point("x.norm_l1()", &[V(&[0.0, 1.0])], &[&[0.0, 1.0]]),
+    point("x.norm_max()", &[V(&[1.0, -1.0, 0.0])], &[&[0.5, -0.5, 0.0]]),
+    point("x.norm_lp(3.0)", &[V(&[0.0, 0.0])], &[&[0.0, 0.0]]),
+    point("x.std(0.0)", &[V(&[1.0, 1.0, 1.0])], &[&[0.0, 0.0, 0.0]]),
+    point("x.insert_axis(Axis(0)).std_axis(Axis(1), 0.0).sum()", &[V(&[1.0, 1.0, 1.0])], &[&[0.0, 0.0, 0.0]]),
+    point("x.max_all()", &[V(&[1.0, 3.0, 3.0])], &[&[0.0, 0.5, 0.5]]),
+    point("x.min_all()", &[V(&[3.0, 1.0, 1.0])], &[&[0.0, 0.5, 0.5]]),
+    point("x.insert_axis(Axis(0)).max_axis(Axis(1)).sum()", &[V(&[1.0, 3.0, 3.0])], &[&[0.0, 0.5, 0.5]]),
+    point("x.product()", &[V(&[0.0, 2.0, 3.0])], &[&[6.0, 0.0, 0.0]]),
+    point("x.product()", &[V(&[0.0, 0.0, 3.0])], &[&[0.0, 0.0, 0.0]]),
+    point("x.logsumexp()", &[V(&[-INF, -INF])], &[&[0.0, 0.0]]),
+    point("x.exp().sum().ln()", &[V(&[-INF, -INF])], &[&[0.0, 0.0]]),
+    point("(x - y).abs().sum()", &[V(&[1.0, 2.0]), V(&[1.0, 5.0])], &[&[0.0, -1.0], &[0.0, 1.0]]),
+    point("mae(x, y)", &[V(&[1.0, 2.0]), V(&[1.0, 5.0])], &[&[0.0, -0.5], &[0.0, 0.5]]),
+    point("huber(x, y, 1.0)", &[V(&[1.0]), V(&[0.0])], &[&[1.0], &[-1.0]]),
+    point("smooth_l1(x, y, 1.0)", &[V(&[1.0]), V(&[1.0])], &[&[0.0], &[0.0]]),
+    point("(1.0 - x).relu()", &[S(1.0)], &[&[0.0]]),
+    point("bce_with_logits(x, y)", &[V(&[800.0]), V(&[0.0])], &[&[1.0], &[-800.0]]),
+    point("bce_with_logits(x, y)", &[V(&[-800.0]), V(&[1.0])], &[&[-1.0], &[800.0]]),
+    point("bce(x, &stop_gradient(y))", &[V(&[0.0]), V(&[0.0])], &[&[1.0], &[0.0]]),
+    point("bce(x, &stop_gradient(y))", &[V(&[0.0]), V(&[1.0])], &[&[-INF], &[0.0]]),
+    point("cosine_similarity(x, y)", &[V(&[0.0, 0.0]), V(&[1.0, 2.0])], &[&[0.0, 0.0], &[0.0, 0.0]]),
+    point("x.insert_axis(Axis(0)).l2_normalize(Axis(1)).sum()", &[V(&[0.0, 0.0])], &[&[0.0, 0.0]]),
+    point("x.erfinv()", &[S(1.0)], &[&[INF]]),
+    point("x.logit()", &[S(1.0)], &[&[INF]]),
+    point("x.copysign(-1.0)", &[S(0.0)], &[&[0.0]]),
+    point("x.log_cosh()", &[S(0.0)], &[&[0.0]]),
+    point("x.tanh()", &[S(800.0)], &[&[0.0]]),
+    point("x.silu()", &[S(-800.0)], &[&[0.0]]),
+    point("x.gelu()", &[S(-40.0)], &[&[0.0]]),
+    point("x.gelu()", &[S(40.0)], &[&[1.0]]),
+    point("x.gelu_tanh()", &[S(800.0)], &[&[1.0]]),
+    point("x.mish()", &[S(800.0)], &[&[1.0]]),
+    point("(x * 0.0).sum()", &[V(&[1.0, 2.0])], &[&[0.0, 0.0]]),
+];
+
+#[test]
+fn gradients_at_singular_points() {
+    let mut failures = Vec::new();
+    for p in POINTS {
+        if let Err(m) = check(p) {
+            let at: Vec<Vec<f64>> = p.at.iter().map(entries).collect();
+            failures.push(format!("{} at {at:?}: {m}", p.body));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), POINTS.len(), failures.join("\n"));
+}
+
+fn entries(arg: &Arg) -> Vec<f64> {
+    match arg {
+        S(x) => vec![*x],
+        V(v) => v.to_vec(),
+    }
+}
+
+fn check(p: &Point) -> Result<(), String> {
+    let params: Vec<String> = ["x", "y", "z"]
+        .iter()
+        .zip(p.at)
+        .map(|(name, arg)| format!("{name}: {}", if matches!(arg, S(_)) { "f64" } else { "&Array1<f64>" }))
+        .collect();
+    let lowered = lowered(&format!("fn f({}) -> f64 {{ {} }}", params.join(", "), p.body))?;
+    let inputs: Vec<Tensor> = p
+        .at
+        .iter()
+        .map(|arg| match arg {
+            S(x) => Tensor::scalar(*x),
+            V(v) => Tensor { shape: vec![v.len()], data: v.to_vec() },
+        })
+        .collect();
+    let joint = reverse(&lowered.region, Seed::Input)?;
+    for (stage, joint) in [("unoptimised", joint.clone()), ("optimised", optimise(joint)?)] {
+        let gradient = run_joint(&joint, &inputs, &Tensor::scalar(1.0), &[])?;
+        for (found, wanted) in gradient.iter().zip(p.gradient) {
+            let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-12 * b.abs();
+            if found.data.len() != wanted.len() || !found.data.iter().zip(wanted.iter()).all(same) {
+                return Err(format!("{stage} {:?}, not {:?}", gradient.iter().map(|t| t.data.clone()).collect::<Vec<_>>(), p.gradient));
+            }
+        }
+    }
+    Ok(())
+}
