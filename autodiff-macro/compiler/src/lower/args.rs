@@ -258,7 +258,7 @@ impl<'g> Lower<'g, '_> {
                         };
                         let end = match (end, &r.limits) {
                             (Some(Bound::Literal(-1)), syn::RangeLimits::Closed(_)) => None,
-                            (Some(Bound::Literal(n)), syn::RangeLimits::Closed(_)) => Some(Bound::Literal(n + 1)),
+                            (Some(Bound::Literal(n)), syn::RangeLimits::Closed(_)) => Some(Bound::Literal(n.saturating_add(1))),
                             (Some(Bound::Dim(d)), syn::RangeLimits::Closed(_)) => {
                                 let one = self.b.literal(1);
                                 Some(Bound::Dim(self.b.dims(|dims| dims.add(d, one))))

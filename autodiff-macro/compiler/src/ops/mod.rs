@@ -441,7 +441,7 @@ pub(crate) use elementwise_samples;
 pub(crate) fn attr_code(attr: &Attr) -> TokenStream {
     match attr {
         Attr::Int(n) => {
-            let n = proc_macro2::Literal::i64_unsuffixed(n.abs());
+            let n = proc_macro2::Literal::u64_unsuffixed(n.unsigned_abs());
             if attr.int() < 0 { quote::quote!(-#n) } else { quote::quote!(#n) }
         }
         _ => TokenStream::new(),

@@ -694,7 +694,7 @@ macro_rules! triangle {
             code: Code::Kernel {
                 emit: |c| {
                     let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
-                    let offset = proc_macro2::Literal::i64_unsuffixed(c.attrs[0].int().abs());
+                    let offset = proc_macro2::Literal::u64_unsuffixed(c.attrs[0].int().unsigned_abs());
                     let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
                     quote!(#k::$kernel(#dst, #x, #offset))
                 },
