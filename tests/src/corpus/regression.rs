@@ -189,9 +189,9 @@ fn softmax_models() {
     let (w, b, x) = (matrix(3, 4, 21), vector(4, 22), matrix(6, 3, 23));
     let classes = labels(6, 4);
     let y = one_hot(&classes, 4);
-    verify!(softmax_regression, [w, b], (&w, &b, &x, &y));
-    let (_, (gw, gx)) = verify!(softmax_spelled_out, [w, x], (&w, &x, &y));
+    verify!(softmax_regression, [w, b], (&w, &b, &x, &y), allocates);
+    let (_, (gw, gx)) = verify!(softmax_spelled_out, [w, x], (&w, &x, &y), allocates);
     let e = x.dot(&w).softmax(Axis(1)) - &y;
     assert!((&gw - &x.t().dot(&e)).norm_l2() < 1e-12 && (&gx - &e.dot(&w.t())).norm_l2() < 1e-12);
-    verify!(softmax_labels, [w], (&w, &x, &classes));
+    verify!(softmax_labels, [w], (&w, &x, &classes), allocates);
 }

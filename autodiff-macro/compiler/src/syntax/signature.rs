@@ -143,7 +143,11 @@ impl Signature {
         match inner {
             Type::Slice(s) => slice(&s.elem, Holder::Slice),
             Type::Array(a) => slice(&a.elem, Holder::Fixed),
-            Type::Reference(_) | Type::Paren(_) | Type::Group(_) => self.kind_of(inner),
+            Type::Reference(_) | Type::Paren(_) | Type::Group(_) => match self.kind_of(inner) {
+                // A type that came through a macro is a group of its own behind the reference.
+                ParamKind::Scalar { float, .. } => ParamKind::Scalar { float, by_reference },
+                other => other,
+            },
             Type::Path(p) => {
                 let Some(last) = p.path.segments.last() else { return ParamKind::Other };
                 let name = last.ident.to_string();
