@@ -6,7 +6,7 @@ use syn::ItemFn;
 
 use crate::ad::{Seed, reverse};
 use crate::diag::Errors;
-use crate::emit::Companion;
+use crate::emit::{Companion, bare_placeholder, placeholder};
 use crate::ir::{Joint, dot};
 use crate::lower::{Lowered, internal, lower};
 use crate::opt::{expand_definitions, optimise};
@@ -45,23 +45,14 @@ fn expand(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<T
             errors.at(token, format!("`#[differentiate]` on {what} is not supported: make `{name}` a plain `fn`"));
         }
     }
-    let options = options?;
+    let Some(options) = options else { return Some(bare_placeholder(&function)) };
     let signature = Signature::read(&function, errors);
     if !errors.is_empty() {
-        return Some(placeholder(&function));
+        return Some(placeholder(&function, &signature, &options));
     }
     match compile(&function, &signature, &options, errors) {
         Some(compiled) => Some(compiled.items(&function, &signature, &options)),
-        None => Some(placeholder(&function)),
-    }
-}
-
-/// A companion without functions, so that imports of the name still resolve beside the error.
-fn placeholder(function: &ItemFn) -> TokenStream {
-    let (vis, name) = (&function.vis, &function.sig.ident);
-    quote! {
-        #[allow(non_camel_case_types, missing_docs)]
-        #vis struct #name {}
+        None => Some(placeholder(&function, &signature, &options)),
     }
 }
 

@@ -13,11 +13,13 @@ mod dispatch;
 mod extremum;
 mod gather;
 mod loss;
+mod matvec;
 mod norm;
 mod program;
 #[cfg(test)]
 mod neural_tests;
 mod rows;
+mod scalar_result;
 mod scan;
 mod scratch;
 mod softmax;
@@ -39,6 +41,7 @@ pub use loss::{
     cross_entropy_onehot_weights_grad_into,
 };
 pub use norm::{layer_norm_grad_into, layer_norm_into, rms_norm_grad_into, rms_norm_into};
+pub use scalar_result::ScalarResult;
 pub use scan::{
     cumprod_grad_into, cumprod_into, cumsum_into, product_all, product_all_grad_into, product_axis_grad_into,
     product_axis_into,

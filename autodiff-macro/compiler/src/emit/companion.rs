@@ -34,7 +34,7 @@ pub struct Companion<'a> {
 }
 
 /// `LossGrad` from `loss`.
-fn camel(name: &Ident, suffix: &str) -> Ident {
+pub(super) fn camel(name: &Ident, suffix: &str) -> Ident {
     let text: String = name
         .to_string()
         .trim_start_matches("r#")
@@ -165,6 +165,7 @@ impl Companion<'_> {
             (items, functions)
         });
         let (workspace_items, joint_functions) = joint.unzip();
+        let joint_functions = joint_functions.unwrap_or_else(|| self.refused_gradients(&generics, &params, &value_ty, &grad_ty));
         let doc = format!(" Derivatives of [`{name}`](fn@{name}).");
         quote! {
             #(#cfg)*
@@ -193,6 +194,27 @@ impl Companion<'_> {
                 fn as_written #bounded (#(#params),*) #returns #clause {
                     #name(#(#idents),*)
                 }
+            }
+        }
+    }
+
+    /// `grad` and `value_and_grad` of a function whose result is an array: a call is an error that names the alternatives.
+    fn refused_gradients(&self, generics: &syn::Generics, params: &[TokenStream], value_ty: &TokenStream, grad_ty: &TokenStream) -> TokenStream {
+        let krate = &self.krate;
+        let mut generics = generics.clone();
+        // With a lifetime in it the bound is checked where the function is called, not here.
+        generics.params.insert(0, syn::parse_quote!('result));
+        generics.make_where_clause().predicates.push(syn::parse_quote!(&'result #value_ty: #krate::kernels::ScalarResult));
+        let (bounded, _, clause) = generics.split_for_impl();
+        quote! {
+            #[doc(hidden)]
+            pub fn value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
+                ::core::unreachable!()
+            }
+
+            #[doc(hidden)]
+            pub fn grad #bounded (#(#params),*) -> #grad_ty #clause {
+                ::core::unreachable!()
             }
         }
     }

@@ -3,9 +3,11 @@
 mod companion;
 mod guard;
 mod names;
+mod placeholder;
 mod program;
 
 pub use companion::Companion;
 pub use guard::Meanings;
 pub use names::Names;
+pub use placeholder::{bare_placeholder, placeholder};
 pub use program::{Program, Target};

@@ -245,10 +245,10 @@ impl<'g> Lower<'g, '_> {
             _ => {
                 let text = compact(&path.to_token_stream().to_string());
                 let hint = match nearest(&name, ops::spellings(Form::Function)) {
-                    Some(n) => format!("did you mean `{n}`? "),
-                    None => String::new(),
+                    Some(n) => format!("did you mean `{n}`?"),
+                    None => "write it out here, or bind it as a closure by `let`".to_string(),
                 };
-                self.errors.at(path, format!("the derivative of `{text}` is not known: {hint}write it out here, or bind it as a closure by `let`"));
+                self.errors.at(path, format!("the derivative of `{text}` is not known: {hint}"));
                 None
             }
         }

@@ -47,8 +47,8 @@ impl<'g> Lower<'g, '_> {
                 self.elementwise(op, vec![], e, &[(e, x)])
             }
             _ => {
-                let hint = crate::diag::nearest(&name, ops::spellings(Form::Method)).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-                self.errors.at(p, format!("`{name}` is not a function whose derivative is known{hint} Write it out as a closure otherwise"));
+                let hint = crate::diag::nearest(&name, ops::spellings(Form::Method)).map_or_else(|| ": write it out as a closure".to_string(), |n| format!(": did you mean `{n}`?"));
+                self.errors.at(p, format!("`{name}` is not a function whose derivative is known{hint}"));
                 None
             }
         }

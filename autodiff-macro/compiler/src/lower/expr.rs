@@ -92,9 +92,11 @@ impl<'g> Lower<'g, '_> {
         let hint = match found {
             Value::Opaque | Value::Tokens(_) => {
                 let text = compact(&e.to_token_stream().to_string());
+                let float = self.float.to_token_stream().to_string();
                 match super::stmt::plain_name(e) {
-                    Some(name) => format!("the type of `{name}` is not known here: annotate its `let`, as in `let {name}: Array2<f64> = …`"),
-                    None => format!("the type of `{text}` is not known here: bind it first by an annotated `let`, as in `let value: Array2<f64> = {text}`"),
+                    Some(name) if self.unknown.contains(&name) => return,
+                    Some(name) => format!("the type of `{name}` is not known here: annotate its `let`, as in `let {name}: {float} = …` or `let {name}: Array2<{float}> = …`"),
+                    None => format!("the type of `{text}` is not known here: bind it first by an annotated `let`, as in `let value: {float} = {text};`"),
                 }
             }
             other => format!("this is {}, where {wanted} is wanted", other.describe()),

@@ -66,6 +66,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         text: SourceText::of(item),
         meanings: crate::emit::Meanings::default(),
         function: item.sig.ident.to_string(),
+        unknown: std::collections::HashSet::new(),
     };
     let before = lower.errors.len();
     for (i, param) in signature.params.iter().enumerate() {
@@ -126,7 +127,7 @@ fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, error
                 errors.at(name, format!("`{name}` is a `{ty}`: only float scalars and float arrays of known rank can be differentiated"));
             }
             None => {
-                let known: Vec<String> = signature.params.iter().map(|p| p.ident.to_string()).collect();
+                let known: Vec<String> = signature.params.iter().filter(|p| p.pattern.is_none()).map(|p| p.ident.to_string()).collect();
                 let hint = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
                     Some(n) => format!("; did you mean `{n}`?"),
                     None => format!("; the parameters are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
@@ -204,6 +205,8 @@ struct Lower<'g, 'a> {
     meanings: crate::emit::Meanings,
     /// The function's own name.
     function: String,
+    /// Variables whose value is not known because of an error that is noted.
+    unknown: std::collections::HashSet<String>,
 }
 
 impl<'g> Lower<'g, '_> {
@@ -373,6 +376,8 @@ impl<'g> Lower<'g, '_> {
         let output = self.output_part(value, item, &mut nodes)?;
         match output.first() {
             Some(Output::Node(_)) => {}
+            // It follows from another error.
+            _ if !self.errors.is_empty() => return None,
             _ => {
                 let place: TokenStream = match &item.sig.output {
                     syn::ReturnType::Default => item.sig.ident.to_token_stream(),

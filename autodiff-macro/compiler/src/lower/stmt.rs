@@ -153,6 +153,7 @@ impl<'g> Lower<'g, '_> {
         let Some(value) = self.expr(&init.expr) else {
             // The error is noted; what follows may still be checked.
             for name in names {
+                self.unknown.insert(name.clone());
                 self.bind(&name, Value::Opaque);
             }
             return;
@@ -414,7 +415,7 @@ impl<'g> Lower<'g, '_> {
         let target = plain_name(&m.receiver);
         let args: Vec<&Expr> = m.args.iter().collect();
         let Some(name) = target else {
-            self.errors.at(e, "a statement whose value is not used and that changes no plain variable is not supported in active code");
+            self.errors.at(e, "this changes a part of a value that depends on differentiated parameters, which is not supported: build the array with array operations (`concatenate`, `select`, `stack`) instead");
             return;
         };
         match (method.as_str(), args.as_slice()) {
