@@ -1,5 +1,7 @@
-//! Shared parts of the examples: a character-level transformer, the text it learns, and the plots it draws.
+//! Shared parts of the examples: a character-level transformer, the text it learns, the networks of
+//! the training troubles, and the plots.
 
 pub mod model;
 pub mod plot;
 pub mod text;
+pub mod troubles;
