@@ -4,9 +4,13 @@
 //! overwritten or added to. Guaranteed: shapes are checked first; a destination that is overwritten is never read, so
 //! NaN in it does not matter; an empty inner dimension gives zeros; the result does not depend on the number of threads.
 
+use super::dispatch::dispatch;
 use super::fuse::MAX_RANK;
+use super::matvec::{Columns, Dot, Outer, Rows};
 use crate::Element;
 use gemm::Parallelism;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
+
 use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Dimension};
 
 /// A matrix as pointer, lengths and strides.
@@ -17,6 +21,18 @@ struct Raw<P> {
     columns: usize,
     row_stride: isize,
     column_stride: isize,
+}
+
+impl<P> Raw<P> {
+    fn transposed(self) -> Self {
+        Raw {
+            pointer: self.pointer,
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+        }
+    }
 }
 
 impl<T> Raw<*const T> {
@@ -77,6 +93,9 @@ unsafe fn multiply<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, a: 
             }
             return;
         }
+        if with_vector(dst, alpha, accumulate, a, b) {
+            return;
+        }
         gemm::gemm(
             dst.rows,
             dst.columns,
@@ -98,6 +117,56 @@ unsafe fn multiply<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, a: 
             false,
             parallelism(dst.rows, dst.columns, a.columns),
         );
+    }
+}
+
+/// The products of a matrix and a vector, and of two vectors, where an axis of unit stride allows it. A general matrix
+/// product packs its operands, which costs more than the few operations per element here.
+///
+/// # Safety
+/// The shapes fit and are not empty; the pointers are valid for them; `dst` is unique.
+unsafe fn with_vector<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, a: Raw<*const T>, b: Raw<*const T>) -> bool {
+    // A row times a matrix is the transposed problem.
+    if dst.rows == 1 && dst.columns != 1 && a.columns != 1 {
+        // SAFETY: the same elements.
+        return unsafe { with_vector(dst.transposed(), alpha, accumulate, b.transposed(), a.transposed()) };
+    }
+    // SAFETY: as promised by the caller; slices are made only along axes of unit stride.
+    unsafe {
+        if dst.columns == 1 {
+            let k = a.columns;
+            if a.column_stride == 1 && (b.row_stride == 1 || k == 1) {
+                let x = from_raw_parts(b.pointer, k);
+                let (rows, row_stride) = (dst.rows, a.row_stride);
+                let (to, dst_stride) = (dst.pointer, dst.row_stride);
+                dispatch(Rows { dst: to, dst_stride, alpha, accumulate, a: a.pointer, row_stride, rows, x });
+                return true;
+            }
+            if a.row_stride == 1 && dst.row_stride == 1 {
+                let to = from_raw_parts_mut(dst.pointer, dst.rows);
+                let (column_stride, x_stride) = (a.column_stride, b.row_stride);
+                let (a, x) = (a.pointer, b.pointer);
+                dispatch(Columns { dst: to, alpha, accumulate, a, column_stride, columns: k, x, x_stride });
+                return true;
+            }
+            return false;
+        }
+        if a.columns != 1 {
+            return false;
+        }
+        if dst.column_stride == 1 && b.column_stride == 1 {
+            let y = from_raw_parts(b.pointer, b.columns);
+            let (to, row_stride, rows) = (dst.pointer, dst.row_stride, dst.rows);
+            dispatch(Outer { dst: to, row_stride, rows, alpha, accumulate, x: a.pointer, x_stride: a.row_stride, y });
+            return true;
+        }
+        if dst.row_stride == 1 && a.row_stride == 1 {
+            let y = from_raw_parts(a.pointer, a.rows);
+            let (to, row_stride, rows) = (dst.pointer, dst.column_stride, dst.columns);
+            dispatch(Outer { dst: to, row_stride, rows, alpha, accumulate, x: b.pointer, x_stride: b.column_stride, y });
+            return true;
+        }
+        false
     }
 }
 
@@ -143,7 +212,10 @@ pub fn matvec_into<T: Element>(
 /// If the lengths differ.
 pub fn dot<T: Element>(x: ArrayView1<'_, T>, y: ArrayView1<'_, T>) -> T {
     assert!(x.len() == y.len(), "inner product of vectors of length {} and {}", x.len(), y.len());
-    x.dot(&y)
+    match (x.to_slice(), y.to_slice()) {
+        (Some(x), Some(y)) => dispatch(Dot { x, y }),
+        _ => T::of(x.iter().zip(y.iter()).map(|(&x, &y)| (x * y).widen()).sum()),
+    }
 }
 
 /// `dst = α·x·yᵀ`, or `dst += α·x·yᵀ` if `accumulate`.
@@ -219,11 +291,9 @@ pub fn batched_matmul_into<T: Element, D: Dimension, DA: Dimension, DB: Dimensio
     b: ArrayView<'_, T, DB>,
 ) {
     let pointer = dst.as_mut_ptr();
-    let d = Stack::new(pointer, dst.shape(), dst.strides());
-    let (sa, sb) = (Stack::new(a.as_ptr(), a.shape(), a.strides()), Stack::new(b.as_ptr(), b.shape(), b.strides()));
-    let fail = || -> ! {
-        panic!("batched matrix product: {:?} · {:?} does not give {:?}", a.shape(), b.shape(), dst.shape())
-    };
+    let mut d = Stack::new(pointer, dst.shape(), dst.strides());
+    let (mut sa, mut sb) = (Stack::new(a.as_ptr(), a.shape(), a.strides()), Stack::new(b.as_ptr(), b.shape(), b.strides()));
+    let fail = || -> ! { panic!("batched matrix product: {:?} · {:?} does not give {:?}", a.shape(), b.shape(), dst.shape()) };
     if sa.matrix.columns != sb.matrix.rows || d.matrix.rows != sa.matrix.rows || d.matrix.columns != sb.matrix.columns {
         fail();
     }
@@ -241,6 +311,9 @@ pub fn batched_matmul_into<T: Element, D: Dimension, DA: Dimension, DB: Dimensio
         if d.lengths[axis] != 1 && sa.lengths[axis] == 1 && sb.lengths[axis] == 1 {
             fail();
         }
+    }
+    if !batch.contains(&0) {
+        merge(&mut d, &mut sa, &mut sb, &mut batch);
     }
     // SAFETY: every index is within the leading axes; the matrices fit each other; `dst` is unique.
     unsafe { multiply_all(&d, alpha, accumulate, &sa, &sb, &batch) }
@@ -287,6 +360,38 @@ unsafe fn multiply_all<T: Element>(
     }
 }
 
+/// Turns leading axes into rows of one larger product, where the strides allow it: into rows of `a` and `dst` while `b`
+/// is the same for all (a batch through one weight), or into the inner dimension while `dst` is summed over the batch
+/// (that weight's gradient). One large product runs several times faster than many small ones.
+fn merge<T>(dst: &mut Stack<*mut T>, a: &mut Stack<*const T>, b: &mut Stack<*const T>, batch: &mut [usize; MAX_RANK]) {
+    for axis in (0..MAX_RANK).rev() {
+        let n = batch[axis];
+        if n == 1 {
+            continue;
+        }
+        let rows = |m: usize, stride: isize| m as isize * stride;
+        let as_rows = b.strides[axis] == 0
+            && dst.lengths[axis] == n
+            && a.strides[axis] == rows(a.matrix.rows, a.matrix.row_stride)
+            && dst.strides[axis] == rows(dst.matrix.rows, dst.matrix.row_stride);
+        let as_inner = dst.lengths[axis] == 1
+            && a.lengths[axis] == n
+            && b.lengths[axis] == n
+            && a.strides[axis] == rows(a.matrix.columns, a.matrix.column_stride)
+            && b.strides[axis] == rows(b.matrix.rows, b.matrix.row_stride);
+        if as_rows {
+            dst.matrix.rows *= n;
+            a.matrix.rows *= n;
+        } else if as_inner {
+            a.matrix.columns *= n;
+            b.matrix.rows *= n;
+        } else {
+            return;
+        }
+        (batch[axis], dst.lengths[axis], a.lengths[axis], b.lengths[axis]) = (1, 1, 1, 1);
+    }
+}
+
 /// The next index, the last axis fastest; false after the last one.
 fn advance(index: &mut [usize; MAX_RANK], lengths: &[usize; MAX_RANK]) -> bool {
     for axis in (0..MAX_RANK).rev() {
@@ -298,3 +403,6 @@ fn advance(index: &mut [usize; MAX_RANK], lengths: &[usize; MAX_RANK]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,12 +77,14 @@ struct Sink {
     /// The place being reduced to, as an offset and a count of columns (0 for a single place).
     open: Option<(isize, usize)>,
     total: f64,
+    /// How many of the element accumulators hold something.
+    filled: usize,
     /// Whether several rows fall on one place, so that column accumulators pay.
     repeats: bool,
 }
 
 impl Sink {
-    const EMPTY: Self = Sink { base: 0, open: None, total: 0.0, repeats: false };
+    const EMPTY: Self = Sink { base: 0, open: None, total: 0.0, filled: 0, repeats: false };
 }
 
 /// See [`run`](super::run).
@@ -113,6 +115,10 @@ unsafe fn drive_parts<'a, T: Element>(
     mut scratch: Parts<'_, T>,
 ) {
     assert!(shape.len() <= MAX_RANK, "a fused loop runs over {MAX_RANK} axes at most, found {}", shape.len());
+    // SAFETY: as promised by the caller.
+    if unsafe { straight(row, kernel, shape, inputs, outputs, &mut scratch) } {
+        return;
+    }
     for input in inputs.iter_mut() {
         let fits = input.layout.align(shape);
         assert!(fits, "an input of shape {:?} does not broadcast to {shape:?}", input.layout.dims());
@@ -140,6 +146,47 @@ unsafe fn drive_parts<'a, T: Element>(
     let plan = plan(shape, inputs, outputs);
     // SAFETY: operands are aligned with the plan; `row` fits by the caller's promise.
     unsafe { Walk { row, kernel, plan, inputs, outputs, scratch: &mut scratch }.all() }
+}
+
+/// The common small case, without planning: up to a tile of elements, every array in standard layout and of the full
+/// shape, every result stored. False if it is another case.
+unsafe fn straight<T: Element>(
+    row: Row<T>,
+    kernel: *const (),
+    shape: &[usize],
+    inputs: &[Input<'_, T>],
+    outputs: &[Output<'_, T>],
+    scratch: &mut Parts<'_, T>,
+) -> bool {
+    let n: usize = shape.iter().product();
+    let plain = n != 0
+        && outputs.iter().all(|o| o.fresh && o.layout.is_standard(shape))
+        && inputs.iter().all(|i| match i.data {
+            Data::Float(_) => i.layout.is_standard(shape),
+            Data::Scalar(_) => n <= TILE,
+            Data::Mask(_) => false,
+        });
+    if !plain {
+        return false;
+    }
+    for (k, input) in inputs.iter().enumerate() {
+        scratch.from[k] = match input.data {
+            Data::Scalar(x) => {
+                let buffer = scratch.inputs[k].as_mut_ptr().cast::<T>();
+                // SAFETY: at most TILE elements.
+                (0..n).for_each(|e| unsafe { buffer.add(e).write(x) });
+                buffer
+            }
+            Data::Float(p) => p,
+            Data::Mask(_) => return false,
+        };
+    }
+    for (to, output) in scratch.to.iter_mut().zip(outputs) {
+        *to = output.pointer;
+    }
+    // SAFETY: every operand has n elements in a row.
+    unsafe { row(kernel, scratch.from.as_ptr(), scratch.to.as_ptr(), n) };
+    true
 }
 
 /// Writes `value` to every place of a reduction's output.
@@ -347,14 +394,18 @@ impl<T: Element> Walk<'_, '_, '_, T> {
                     update(p.offset(r as isize * so), mode, total);
                 }
             } else if (so == 0 || rows == 1) && self.scratch.sinks[k].repeats {
+                // One accumulator per element of a tile, whatever its number of columns; the rows are joined at the end.
+                let acc = self.scratch.columns[k].as_mut_ptr().cast::<f64>();
                 if self.scratch.sinks[k].open != Some((offset, columns)) {
                     self.flush(k);
                     self.scratch.sinks[k].open = Some((offset, columns));
-                    let acc = self.scratch.columns[k].as_mut_ptr().cast::<f64>();
-                    (0..columns).for_each(|c| acc.add(c).write(reduce::neutral(mode)));
+                    self.scratch.sinks[k].filled = 0;
                 }
-                let acc = std::slice::from_raw_parts_mut(self.scratch.columns[k].as_mut_ptr().cast::<f64>(), columns);
-                reduce::columns(mode, acc, tile);
+                for e in self.scratch.sinks[k].filled..tile.len() {
+                    acc.add(e).write(reduce::neutral(mode));
+                    self.scratch.sinks[k].filled = tile.len();
+                }
+                reduce::accumulate(mode, std::slice::from_raw_parts_mut(acc, tile.len()), tile);
             } else {
                 for r in 0..rows {
                     for c in 0..columns {
@@ -381,7 +432,11 @@ impl<T: Element> Walk<'_, '_, '_, T> {
             }
             let acc = self.scratch.columns[k].as_ptr().cast::<f64>();
             for c in 0..columns {
-                update(p.offset(c as isize * si), output.mode, *acc.add(c));
+                let mut all = *acc.add(c);
+                for e in (c + columns..sink.filled).step_by(columns) {
+                    all = reduce::combine(output.mode, all, *acc.add(e));
+                }
+                update(p.offset(c as isize * si), output.mode, all);
             }
         }
     }

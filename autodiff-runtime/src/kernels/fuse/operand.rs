@@ -22,9 +22,23 @@ impl Layout {
         assert!(rank <= MAX_RANK, "a fused loop takes arrays of rank {MAX_RANK} at most, found rank {rank}");
         let mut layout = Self::SCALAR;
         layout.rank = rank;
-        layout.dims[..rank].copy_from_slice(dims);
-        layout.strides[..rank].copy_from_slice(strides);
+        for axis in 0..rank {
+            layout.dims[axis] = dims[axis];
+            layout.strides[axis] = strides[axis];
+        }
         layout
+    }
+
+    /// Whether the operand has this shape and its elements lie in order without gaps.
+    #[inline]
+    pub(super) fn is_standard(&self, shape: &[usize]) -> bool {
+        let mut step = 1;
+        self.rank == shape.len()
+            && (0..self.rank).rev().all(|axis| {
+                let fits = self.dims[axis] == shape[axis] && (shape[axis] == 1 || self.strides[axis] == step);
+                step *= shape[axis] as isize;
+                fits
+            })
     }
 
     /// Aligns the strides with the iteration space at the last axis, with stride 0 where the operand broadcasts.
@@ -72,21 +86,13 @@ impl<'a, T: Element> Input<'a, T> {
     /// The elements of a view of any strides.
     #[inline]
     pub fn array<D: Dimension>(view: ArrayView<'a, T, D>) -> Self {
-        Input {
-            data: Data::Float(view.as_ptr()),
-            layout: Layout::new(view.shape(), view.strides()),
-            lifetime: PhantomData,
-        }
+        Input { data: Data::Float(view.as_ptr()), layout: Layout::new(view.shape(), view.strides()), lifetime: PhantomData }
     }
 
     /// A mask: 1 where true, 0 where false.
     #[inline]
     pub fn mask<D: Dimension>(view: ArrayView<'a, bool, D>) -> Self {
-        Input {
-            data: Data::Mask(view.as_ptr()),
-            layout: Layout::new(view.shape(), view.strides()),
-            lifetime: PhantomData,
-        }
+        Input { data: Data::Mask(view.as_ptr()), layout: Layout::new(view.shape(), view.strides()), lifetime: PhantomData }
     }
 
     /// One value for every element.

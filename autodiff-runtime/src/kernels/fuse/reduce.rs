@@ -2,6 +2,8 @@
 
 use super::operand::Mode;
 use crate::Element;
+use crate::kernels::dispatch::{Task, dispatch};
+use crate::math::Math;
 
 /// Independent partial results: enough to hide the latency of an addition at any vector width.
 const LANES: usize = 32;
@@ -20,59 +22,128 @@ pub(super) fn neutral(mode: Mode) -> f64 {
 pub(super) fn combine(mode: Mode, a: f64, b: f64) -> f64 {
     match mode {
         Mode::Set => b,
-        Mode::Sum => a + b,
-        Mode::Max => greatest(a, b),
-        Mode::Min => least(a, b),
+        Mode::Sum => Sum::join(a, b),
+        Mode::Max => Greatest::join(a, b),
+        Mode::Min => Least::join(a, b),
     }
 }
 
-#[inline(always)]
-fn greatest<T: Element>(a: T, b: T) -> T {
-    if a > b || a.is_nan() { a } else { b }
+/// How two elements become one. A trait and no closure, so that it is inlined into code of every instruction set.
+trait Fold {
+    fn start<T: Element>() -> T;
+    fn join<T: Element>(a: T, b: T) -> T;
 }
 
-#[inline(always)]
-fn least<T: Element>(a: T, b: T) -> T {
-    if a < b || a.is_nan() { a } else { b }
+struct Sum;
+struct Greatest;
+struct Least;
+
+impl Fold for Sum {
+    #[inline(always)]
+    fn start<T: Element>() -> T {
+        T::zero()
+    }
+    #[inline(always)]
+    fn join<T: Element>(a: T, b: T) -> T {
+        a + b
+    }
+}
+
+impl Fold for Greatest {
+    #[inline(always)]
+    fn start<T: Element>() -> T {
+        T::neg_infinity()
+    }
+    #[inline(always)]
+    #[allow(clippy::eq_op)] // the test for NaN, as an instruction
+    fn join<T: Element>(a: T, b: T) -> T {
+        if a > b || a != a { a } else { b }
+    }
+}
+
+impl Fold for Least {
+    #[inline(always)]
+    fn start<T: Element>() -> T {
+        T::infinity()
+    }
+    #[inline(always)]
+    #[allow(clippy::eq_op)]
+    fn join<T: Element>(a: T, b: T) -> T {
+        if a < b || a != a { a } else { b }
+    }
 }
 
 /// All elements of a tile into one.
 pub(super) fn total<T: Element>(mode: Mode, tile: &[T]) -> f64 {
-    match mode {
-        Mode::Set | Mode::Sum => lanes(tile, T::zero(), |a, b| a + b, |a, b| a + b),
-        Mode::Max => lanes(tile, T::neg_infinity(), greatest, greatest),
-        Mode::Min => lanes(tile, T::infinity(), least, least),
+    dispatch(Total { mode, tile })
+}
+
+struct Total<'a, T> {
+    mode: Mode,
+    tile: &'a [T],
+}
+
+impl<T: Element> Task<T> for Total<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, _: M) -> f64 {
+        match self.mode {
+            Mode::Set | Mode::Sum => lanes::<Sum, T>(self.tile),
+            Mode::Max => lanes::<Greatest, T>(self.tile),
+            Mode::Min => lanes::<Least, T>(self.tile),
+        }
     }
 }
 
 #[inline(always)]
-fn lanes<T: Element>(tile: &[T], start: T, step: impl Fn(T, T) -> T, join: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut lane = [start; LANES];
+fn lanes<F: Fold, T: Element>(tile: &[T]) -> f64 {
+    let mut all = F::start();
     let (blocks, rest) = tile.as_chunks::<LANES>();
-    for block in blocks {
-        for i in 0..LANES {
-            lane[i] = step(lane[i], block[i]);
-        }
-    }
-    let mut all = start.widen();
     if !blocks.is_empty() {
+        let mut lane = [F::start::<T>(); LANES];
+        for block in blocks {
+            for i in 0..LANES {
+                lane[i] = F::join(lane[i], block[i]);
+            }
+        }
         for x in lane {
-            all = join(all, x.widen());
+            all = F::join(all, x.widen());
         }
     }
     for &x in rest {
-        all = join(all, x.widen());
+        all = F::join(all, x.widen());
     }
     all
 }
 
-/// Adds the rows of a tile to column accumulators, `acc[j] ∘= tile[r·len + j]`.
-pub(super) fn columns<T: Element>(mode: Mode, acc: &mut [f64], tile: &[T]) {
-    for row in tile.chunks_exact(acc.len()) {
-        match mode {
-            Mode::Set | Mode::Sum => acc.iter_mut().zip(row).for_each(|(a, &x)| *a += x.widen()),
-            Mode::Max => acc.iter_mut().zip(row).for_each(|(a, &x)| *a = greatest(*a, x.widen())),
-            Mode::Min => acc.iter_mut().zip(row).for_each(|(a, &x)| *a = least(*a, x.widen())),
+/// Adds a tile to accumulators element by element, `acc[i] ∘= tile[i]`.
+pub(super) fn accumulate<T: Element>(mode: Mode, acc: &mut [f64], tile: &[T]) {
+    dispatch(Accumulate { mode, acc, tile });
+}
+
+struct Accumulate<'a, T> {
+    mode: Mode,
+    acc: &'a mut [f64],
+    tile: &'a [T],
+}
+
+impl<T: Element> Task<T> for Accumulate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, _: M) {
+        match self.mode {
+            Mode::Set | Mode::Sum => elementwise::<Sum, T>(self.acc, self.tile),
+            Mode::Max => elementwise::<Greatest, T>(self.acc, self.tile),
+            Mode::Min => elementwise::<Least, T>(self.acc, self.tile),
         }
+    }
+}
+
+#[inline(always)]
+fn elementwise<F: Fold, T: Element>(acc: &mut [f64], tile: &[T]) {
+    for (a, &x) in acc.iter_mut().zip(tile) {
+        *a = F::join(*a, x.widen());
     }
 }

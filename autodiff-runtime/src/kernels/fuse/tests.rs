@@ -147,7 +147,8 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
     }
 
     let full = IxDyn(&shape);
-    let (ba, bb, bm) = (va.broadcast(full.clone()).unwrap(), vb.broadcast(full.clone()).unwrap(), vm.broadcast(full.clone()).unwrap());
+    let (ba, bb, bm) =
+        (va.broadcast(full.clone()).unwrap(), vb.broadcast(full.clone()).unwrap(), vm.broadcast(full.clone()).unwrap());
     let start = match kind {
         Kind::SumTo => 0.0,
         Kind::AddTo => 0.25,
@@ -175,7 +176,10 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
     let terms = (shape.iter().product::<usize>() / reduced.iter().product::<usize>().max(1)).max(1) as f64;
     for index in ndarray::indices(IxDyn(&reduced)) {
         let (got, want) = (y2[&index].widen(), expected[&index]);
-        assert!(got == want || (got - want).abs() <= 10.0 * tolerance * terms, "seed {seed}: {kind:?} {shape:?} to {reduced:?}: {got} {want}");
+        assert!(
+            got == want || (got - want).abs() <= 10.0 * tolerance * terms,
+            "seed {seed}: {kind:?} {shape:?} to {reduced:?}: {got} {want}"
+        );
     }
     // Memory between the strides of an output stays as it was.
     for k in 0..3 {

@@ -1,0 +1,187 @@
+//! Products with a vector: inner products along rows, sums of columns, outer products.
+//!
+//! In: raw operands whose shapes [`product`](super::product) has checked. Each task wants one axis of unit stride and says
+//! whether it has it; other layouts go through the general matrix product. All loops are independent of thread count.
+
+use super::dispatch::Task;
+use crate::Element;
+use crate::math::Math;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
+
+/// Independent partial sums of an inner product.
+const LANES: usize = 32;
+/// Elements summed in `T` before the total goes to `f64`.
+const BLOCK: usize = 4096;
+/// Elements of a destination that stay in the first-level cache while columns are added to it.
+const STRIP: usize = 1024;
+
+/// Σ xᵢ·yᵢ of two slices of equal length.
+#[inline(always)]
+fn inner<T: Element, M: Math<T>>(m: M, x: &[T], y: &[T]) -> f64 {
+    let mut all = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks(BLOCK)) {
+        let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+        if !xs.is_empty() {
+            let mut lane = [T::zero(); LANES];
+            for (x, y) in xs.iter().zip(ys) {
+                for i in 0..LANES {
+                    lane[i] = m.mul_add(x[i], y[i], lane[i]);
+                }
+            }
+            let mut width = LANES / 2;
+            while width > 0 {
+                for i in 0..width {
+                    lane[i] += lane[i + width];
+                }
+                width /= 2;
+            }
+            all += lane[0].widen();
+        }
+        for (x, y) in x_rest.iter().zip(y_rest) {
+            all += (*x * *y).widen();
+        }
+    }
+    all
+}
+
+/// The inner product of two contiguous vectors.
+pub(super) struct Dot<'a, T> {
+    pub(super) x: &'a [T],
+    pub(super) y: &'a [T],
+}
+
+impl<T: Element> Task<T> for Dot<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, m: M) -> T {
+        T::of(inner(m, self.x, self.y))
+    }
+}
+
+/// `dst = α·a·x` or `dst += α·a·x` where the rows of `a` are contiguous.
+pub(super) struct Rows<'a, T> {
+    pub(super) dst: *mut T,
+    pub(super) dst_stride: isize,
+    pub(super) alpha: T,
+    pub(super) accumulate: bool,
+    pub(super) a: *const T,
+    pub(super) row_stride: isize,
+    pub(super) rows: usize,
+    pub(super) x: &'a [T],
+}
+
+impl<T: Element> Task<T> for Rows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, m: M) {
+        for i in 0..self.rows as isize {
+            // SAFETY: the operands are views of these lengths and strides; `dst` is unique.
+            unsafe {
+                let row = from_raw_parts(self.a.offset(i * self.row_stride), self.x.len());
+                let y = self.alpha * T::of(inner(m, row, self.x));
+                let place = self.dst.offset(i * self.dst_stride);
+                place.write(if self.accumulate { *place + y } else { y });
+            }
+        }
+    }
+}
+
+/// `dst = α·a·x` or `dst += α·a·x` where the columns of `a` and `dst` are contiguous.
+pub(super) struct Columns<'a, T> {
+    pub(super) dst: &'a mut [T],
+    pub(super) alpha: T,
+    pub(super) accumulate: bool,
+    pub(super) a: *const T,
+    pub(super) column_stride: isize,
+    pub(super) columns: usize,
+    pub(super) x: *const T,
+    pub(super) x_stride: isize,
+}
+
+impl<T: Element> Task<T> for Columns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, m: M) {
+        for (strip, dst) in self.dst.chunks_mut(STRIP).enumerate() {
+            if !self.accumulate {
+                dst.fill(T::zero());
+            }
+            let len = dst.len();
+            // SAFETY: the operands are views of these lengths and strides; `dst` is unique.
+            unsafe {
+                let column = |j: usize| from_raw_parts(self.a.offset(j as isize * self.column_stride).add(strip * STRIP), len);
+                let factor = |j: usize| self.alpha * *self.x.offset(j as isize * self.x_stride);
+                let mut j = 0;
+                while j + 4 <= self.columns {
+                    axpy4(
+                        m,
+                        dst,
+                        [column(j), column(j + 1), column(j + 2), column(j + 3)],
+                        [factor(j), factor(j + 1), factor(j + 2), factor(j + 3)],
+                    );
+                    j += 4;
+                }
+                while j < self.columns {
+                    let (a, x) = (column(j), factor(j));
+                    for i in 0..len {
+                        dst[i] = m.mul_add(a[i], x, dst[i]);
+                    }
+                    j += 1;
+                }
+            }
+        }
+    }
+}
+
+/// `dst += Σ a[k]·x[k]`, four columns at a time: one pass over `dst` instead of four.
+#[inline(always)]
+fn axpy4<T: Element, M: Math<T>>(m: M, dst: &mut [T], a: [&[T]; 4], x: [T; 4]) {
+    let n = dst.len();
+    let [a, b, c, d] = a.map(|column| &column[..n]);
+    for i in 0..n {
+        let y = m.mul_add(a[i], x[0], dst[i]);
+        let z = m.mul_add(c[i], x[2], d[i] * x[3]);
+        dst[i] = m.mul_add(b[i], x[1], y) + z;
+    }
+}
+
+/// `dst = α·x·yᵀ` or `dst += α·x·yᵀ` where the rows of `dst` and `y` are contiguous.
+pub(super) struct Outer<'a, T> {
+    pub(super) dst: *mut T,
+    pub(super) row_stride: isize,
+    pub(super) rows: usize,
+    pub(super) alpha: T,
+    pub(super) accumulate: bool,
+    pub(super) x: *const T,
+    pub(super) x_stride: isize,
+    pub(super) y: &'a [T],
+}
+
+impl<T: Element> Task<T> for Outer<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, m: M) {
+        for i in 0..self.rows as isize {
+            // SAFETY: the operands are views of these lengths and strides; `dst` is unique.
+            unsafe {
+                let x = self.alpha * *self.x.offset(i * self.x_stride);
+                let place = self.dst.offset(i * self.row_stride);
+                if self.accumulate {
+                    let row = from_raw_parts_mut(place, self.y.len());
+                    for j in 0..row.len() {
+                        row[j] = m.mul_add(x, self.y[j], row[j]);
+                    }
+                } else {
+                    // What is overwritten is not read.
+                    for j in 0..self.y.len() {
+                        place.add(j).write(x * self.y[j]);
+                    }
+                }
+            }
+        }
+    }
+}

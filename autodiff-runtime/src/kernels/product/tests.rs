@@ -1,0 +1,139 @@
+//! Products against plain loops over sizes, layouts and batches.
+
+use super::*;
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView2, s};
+
+/// Numbers without a pattern that a wrong index could hide in.
+fn value(i: usize, j: usize) -> f64 {
+    ((i * 7919 + j * 104_729 + 17) % 1009) as f64 / 504.0 - 1.0
+}
+
+/// An m×n matrix in one of six layouts, cut from a larger one where the layout says so.
+fn laid_out<T: Element, R>(layout: usize, m: usize, n: usize, seed: usize, f: impl FnOnce(ArrayViewMut2<'_, T>) -> R) -> R {
+    let fill = |(i, j): (usize, usize)| T::of(value(i + seed, j));
+    match layout {
+        0 => f(Array2::from_shape_fn((m, n), fill).view_mut()),
+        1 => f(Array2::from_shape_fn((n, m), fill).view_mut().reversed_axes()),
+        2 => f(Array2::from_shape_fn((2 * m, 3 * n), fill).slice_mut(s![..;2, ..;3])),
+        3 => f(Array2::from_shape_fn((m, n), fill).slice_mut(s![..;-1, ..])),
+        4 => f(Array2::from_shape_fn((m, n), fill).slice_mut(s![.., ..;-1])),
+        _ => f(Array2::from_shape_fn((m + 2, n + 3), fill).slice_mut(s![1..m + 1, 2..n + 2])),
+    }
+}
+
+fn check<T: Element>(m: usize, k: usize, n: usize, layouts: [usize; 3], accumulate: bool, tolerance: f64) {
+    laid_out::<T, _>(layouts[0], m, k, 3, |a| {
+        laid_out::<T, _>(layouts[1], k, n, 5, |b| {
+            laid_out::<T, _>(layouts[2], m, n, 9, |mut dst| {
+                let (a, b) = (a.view(), b.view());
+                if !accumulate {
+                    dst.fill(T::nan());
+                }
+                let before = dst.to_owned();
+                let alpha = T::of(0.75);
+                let close = |got: T, i: usize, j: usize| {
+                    let sum: f64 = (0..k).map(|p| a[[i, p]].widen() * b[[p, j]].widen()).sum();
+                    let want = 0.75 * sum + if accumulate { before[[i, j]].widen() } else { 0.0 };
+                    let fits = (got.widen() - want).abs() <= tolerance * (k as f64 + 1.0);
+                    assert!(fits, "{m}×{k}·{k}×{n} layouts {layouts:?}: [{i}, {j}] is {got}, not {want}");
+                };
+                matmul_into(dst.view_mut(), alpha, accumulate, a, b);
+                dst.indexed_iter().for_each(|((i, j), &y)| close(y, i, j));
+                if n > 0 {
+                    let mut y = before.column(0).to_owned();
+                    matvec_into(y.view_mut(), alpha, accumulate, a, b.column(0));
+                    y.iter().enumerate().for_each(|(i, &y)| close(y, i, 0));
+                }
+                if k == 1 {
+                    let mut y = before.clone();
+                    outer_into(y.view_mut(), alpha, accumulate, a.column(0), b.row(0));
+                    y.indexed_iter().for_each(|((i, j), &y)| close(y, i, j));
+                }
+                if m > 0 && n > 0 {
+                    let got = dot(a.row(m - 1), b.column(n - 1)).widen();
+                    let want: f64 = (0..k).map(|p| a[[m - 1, p]].widen() * b[[p, n - 1]].widen()).sum();
+                    assert!((got - want).abs() <= tolerance * (k as f64 + 1.0));
+                }
+            });
+        });
+    });
+}
+
+#[test]
+fn agree_with_plain_loops() {
+    let mut case = 0;
+    for m in [0, 1, 2, 5, 33] {
+        for k in [0, 1, 3, 16, 70] {
+            for n in [0, 1, 4, 31] {
+                for accumulate in [false, true] {
+                    for _ in 0..6 {
+                        case += 1;
+                        let layouts = [case % 6, (case / 6) % 6, (case / 11) % 6];
+                        check::<f64>(m, k, n, layouts, accumulate, 1e-13);
+                        check::<f32>(m, k, n, layouts, accumulate, 1e-5);
+                    }
+                }
+            }
+        }
+    }
+    check::<f32>(5000, 9, 1, [1, 0, 0], false, 1e-5);
+    check::<f32>(3, 10_000, 1, [0, 0, 0], true, 1e-5);
+    check::<f64>(260, 256, 257, [0, 1, 0], false, 1e-13);
+}
+
+#[test]
+fn batches_broadcast_and_sum_back() {
+    let (x, w) = (
+        Array4::from_shape_fn((2, 3, 4, 5), |(a, b, i, j)| value(a * 31 + b * 7 + i, j)),
+        Array2::from_shape_fn((5, 6), |(i, j)| value(i, j + 3)),
+    );
+    let each = |f: &mut dyn FnMut(usize, usize, ArrayView2<'_, f64>)| {
+        for a in 0..2 {
+            for b in 0..3 {
+                f(a, b, x.slice(s![a, b, .., ..]));
+            }
+        }
+    };
+    let mut y = Array4::from_elem((2, 3, 4, 6), f64::NAN);
+    batched_matmul_into(y.view_mut(), 1.0, false, x.view(), w.view());
+    each(&mut |a, b, x| assert!((&y.slice(s![a, b, .., ..]) - &x.dot(&w)).iter().all(|d| d.abs() < 1e-13)));
+    // the weight's gradient: a sum over both leading axes
+    let mut sum = Array2::<f64>::zeros((5, 6));
+    each(&mut |a, b, x| sum += &x.t().dot(&y.slice(s![a, b, .., ..])));
+    let mut gradient = Array2::from_elem((5, 6), f64::NAN);
+    let xt = x.view().permuted_axes([0, 1, 3, 2]);
+    batched_matmul_into(gradient.view_mut(), 1.0, false, xt, y.view());
+    assert!((&gradient - &sum).iter().all(|d| d.abs() < 1e-12));
+    batched_matmul_into(gradient.view_mut(), 2.0, true, xt, y.view());
+    assert!((&gradient - &(3.0 * &sum)).iter().all(|d| d.abs() < 1e-11));
+    // a sum over the first axis alone
+    let mut partial = Array3::from_elem((3, 5, 6), f64::NAN);
+    batched_matmul_into(partial.view_mut(), 1.0, false, xt, y.view());
+    assert!((&partial.sum_axis(ndarray::Axis(0)) - &sum).iter().all(|d| d.abs() < 1e-12));
+    // one factor per first axis, repeated over the second
+    let v = Array4::from_shape_fn((2, 1, 5, 6), |(a, _, i, j)| value(a + i, j));
+    batched_matmul_into(y.view_mut(), 1.0, false, x.view(), v.view());
+    each(&mut |a, b, x| {
+        let want = x.dot(&v.slice(s![a, 0, .., ..]));
+        assert!((&y.slice(s![a, b, .., ..]) - &want).iter().all(|d| d.abs() < 1e-13));
+    });
+    // nothing to sum over
+    let empty = Array3::<f64>::zeros((0, 5, 4));
+    let mut gradient = Array2::from_elem((5, 6), f64::NAN);
+    batched_matmul_into(gradient.view_mut(), 1.0, false, empty.view(), Array3::zeros((0, 4, 6)).view());
+    assert!(gradient.iter().all(|&g| g == 0.0));
+}
+
+#[test]
+#[should_panic(expected = "2×3 · 4×2 does not give 2×2")]
+fn refuses_sizes_that_differ() {
+    let (a, b) = (Array2::<f64>::zeros((2, 3)), Array2::<f64>::zeros((4, 2)));
+    matmul_into(Array2::zeros((2, 2)).view_mut(), 1.0, false, a.view(), b.view());
+}
+
+#[test]
+fn long_inner_products_keep_their_digits() {
+    let x = Array1::<f32>::from_elem(1_000_000, 0.1);
+    let want = 1e6 * f64::from(0.1f32) * f64::from(0.1f32);
+    assert!((f64::from(dot(x.view(), x.view())) / want - 1.0).abs() < 1e-5);
+}
