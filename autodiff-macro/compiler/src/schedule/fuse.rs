@@ -1,6 +1,6 @@
 //! Fusion: which elementwise values are stored, and which loops compute them together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Kind, Step, kind, makes, reads};
 use crate::ir::{Elem, Joint, NodeId, Shape};
@@ -42,27 +42,26 @@ const MOST_OUTPUTS: usize = 4;
 pub(crate) fn stored(joint: &Joint, live: &[bool], outputs: &BTreeSet<NodeId>) -> Vec<bool> {
     let graph = &joint.region.graph;
     let mut stored = vec![false; graph.len()];
+    // Users come later, so that what is above a node is known when it is reached.
+    let mut above: Vec<Roots> = vec![Roots::default(); graph.len()];
     for id in graph.ids().rev().filter(|id| live[id.index()]) {
-        if !matches!(kind(joint, id), Kind::Elementwise | Kind::Broadcast) {
-            continue;
-        }
-        // The stored values whose loops would compute this one.
-        let mut loops: BTreeSet<NodeId> = BTreeSet::new();
+        let kind_of_id = kind(joint, id);
+        let mut loops = Roots::default();
         let mut needed = outputs.contains(&id);
         for user in graph.users(id).filter(|u| live[u.index()]) {
+            loops.extend(above[user.index()]);
             match kind(joint, user) {
-                Kind::Elementwise if !stored[user.index()] => {
-                    loops.extend(roots_above(joint, live, &stored, user));
-                }
-                Kind::Elementwise | Kind::Sum => {
-                    loops.insert(user);
-                }
-                Kind::Broadcast if kind(joint, id) == Kind::Elementwise => needed = true,
-                Kind::Broadcast => {
-                    loops.extend(roots_above(joint, live, &stored, user));
-                }
+                Kind::Elementwise | Kind::Sum => {}
+                Kind::Broadcast => needed |= kind_of_id == Kind::Elementwise,
                 _ => needed = true,
             }
+        }
+        above[id.index()] = loops;
+        if kind_of_id == Kind::Sum {
+            above[id.index()] = Roots::one(id);
+        }
+        if !matches!(kind_of_id, Kind::Elementwise | Kind::Broadcast) {
+            continue;
         }
         let node = graph.node(id);
         let float = node.ty.elem() == Elem::Float;
@@ -70,33 +69,38 @@ pub(crate) fn stored(joint: &Joint, live: &[bool], outputs: &BTreeSet<NodeId>) -
             // Free inside loops; kernels and views read it as a view, only an output is written out.
             stored[id.index()] = outputs.contains(&id);
         } else if float {
-            stored[id.index()] = needed || (loops.len() > 1 && cost(joint, &stored, id) > RECOMPUTE_COST);
+            stored[id.index()] = needed || (loops.several() && cost(joint, &stored, id) > RECOMPUTE_COST);
+        }
+        if stored[id.index()] {
+            above[id.index()] = Roots::one(id);
         }
     }
     stored
 }
 
-/// The stored values or sums whose loops compute an unstored value.
-fn roots_above(joint: &Joint, live: &[bool], stored: &[bool], id: NodeId) -> BTreeSet<NodeId> {
-    let graph = &joint.region.graph;
-    let mut roots = BTreeSet::new();
-    let mut stack = vec![id];
-    let mut seen = BTreeSet::new();
-    while let Some(id) = stack.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        if stored[id.index()] || kind(joint, id) == Kind::Sum {
-            roots.insert(id);
-            continue;
-        }
-        // Two roots answer the question, more do not change it.
-        if roots.len() > 1 {
-            break;
-        }
-        stack.extend(graph.users(id).filter(|u| live[u.index()]));
+/// The stored values or sums whose loops compute a value: none, one, or two that stand for any number, since two
+/// answer the question whether there are several.
+#[derive(Clone, Copy, Default)]
+struct Roots([Option<NodeId>; 2]);
+
+impl Roots {
+    fn one(id: NodeId) -> Self {
+        Roots([Some(id), None])
     }
-    roots
+
+    fn several(self) -> bool {
+        self.0[1].is_some()
+    }
+
+    fn extend(&mut self, other: Roots) {
+        for id in other.0.into_iter().flatten() {
+            match self.0 {
+                [None, _] => self.0[0] = Some(id),
+                [Some(first), None] if first != id => self.0[1] = Some(id),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Cost an element of computing a value again from what is stored.
@@ -184,11 +188,13 @@ fn collect(joint: &Joint, stored: &[bool], id: NodeId, root: bool, into: &mut Lo
     // An explicit stack: chains can be thousands of nodes long.
     let graph = &joint.region.graph;
     let mut stack = vec![(id, root, false)];
+    let mut seen: HashSet<NodeId> = HashSet::new();
     while let Some((id, root, done)) = stack.pop() {
-        if into.body.contains(&id) {
+        if seen.contains(&id) {
             continue;
         }
         if done {
+            seen.insert(id);
             into.body.push(id);
             continue;
         }
@@ -202,14 +208,12 @@ fn collect(joint: &Joint, stored: &[bool], id: NodeId, root: bool, into: &mut Lo
             Kind::Broadcast if inline => stack.push((node.operands[0], false, false)),
             Kind::Leaf if node.op.name == "constant" => {}
             _ if node.ty.rank() == 0 => {
-                if !into.scalars.contains(&id) {
-                    into.scalars.push(id);
-                }
+                seen.insert(id);
+                into.scalars.push(id);
             }
             _ => {
-                if !into.inputs.contains(&id) {
-                    into.inputs.push(id);
-                }
+                seen.insert(id);
+                into.inputs.push(id);
             }
         }
     }
@@ -235,16 +239,10 @@ fn join(joint: &Joint, old: &mut Loop, new: Loop) {
             old.inputs.push(id);
         }
     }
-    for id in new.scalars {
-        if !old.scalars.contains(&id) {
-            old.scalars.push(id);
-        }
-    }
-    for id in new.body {
-        if !old.body.contains(&id) {
-            old.body.push(id);
-        }
-    }
+    let scalars: HashSet<NodeId> = old.scalars.iter().copied().collect();
+    old.scalars.extend(new.scalars.into_iter().filter(|id| !scalars.contains(id)));
+    let body: HashSet<NodeId> = old.body.iter().copied().collect();
+    old.body.extend(new.body.into_iter().filter(|id| !body.contains(id)));
     old.outputs.extend(new.outputs);
     // Operands come before users by index, whichever loop they were collected for.
     old.body.sort();

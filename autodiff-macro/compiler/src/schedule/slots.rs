@@ -1,6 +1,6 @@
 //! Memory: which values are written to the caller's outputs, and which share a slot of the workspace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Kind, Step, is_array, kind, makes, reads};
 use crate::ir::{Joint, NodeId, Shape, Type};
@@ -64,6 +64,7 @@ fn memory(joint: &Joint, id: NodeId, out: &mut Vec<(NodeId, usize)>) {
 /// Gives each array output the memory of the step that makes it; where that cannot be, adds a copy.
 pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>) -> Places {
     let mut places = Places::new();
+    let made: HashSet<(NodeId, usize)> = steps.iter().flat_map(|s| results(joint, s)).map(|(key, _)| key).collect();
     for (k, &id) in joint.region.outputs.iter().enumerate() {
         if !is_array(joint, id) {
             continue;
@@ -74,7 +75,7 @@ pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>) -> Places {
             _ => (id, 0),
         };
         // A reshape gives a view where it can, so it has no memory to claim.
-        let makes_it = node.op.name != "reshape" && steps.iter().any(|s| results(joint, s).iter().any(|(r, _)| *r == key));
+        let makes_it = node.op.name != "reshape" && made.contains(&key);
         if makes_it && !places.contains_key(&key) {
             places.insert(key, Place::Output(k));
         } else {
