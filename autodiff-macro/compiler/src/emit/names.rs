@@ -12,6 +12,8 @@ const LONGEST: usize = 12;
 /// Variables of one generated function.
 pub struct Names {
     taken: HashSet<String>,
+    /// The number that the next name like this one is tried with.
+    next: HashMap<String, usize>,
     nodes: HashMap<(NodeId, usize), Ident>,
     dims: HashMap<Dim, Ident>,
 }
@@ -22,6 +24,7 @@ impl Names {
         let words = ["m", "grad", "workspace", "saved", "cotangent"];
         Names {
             taken: taken.into_iter().chain(words.map(str::to_string)).collect(),
+            next: HashMap::new(),
             nodes: HashMap::new(),
             dims: HashMap::new(),
         }
@@ -37,10 +40,10 @@ impl Names {
         };
         let base = if syn::parse_str::<Ident>(&base).is_ok() && base != "_" { base } else { format!("{base}_") };
         let mut name = base.clone();
-        let mut count = 2;
+        let count = self.next.entry(base.clone()).or_insert(2);
         while !self.taken.insert(name.clone()) {
             name = format!("{base}_{count}");
-            count += 1;
+            *count += 1;
         }
         Ident::new(&name, Span::mixed_site())
     }
