@@ -47,6 +47,11 @@ pub(super) fn camel(name: &Ident, suffix: &str) -> Ident {
     format_ident!("{text}{suffix}", span = name.span())
 }
 
+/// A variable of generated code, which no name of the user's can be taken for.
+fn local(name: &str) -> Ident {
+    Ident::new(name, proc_macro2::Span::mixed_site())
+}
+
 impl Companion<'_> {
     fn target(&self) -> Target {
         let float = &self.lowered.float;
@@ -55,7 +60,14 @@ impl Companion<'_> {
             generic: matches!(float, Float::Parameter(_)),
             krate: self.krate.clone(),
             kernels: self.kernels(),
+            math: self.math(),
         }
+    }
+
+    /// The name of the scalar functions in generated functions: short, and not used by the user's code.
+    fn math(&self) -> Ident {
+        let used = crate::syntax::free_identifiers(self.item.to_token_stream());
+        format_ident!("{}", ["m", "math", "scalar_functions"].into_iter().find(|n| !used.contains(*n)).unwrap_or("scalar_functions_"))
     }
 
     /// The name that generated functions import the kernels by: short, and not used by the user's code.
@@ -73,10 +85,10 @@ impl Companion<'_> {
 
     /// The import of the kernels, and the scalar functions.
     fn import(&self) -> TokenStream {
-        let (krate, kernels, float) = (&self.krate, self.kernels(), &self.lowered.float);
+        let (krate, kernels, float, math) = (&self.krate, self.kernels(), &self.lowered.float, self.math());
         quote! {
             use #krate::kernels::{self as #kernels, Math as _};
-            let m = #kernels::math::<#float>();
+            let #math = #kernels::math::<#float>();
         }
     }
 
@@ -96,9 +108,13 @@ impl Companion<'_> {
             .iter()
             .map(|p| {
                 let (ident, ty) = (&p.ident, &p.ty);
-                quote!(#ident: #ty)
+                let mutable = p.mutable.then(|| quote!(mut));
+                quote!(#mutable #ident: #ty)
             })
             .collect();
+        // A parameter may have the name of the function.
+        let arguments: Vec<Ident> = (0..params.len()).map(|i| local(&format!("argument_{i}"))).collect();
+        let types: Vec<&syn::Type> = self.signature.params.iter().map(|p| &p.ty).collect();
         let idents: Vec<&Ident> = self.signature.params.iter().map(|p| &p.ident).collect();
         let value_ty = self.value_type();
         let returns = &self.item.sig.output;
@@ -110,7 +126,7 @@ impl Companion<'_> {
             let workspace = camel(name, "Workspace");
             let slots = schedule.slots;
             let body = self.value_and_grad_into(schedule, &target);
-            let slot_names: Vec<Ident> = (0..slots).map(|i| format_ident!("slot{i}")).collect();
+            let slot_names: Vec<Ident> = (0..slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
             let workspace_doc = format!("Memory that [`{name}`]'s gradient is computed in: empty at first, grown on first use.");
             let items = quote! {
                 #(#cfg)*
@@ -133,13 +149,14 @@ impl Companion<'_> {
                 }
             };
             let empty = self.empty_gradient();
+            let (ws, grad, value) = (local("workspace"), local("grad"), local("value"));
             let functions = quote! {
                 /// Value and gradient.
                 pub fn value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
-                    let mut workspace = #workspace::<#float>::default();
-                    let mut grad: #grad_ty = #empty;
-                    let value = Self::value_and_grad_into #turbofish (&mut workspace, #(#idents,)* &mut grad);
-                    (value, grad)
+                    let mut #ws = #workspace::<#float>::default();
+                    let mut #grad: #grad_ty = #empty;
+                    let #value = Self::value_and_grad_into #turbofish (&mut #ws, #(#idents,)* &mut #grad);
+                    (#value, #grad)
                 }
 
                 /// The gradient.
@@ -154,11 +171,11 @@ impl Companion<'_> {
 
                 /// The value; the gradient overwrites `grad`. Allocates nothing once the workspace has been used at these sizes.
                 pub fn value_and_grad_into #bounded (
-                    workspace: &mut #workspace<#float>,
+                    #ws: &mut #workspace<#float>,
                     #(#params,)*
-                    grad: &mut #grad_ty,
+                    #grad: &mut #grad_ty,
                 ) -> #value_ty #clause {
-                    let #workspace { slots: [#(#slot_names),*] } = workspace;
+                    let #workspace { slots: [#(#slot_names),*] } = #ws;
                     #body
                 }
             };
@@ -191,8 +208,8 @@ impl Companion<'_> {
                 #checks
 
                 /// The function as written: it is used even if only its derivatives are.
-                fn as_written #bounded (#(#params),*) #returns #clause {
-                    #name(#(#idents),*)
+                fn as_written #bounded (#(#arguments: #types),*) #returns #clause {
+                    #name(#(#arguments),*)
                 }
             }
         }
@@ -385,17 +402,18 @@ impl Companion<'_> {
             let leaf = schedule.joint.gradients[k - results];
             let param = self.param_of_leaf(leaf);
             let ident = &self.signature.params[param].ident;
-            if single { quote!(grad) } else { quote!(&mut grad.#ident) }
+            let grad = local("grad");
+            if single { quote!(#grad) } else { quote!(&mut #grad.#ident) }
         };
         let array_results: Vec<usize> =
             (0..results).filter(|k| schedule.node(schedule.joint.region.outputs[*k]).ty.rank() > 0).collect();
         for k in &array_results {
-            let (name, kernels) = (format_ident!("result_{k}"), self.kernels());
+            let (name, kernels) = (format_ident!("result_{k}", span = proc_macro2::Span::mixed_site()), self.kernels());
             fresh.extend(quote!(let mut #name = #kernels::Output::empty();));
         }
         program.run(&|k| {
             if k < results {
-                let name = format_ident!("result_{k}");
+                let name = format_ident!("result_{k}", span = proc_macro2::Span::mixed_site());
                 quote!(&mut #name)
             } else {
                 gradient_field(k)
@@ -406,7 +424,8 @@ impl Companion<'_> {
             if schedule.node(*id).ty.rank() == 0 {
                 let leaf = schedule.joint.gradients[k - results];
                 let ident = &self.signature.params[self.param_of_leaf(leaf)].ident;
-                let place = if single { quote!(*grad) } else { quote!(grad.#ident) };
+                let grad = local("grad");
+                let place = if single { quote!(*#grad) } else { quote!(#grad.#ident) };
                 let value = program.read(*id);
                 ending.extend(quote!(#place = #value;));
             }
@@ -417,7 +436,7 @@ impl Companion<'_> {
         let needed = self.needed(&quote!(#sizes #checks #steps #ending #value));
         let prologue = self.prologue(needed);
         let import = self.import();
-        quote!(#import #prologue #checks #sizes #fresh #steps #ending #value)
+        quote!(#prologue #import #checks #sizes #fresh #steps #ending #value)
     }
 
     /// The function's result as an expression.
@@ -428,7 +447,7 @@ impl Companion<'_> {
                 if schedule.node(id).ty.rank() == 0 {
                     program.read(id)
                 } else {
-                    let name = format_ident!("result_{k}");
+                    let name = format_ident!("result_{k}", span = proc_macro2::Span::mixed_site());
                     quote!(#name)
                 }
             }
@@ -602,7 +621,7 @@ impl Companion<'_> {
         // Backward first: it decides which sizes are saved.
         let mut backward = Program::new(&target, &split.backward, &[], ["saved".to_string(), "cotangent".to_string()]).with_saved_sizes();
         let gradients = &split.backward.joint.region.outputs;
-        let place = |k: usize| format_ident!("gradient_{k}");
+        let place = |k: usize| format_ident!("gradient_{k}", span = proc_macro2::Span::mixed_site());
         backward.run(&|k| {
             let name = place(k);
             quote!(&mut #name)
@@ -634,7 +653,7 @@ impl Companion<'_> {
                 quote!(#name { #(#wrt: #ordered),* })
             }
         };
-        let slots: Vec<Ident> = (0..split.backward.slots).map(|i| format_ident!("slot{i}")).collect();
+        let slots: Vec<Ident> = (0..split.backward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
         let declare_slots: TokenStream = slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
         let cotangent_check = (split.cotangent.rank() > 0).then(|| {
             let shape = backward.shape(split.cotangent.shape());
@@ -642,7 +661,7 @@ impl Companion<'_> {
             quote!(#kernels::check_cotangent(#function, cotangent.shape(), &#shape);)
         });
         let bounds = backward.saved_bounds();
-        let bound_names: Vec<Ident> = bounds.iter().map(|c| format_ident!("bound_{c}")).collect();
+        let bound_names: Vec<Ident> = bounds.iter().map(|c| format_ident!("bound_{c}", span = proc_macro2::Span::mixed_site())).collect();
         let bound_values: Vec<&TokenStream> = bounds.iter().filter_map(|c| captures.get(*c)).collect();
         let bound_count = bounds.len();
         let (_, steps, names) = backward.finish();
@@ -657,13 +676,13 @@ impl Companion<'_> {
         let mut forward = Program::new(&target, &split.forward, &captures, self.user_names());
         let outputs = split.forward.joint.region.outputs.clone();
         forward.run(&|k| {
-            let name = format_ident!("result_{k}");
+            let name = format_ident!("result_{k}", span = proc_macro2::Span::mixed_site());
             quote!(&mut #name)
         });
         let mut forward_declare = TokenStream::new();
         for (k, id) in outputs.iter().enumerate() {
             if split.forward.node(*id).ty.rank() > 0 && split.forward.is_float_array(*id) {
-                let name = format_ident!("result_{k}");
+                let name = format_ident!("result_{k}", span = proc_macro2::Span::mixed_site());
                 forward_declare.extend(quote!(let mut #name = #kernels::Output::empty();));
             }
         }
@@ -679,10 +698,10 @@ impl Companion<'_> {
                     if s.ty.rank() == 0 {
                         forward.read(outputs[k])
                     } else if let Some(first) = outputs.iter().position(|o| *o == outputs[k]).filter(|first| *first < k && *first < results) {
-                        let name = format_ident!("result_{first}");
+                        let name = format_ident!("result_{first}", span = proc_macro2::Span::mixed_site());
                         quote!(#name.clone())
                     } else {
-                        let name = format_ident!("result_{k}");
+                        let name = format_ident!("result_{k}", span = proc_macro2::Span::mixed_site());
                         quote!(#name)
                     }
                 }
@@ -691,12 +710,13 @@ impl Companion<'_> {
         let dim_values: Vec<TokenStream> = dims.iter().map(|d| forward.size(*d)).collect();
         let value = self.spell(&self.lowered.output, &mut forward, &split.forward);
         let checks = self.require_sizes();
-        let forward_slots: Vec<Ident> = (0..split.forward.slots).map(|i| format_ident!("slot{i}")).collect();
+        let forward_slots: Vec<Ident> = (0..split.forward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
         let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
         let (sizes, forward_steps, _) = forward.finish();
         let needed = self.needed(&quote!(#sizes #checks #forward_steps #value #(#saved_values)* #(#dim_values)* #(#bound_values)*));
         let prologue = self.prologue(needed);
 
+        let saved_value = local("saved");
         let (saved_generics, saved_args) = self.struct_generics();
         let doc = format!("What the backward pass of [`{}`](fn@{0}) needs of the forward pass.", self.item.sig.ident);
         let item = quote! {
@@ -714,20 +734,20 @@ impl Companion<'_> {
         let functions = quote! {
             /// The value, and what the backward pass needs.
             pub fn forward #bounded (#(#params),*) -> (#value_ty, #saved #saved_args) #clause {
-                #import
                 #prologue
+                #import
                 #checks
                 #sizes
                 #forward_slots
                 #forward_declare
                 #forward_steps
-                let saved = #saved {
+                let #saved_value = #saved {
                     sizes: [#(#dim_values),*],
                     bounds: [#(#bound_values as isize),*],
                     #(#fields: #saved_values,)*
                     float: ::core::marker::PhantomData,
                 };
-                (#value, saved)
+                (#value, #saved_value)
             }
 
             /// The vector-Jacobian product: the gradient of the inner product of `cotangent` and the result.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use super::names::Names;
-use crate::ir::{Bound, Dim, Dims, Elem, Leaf, NodeId, Size, Type};
+use crate::ir::{Attr, Bound, Dim, Dims, Elem, Leaf, NodeId, Size, Type};
 use crate::ops::{Code, KernelCall, Scalar};
 use crate::schedule::{Kind, Loop, Place, Schedule, Step};
 
@@ -20,6 +20,35 @@ pub struct Target {
     pub krate: TokenStream,
     /// Name that the kernels are imported by in each function.
     pub kernels: TokenStream,
+    /// Name of the scalar functions in each function: `m`, if the user's code has no variable of that name.
+    pub math: proc_macro2::Ident,
+}
+
+impl Target {
+    /// Scalar code of an operation, whose entry in the registry calls the scalar functions `m`.
+    fn scalar_code(&self, emit: fn(&[Scalar], &[Attr]) -> Scalar, operands: &[Scalar], attrs: &[Attr]) -> Scalar {
+        if self.math == "m" {
+            return emit(operands, attrs);
+        }
+        let place = |k: usize| format_ident!("operand_{k}_of_scalar_code");
+        let places: Vec<Scalar> = operands.iter().enumerate().map(|(k, o)| { let place = place(k); Scalar { tokens: quote!(#place), strength: o.strength } }).collect();
+        let code = emit(&places, attrs);
+        let named: HashMap<String, TokenStream> = operands.iter().enumerate().map(|(k, o)| (place(k).to_string(), o.tokens.clone())).chain([("m".to_string(), self.math.to_token_stream())]).collect();
+        Scalar { tokens: renamed(code.tokens, &named), strength: code.strength }
+    }
+}
+
+/// The tokens with identifiers replaced.
+fn renamed(tokens: TokenStream, named: &HashMap<String, TokenStream>) -> TokenStream {
+    use proc_macro2::{Group, TokenTree};
+    tokens
+        .into_iter()
+        .flat_map(|t| match t {
+            TokenTree::Ident(i) => named.get(&i.to_string()).cloned().unwrap_or_else(|| i.to_token_stream()),
+            TokenTree::Group(g) => TokenTree::from(Group::new(g.delimiter(), renamed(g.stream(), named))).into(),
+            other => other.into(),
+        })
+        .collect()
 }
 
 /// Makes the statements of one schedule.
@@ -41,7 +70,7 @@ pub struct Program<'a> {
 impl<'a> Program<'a> {
     /// A program over the schedule; `taken` are names in use.
     pub fn new(target: &'a Target, schedule: &'a Schedule, captures: &'a [TokenStream], taken: impl IntoIterator<Item = String>) -> Self {
-        let mut names = Names::new(taken);
+        let mut names = Names::new(taken.into_iter().chain([target.math.to_string()]));
         for leaf in &schedule.joint.region.leaves {
             // The leaf's own name is taken by the user's variable; further variables avoid it.
             let _ = names.fresh(&leaf.name);
@@ -223,7 +252,7 @@ impl<'a> Program<'a> {
             Bound::Dim(d) => self.size(*d),
             Bound::Capture(c) if self.saved_sizes => {
                 self.saved_bounds.insert(*c);
-                let name = format_ident!("bound_{c}");
+                let name = format_ident!("bound_{c}", span = proc_macro2::Span::mixed_site());
                 quote!(#name)
             }
             Bound::Capture(c) => self.captures.get(*c).cloned().unwrap_or_default(),
@@ -305,7 +334,7 @@ impl<'a> Program<'a> {
         }
         let operands: Vec<Scalar> = node.operands.iter().map(|o| self.scalar_read(*o)).collect();
         let Code::Scalar { emit, .. } = &node.op.code else { return };
-        let code = emit(&operands, &node.attrs).tokens;
+        let code = self.target.scalar_code(*emit, &operands, &node.attrs).tokens;
         let name = self.names.node(&self.schedule.joint, id, 0);
         self.statements.push(quote!(let #name = #code;));
     }
@@ -400,7 +429,7 @@ impl<'a> Program<'a> {
                 quote!(#kernels::output(#place, #shape))
             }
             Some(Place::Slot(s)) => {
-                let slot = format_ident!("slot{s}");
+                let slot = format_ident!("slot{s}", span = proc_macro2::Span::mixed_site());
                 quote!(#slot.array(#shape))
             }
             None => TokenStream::new(),
@@ -421,7 +450,7 @@ impl<'a> Program<'a> {
             let name = self.names.node(&self.schedule.joint, id, 0);
             let place = match self.schedule.places.get(&(id, 0)) {
                 Some(Place::Slot(s)) => {
-                    let (slot, shape) = (format_ident!("slot{s}"), self.shape(node.ty.shape()));
+                    let (slot, shape) = (format_ident!("slot{s}", span = proc_macro2::Span::mixed_site()), self.shape(node.ty.shape()));
                     quote!(&mut *#slot, #shape)
                 }
                 _ => TokenStream::new(),
@@ -531,7 +560,7 @@ impl<'a> Program<'a> {
             let node = self.schedule.node(id).clone();
             let operands: Vec<Scalar> = node.operands.iter().map(|o| self.element(*o, &codes)).collect();
             let Code::Scalar { emit, .. } = &node.op.code else { continue };
-            let code = emit(&operands, &node.attrs);
+            let code = self.target.scalar_code(*emit, &operands, &node.attrs);
             if uses.get(&id).copied().unwrap_or(0) > 1 {
                 let local = self.local(id);
                 let tokens = code.tokens;
@@ -558,9 +587,11 @@ impl<'a> Program<'a> {
         }
         let (kernels, elem) = (self.kernels.clone(), &self.target.elem);
         let elem = if self.target.generic { quote!(<#elem>) } else { elem.clone() };
+        let math = &self.target.math;
+        let math = quote!(#math);
         let space = self.shape(&l.space);
         self.statements.push(quote! {
-            #kernels::each!(#elem, #space, (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |m| { #lets [#(#values),*] }, [#(#outputs),*]);
+            #kernels::each!(#elem, #space, (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |#math| { #lets [#(#values),*] }, [#(#outputs),*]);
         });
     }
 
@@ -575,7 +606,11 @@ impl<'a> Program<'a> {
     fn local(&mut self, id: NodeId) -> Ident {
         let node = self.schedule.node(id);
         match node.op.name {
-            "input" => format_ident!("{}", self.leaves()[node.attrs[0].axis()].name),
+            "input" => match self.leaves()[node.attrs[0].axis()].name.as_str() {
+                // `m` holds the scalar functions.
+                "m" => Ident::new("m_element", proc_macro2::Span::mixed_site()),
+                name => format_ident!("{name}"),
+            },
             "part" => self.names.node(&self.schedule.joint, node.operands[0], node.attrs[0].axis()),
             _ => self.names.node(&self.schedule.joint, id, 0),
         }
