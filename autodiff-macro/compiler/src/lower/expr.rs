@@ -318,6 +318,13 @@ impl<'g> Lower<'g, '_> {
             Expr::Tuple(t) => t.elems.iter().collect(),
             one => vec![one],
         };
+        if let Some(range) = indices.iter().find(|i| matches!(i, Expr::Range(_))) {
+            if matches!(range, Expr::Range(r) if r.start.is_none() && r.end.is_none()) && indices.len() == 1 {
+                return Some(Value::Node(x));
+            }
+            self.errors.at(range, "a range as an index is not supported: take the part of an array by `slice(s![…])`");
+            return None;
+        }
         if indices.len() != x.rank() {
             self.errors.at(&i.index, format!("{} indices for a rank-{} array", indices.len(), x.rank()));
             return None;

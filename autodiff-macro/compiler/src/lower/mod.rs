@@ -88,9 +88,25 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         errors.at(&item.sig.ident, internal(&bug));
         return None;
     }
+    let (mut leaves, mut passive) = (leaves, passive);
+    free_token_name(&mut leaves, &mut passive);
     let region = Region { graph, dims, leaves, outputs, checks };
     let prologue = Prologue::new(passive, captures);
     Some(Lowered { region, prologue, output, float, wrt, meanings })
+}
+
+/// Generated code calls its scalar functions on a variable `m`: a variable of the user's of that name is read by another.
+fn free_token_name(leaves: &mut [Leaf], passive: &mut Vec<Passive>) {
+    for (i, leaf) in leaves.iter_mut().enumerate() {
+        let read = leaf.read.clone();
+        if !crate::syntax::free_identifiers(read.clone()).contains("m") {
+            continue;
+        }
+        let name = quote::format_ident!("m_{i}_");
+        let value = if leaf.ty.rank() == 0 { read } else { quote!(&#read) };
+        passive.push(Passive::on_demand(quote!(let #name = #value;), vec![name.to_string()]));
+        leaf.read = quote!(#name);
+    }
 }
 
 /// A failure of the compiler itself, as a message.

@@ -71,6 +71,8 @@ pub struct Param {
     pub ident: Ident,
     /// The pattern, if it is not a plain name.
     pub pattern: Option<Pat>,
+    /// Whether it is declared `mut`.
+    pub mutable: bool,
     /// The type as written.
     pub ty: Type,
     /// What it is.
@@ -113,12 +115,13 @@ impl Signature {
                     errors.at(r, "`#[differentiate]` on a method needs the whole `impl` in a differentiated module");
                 }
                 FnArg::Typed(typed) => {
+                    let mutable = matches!(&*typed.pat, Pat::Ident(p) if p.mutability.is_some());
                     let (ident, pattern) = match &*typed.pat {
                         Pat::Ident(p) if p.subpat.is_none() && p.by_ref.is_none() => (p.ident.clone(), None),
                         other => (format_ident!("argument_{i}"), Some(other.clone())),
                     };
                     let kind = signature.kind_of(&typed.ty);
-                    signature.params.push(Param { ident, pattern, ty: (*typed.ty).clone(), kind });
+                    signature.params.push(Param { ident, pattern, mutable, ty: (*typed.ty).clone(), kind });
                 }
             }
         }
