@@ -34,7 +34,9 @@ fn first_light() {
     let w = Array2::from_shape_fn((3, 4), |(i, j)| ((i * 4 + j) as f64 * 0.3).cos());
     let b = Array1::from_shape_fn(4, |i| i as f64 * 0.1);
     let mut y = Array2::zeros((5, 4));
-    for i in 0..5 { y[[i, i % 4]] = 1.0; }
+    for i in 0..5 {
+        y[[i, i % 4]] = 1.0;
+    }
     println!("{}", loss::FORMULA);
     println!("{}", logistic::FORMULA);
     let (v, g) = loss::value_and_grad(&w, &b, &x, &y);

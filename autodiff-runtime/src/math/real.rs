@@ -81,7 +81,7 @@ pub(super) fn polynomial<R: Real, const FMA: bool>(c: &[R], x: R) -> R {
 }
 
 /// π/2 as a sum of three numbers.
-const HALF_PI: [f64; 3] = [1.570_796_326_794_896_6, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
+const HALF_PI: [f64; 3] = [std::f64::consts::FRAC_PI_2, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
 
 /// The reduction of both formats (Cody–Waite with exact products): good while |n| < 2⁵¹.
 #[inline(always)]

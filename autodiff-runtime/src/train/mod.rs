@@ -2,7 +2,7 @@
 //!
 //! With feature `rand`: validation splits, shuffled batches, dropout masks. With feature `safetensors`: saving and loading.
 //!
-//! Everything works on any [`Parameters`] type and its gradient, which has the same type.
+//! Everything works on any [`Parameters`](crate::Parameters) type and its gradient, which has the same type.
 //!
 //! ```
 //! use autodiff_runtime::train::{Adam, clip_by_norm};
