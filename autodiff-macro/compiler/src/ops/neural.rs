@@ -628,6 +628,9 @@ composites! {
     function "layer_norm"(Operand, Operand, Operand, Float): |b, x, _| Ok(b.expr(b.apply(&LAYER_NORM, vec![], x)?.part(0).id())), "Layer normalisation over the last axis.";
     function "rms_norm"(Operand, Operand, Float): |b, x, _| Ok(b.expr(b.apply(&RMS_NORM, vec![], x)?.part(0).id())), "Root-mean-square normalisation over the last axis.";
     function "batch_norm"(Operand, Operand, Operand, Float): |_, x, _| {
+        if x[0].rank() == 0 {
+            return Err("`batch_norm` of a scalar".to_string());
+        }
         let centred = x[0] - x[0].mean_keep(0);
         let r = (centred.square().mean_keep(0) + x[3]).map(&RSQRT);
         Ok(centred * r * x[1] + x[2])

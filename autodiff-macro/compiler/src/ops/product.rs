@@ -249,6 +249,9 @@ fn matmul_right<'g>(a: Expr<'g>, b: Expr<'g>, g: Expr<'g>) -> Expr<'g> {
 
 composites! {
     function "pairwise_sqdist"(Operand, Operand): |b, x, _| {
+        if x[0].rank() != 2 || x[1].rank() != 2 {
+            return Err(format!("`pairwise_sqdist` takes two matrices, not ranks {} and {}", x[0].rank(), x[1].rank()));
+        }
         let norms = |e: Expr<'_>| e.square().sum_keep(1).id();
         let (p, q) = (b.expr(norms(x[0])), b.expr(norms(x[1])));
         let distance = p + q.t() - 2.0 * x[0].dot(x[1].t());

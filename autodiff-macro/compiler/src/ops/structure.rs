@@ -807,6 +807,11 @@ composites! {
         Ok(x[0].with(&FROM_DIAG, vec![Attr::Dims(vec![n, n])]))
     }, "A square matrix with the given diagonal.";
     function "stack"(Axis, List): |b, x, a| {
+        match x.first() {
+            Some(first) if a[0].axis() <= first.rank() => {}
+            Some(first) => return Err(format!("axis {} of an array of rank {}", a[0].axis(), first.rank() + 1)),
+            None => return Err("`stack` of nothing".to_string()),
+        }
         let parts: Vec<Expr<'_>> = x.iter().map(|e| e.insert_axis(a[0].axis())).collect();
         for e in &x[1..] {
             b.require_same_shape(&x[0].shape(), &e.shape())?;

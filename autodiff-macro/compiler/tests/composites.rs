@@ -1,0 +1,88 @@
+//! Walks the composites: each is built from its kinds of arguments, on the first set of shapes that fits, and its
+//! gradient is compared with finite differences.
+
+mod common;
+
+use autodiff_compiler::interpret::evaluate;
+use autodiff_compiler::ir::{Attr, Elem, Tensor};
+use autodiff_compiler::ops::{Arg, Composite, Form, composites};
+use common::{Random, Sizes, close, differences, pulled, region};
+
+/// Shapes for the float operands in order, tried in turn.
+const SHAPES: &[[&[usize]; 4]] = &[
+    [&[3, 4], &[3, 4], &[3, 4], &[3, 4]],
+    [&[4], &[4], &[4], &[4]],
+    [&[3, 4], &[4], &[4], &[4]],
+    [&[3, 3], &[3, 3], &[3, 3], &[3, 3]],
+    [&[2, 3, 4], &[4], &[4], &[4]],
+];
+
+fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Random) -> Result<(), String> {
+    let mut args: Vec<Arg> = c.spelling.args.to_vec();
+    if c.spelling.form == Form::Method {
+        args.insert(0, Arg::Operand);
+    }
+    let (mut inputs, mut kinds, mut attrs) = (Vec::new(), Vec::new(), Vec::new());
+    let mut next = shapes.iter();
+    let first = shapes[0];
+    for arg in args {
+        match arg {
+            Arg::Operand => {
+                let shape = next.next().ok_or("more than four operands")?;
+                inputs.push(random.tensor(shape, (0.2, 0.9)));
+                kinds.push(Elem::Float);
+            }
+            Arg::List => (0..2).for_each(|_| {
+                inputs.push(random.tensor(first, (0.2, 0.9)));
+                kinds.push(Elem::Float);
+            }),
+            Arg::Float => {
+                inputs.push(random.tensor(&[], (0.3, 0.6)));
+                kinds.push(Elem::Float);
+            }
+            Arg::Mask => {
+                inputs.push(random.tensor(first, (0.0, 2.0)).map(f64::floor));
+                kinds.push(Elem::Bool);
+            }
+            Arg::Indices => {
+                inputs.push(random.tensor(&first[..1], (0.0, 3.0)).map(f64::floor));
+                kinds.push(Elem::Index);
+            }
+            Arg::Axis => attrs.push(Attr::Int(0)),
+            Arg::Int => attrs.push(Attr::Int(1)),
+            Arg::Axes => attrs.push(Attr::Axes((0..first.len()).rev().collect())),
+            Arg::Shape | Arg::Slice => return Err("an argument that is made by operations only".to_string()),
+        }
+    }
+    let given: Vec<Vec<usize>> = inputs.iter().map(|t: &Tensor| t.shape.clone()).collect();
+    let region = region(&given, &kinds, sizes, |b, x| Ok(vec![b.expr((c.build)(b, x, &attrs)?.id())]))?;
+    let y = evaluate(&region, &inputs, &[])?;
+    let g = random.tensor(&y[0].shape, (-1.0, 1.0));
+    close(&pulled(&region, &inputs, &g, &[])?, &differences(&region, &inputs, &g, &[])?, 1e-7).map_err(|m| format!("GRADIENT {m}"))
+}
+
+#[test]
+fn composites_agree_with_finite_differences() {
+    let mut random = Random(21);
+    let mut failures = Vec::new();
+    for c in composites() {
+        for sizes in [Sizes::Literal, Sizes::Symbolic] {
+            let mut last = String::new();
+            let mut fits = false;
+            for shapes in SHAPES {
+                match check(c, shapes, sizes, &mut random) {
+                    Ok(()) => fits = true,
+                    Err(m) if m.starts_with("GRADIENT") => {
+                        failures.push(format!("`{}`, {sizes:?}, {shapes:?}: {m}", c.spelling.name));
+                        fits = true;
+                    }
+                    Err(m) => last = m,
+                }
+            }
+            if !fits {
+                failures.push(format!("`{}`, {sizes:?}: no shapes fit: {last}", c.spelling.name));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
