@@ -48,19 +48,8 @@ impl ShapeError {
         operands: &[(&str, &[usize])],
         sizes: (usize, usize),
     ) -> Self {
-        let operands = operands
-            .iter()
-            .map(|&(name, shape)| (name.to_owned(), shape.to_vec()))
-            .collect();
-        Self(Box::new(Details {
-            function,
-            expression,
-            file,
-            line,
-            operands,
-            sizes,
-            dimension: None,
-        }))
+        let operands = operands.iter().map(|&(name, shape)| (name.to_owned(), shape.to_vec())).collect();
+        Self(Box::new(Details { function, expression, file, line, operands, sizes, dimension: None }))
     }
 
     /// Adds the name that the user gave to the dimension in question.
@@ -90,10 +79,7 @@ impl ShapeError {
 
     /// The operands' names and shapes.
     pub fn operands(&self) -> impl Iterator<Item = (&str, &[usize])> {
-        self.0
-            .operands
-            .iter()
-            .map(|(name, shape)| (name.as_str(), shape.as_slice()))
+        self.0.operands.iter().map(|(name, shape)| (name.as_str(), shape.as_slice()))
     }
 
     /// The two sizes that differ.
@@ -121,23 +107,10 @@ impl ShapeError {
 
 impl fmt::Display for ShapeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details {
-            function,
-            expression,
-            file,
-            line,
-            operands,
-            sizes,
-            dimension,
-        } = &*self.0;
+        let Details { function, expression, file, line, operands, sizes, dimension } = &*self.0;
         write!(f, "{function}: {expression} at {file}:{line}:")?;
         for (i, (name, shape)) in operands.iter().enumerate() {
-            write!(
-                f,
-                "{} {name} is {}",
-                if i == 0 { "" } else { "," },
-                Shape(shape)
-            )?;
+            write!(f, "{} {name} is {}", if i == 0 { "" } else { "," }, Shape(shape))?;
         }
         match dimension {
             Some(name) => write!(f, " ({name}: {} ≠ {})", sizes.0, sizes.1),
@@ -156,13 +129,7 @@ impl fmt::Display for Shape<'_> {
         match self.0 {
             [] => f.pad("a scalar"),
             [n] => f.pad(&format!("[{n}]")),
-            sizes => f.pad(
-                &sizes
-                    .iter()
-                    .map(usize::to_string)
-                    .collect::<Vec<_>>()
-                    .join("×"),
-            ),
+            sizes => f.pad(&sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×")),
         }
     }
 }
@@ -173,34 +140,12 @@ mod tests {
 
     #[test]
     fn says_everything_once() {
-        let error = ShapeError::new(
-            "f",
-            "a + b",
-            "src/lib.rs",
-            3,
-            &[("a", &[2, 3, 4]), ("b", &[5])],
-            (4, 5),
-        );
-        assert_eq!(
-            error.to_string(),
-            "f: a + b at src/lib.rs:3: a is 2×3×4, b is [5] (4 ≠ 5)"
-        );
+        let error = ShapeError::new("f", "a + b", "src/lib.rs", 3, &[("a", &[2, 3, 4]), ("b", &[5])], (4, 5));
+        assert_eq!(error.to_string(), "f: a + b at src/lib.rs:3: a is 2×3×4, b is [5] (4 ≠ 5)");
         let error = error.with_dimension("d");
-        assert_eq!(
-            error.to_string(),
-            "f: a + b at src/lib.rs:3: a is 2×3×4, b is [5] (d: 4 ≠ 5)"
-        );
-        assert_eq!(
-            (error.dimension(), error.sizes(), error.location()),
-            (Some("d"), (4, 5), ("src/lib.rs", 3))
-        );
-        assert_eq!(
-            error
-                .operands()
-                .map(|(name, shape)| (name, shape.len()))
-                .collect::<Vec<_>>(),
-            [("a", 3), ("b", 1)]
-        );
+        assert_eq!(error.to_string(), "f: a + b at src/lib.rs:3: a is 2×3×4, b is [5] (d: 4 ≠ 5)");
+        assert_eq!((error.dimension(), error.sizes(), error.location()), (Some("d"), (4, 5), ("src/lib.rs", 3)));
+        assert_eq!(error.operands().map(|(name, shape)| (name, shape.len())).collect::<Vec<_>>(), [("a", 3), ("b", 1)]);
     }
 
     #[test]

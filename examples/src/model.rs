@@ -144,9 +144,8 @@ pub fn loss_and_gradient<F: Element>(
 pub fn next_scores<F: Element>(w: &Weights<F>, tokens: &[usize], heads: usize) -> Array1<F> {
     let (t, d) = (tokens.len(), w.embed.ncols());
     let eps = F::of(1e-5);
-    let rows_to_heads = |y: Array2<F>| {
-        y.into_shape_with_order((t, heads, d / heads)).expect("heads divide the width").permuted_axes([1, 0, 2])
-    };
+    let rows_to_heads =
+        |y: Array2<F>| y.into_shape_with_order((t, heads, d / heads)).expect("heads divide the width").permuted_axes([1, 0, 2]);
     let x = w.embed.select(Axis(0), tokens) + w.pos.slice(s![..t, ..]);
     let h = layer_norm(&x, &w.ln1_w, &w.ln1_b, eps);
     let (q, k, v) = (rows_to_heads(h.dot(&w.w_q)), rows_to_heads(h.dot(&w.w_k)), rows_to_heads(h.dot(&w.w_v)));
@@ -159,7 +158,14 @@ pub fn next_scores<F: Element>(w: &Weights<F>, tokens: &[usize], heads: usize) -
 }
 
 /// Continues a text by `length` characters, drawn from the softmax of scores divided by `temperature`.
-pub fn generate(w: &Weights<f32>, config: &Config, prompt: &[usize], length: usize, temperature: f64, rng: &mut StdRng) -> Vec<usize> {
+pub fn generate(
+    w: &Weights<f32>,
+    config: &Config,
+    prompt: &[usize],
+    length: usize,
+    temperature: f64,
+    rng: &mut StdRng,
+) -> Vec<usize> {
     let mut text = prompt.to_vec();
     for _ in 0..length {
         let window = &text[text.len().saturating_sub(config.context)..];
@@ -204,7 +210,13 @@ mod tests {
     fn generation_sees_what_the_loss_sees() {
         let (config, weights, tokens, targets) = small();
         let scores = next_scores(&weights, &tokens[..1], config.heads);
-        let value = loss_at(&Weights { pos: weights.pos.slice(s![..1, ..]).to_owned(), ..weights.clone() }, &tokens[..1], &targets[..1], 1, config.heads);
+        let value = loss_at(
+            &Weights { pos: weights.pos.slice(s![..1, ..]).to_owned(), ..weights.clone() },
+            &tokens[..1],
+            &targets[..1],
+            1,
+            config.heads,
+        );
         assert!((-scores.log_softmax(Axis(0))[targets[0]] - value).abs() < 1e-12);
     }
 }

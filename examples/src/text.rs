@@ -58,7 +58,11 @@ impl Vocabulary {
 pub fn read(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read the text {}", path.display()))?;
     let text = String::from_utf8(bytes).map_err(|e| {
-        anyhow::anyhow!("{} is not UTF-8 text (byte {} is not part of a character): convert it first", path.display(), e.utf8_error().valid_up_to())
+        anyhow::anyhow!(
+            "{} is not UTF-8 text (byte {} is not part of a character): convert it first",
+            path.display(),
+            e.utf8_error().valid_up_to()
+        )
     })?;
     ensure!(!text.trim().is_empty(), "{} is empty: give a text of some thousand characters", path.display());
     Ok(text)

@@ -13,8 +13,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{
-    Data, DeriveInput, Error, Fields, GenericArgument, Generics, Member, Path, PathArguments,
-    PathSegment, Type, parse_quote,
+    Data, DeriveInput, Error, Fields, GenericArgument, Generics, Member, Path, PathArguments, PathSegment, Type, parse_quote,
 };
 
 /// A field of a struct that implements `Parameters`.
@@ -30,9 +29,7 @@ pub struct ParametersField {
 
 /// The implementation that `#[derive(Parameters)]` stands for, or `compile_error!`s at what it does not accept.
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
-    syn::parse2(input)
-        .and_then(|input| expand(&input))
-        .unwrap_or_else(Error::into_compile_error)
+    syn::parse2(input).and_then(|input| expand(&input)).unwrap_or_else(Error::into_compile_error)
 }
 
 fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
@@ -46,10 +43,7 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
             ));
         }
         Data::Union(data) => {
-            return Err(Error::new(
-                data.union_token.span,
-                "`Parameters` can only be derived for structs, not for unions",
-            ));
+            return Err(Error::new(data.union_token.span, "`Parameters` can only be derived for structs, not for unions"));
         }
     };
     let mut errors = Errors::default();
@@ -58,31 +52,18 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     if errors.none() && fields.iter().all(|field| field.skip) {
         errors.push(Error::new(
             input.ident.span(),
-            format!(
-                "`{}` has no field to take parameters from: at least one must not be skipped",
-                input.ident
-            ),
+            format!("`{}` has no field to take parameters from: at least one must not be skipped", input.ident),
         ));
     }
     errors.finish()?;
     let krate = krate.unwrap_or_else(|| quote!(::autodiff_runtime));
-    Ok(parameters_impl(
-        &input.ident,
-        &input.generics,
-        &fields,
-        None,
-        &krate,
-    ))
+    Ok(parameters_impl(&input.ident, &input.generics, &fields, None, &krate))
 }
 
 /// `crate = path` from `#[parameters(…)]` on the struct.
 fn container_options(input: &DeriveInput, errors: &mut Errors) -> Option<TokenStream> {
     let mut krate = None;
-    for attr in input
-        .attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("parameters"))
-    {
+    for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("parameters")) {
         errors.collect(attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("crate") {
                 let path = meta.value()?.call(Path::parse_mod_style)?;
@@ -102,11 +83,7 @@ fn collect_fields(fields: &Fields, errors: &mut Errors) -> Vec<ParametersField> 
     let mut collected = Vec::new();
     for (member, field) in fields.members().zip(fields) {
         let mut skip = false;
-        for attr in field
-            .attrs
-            .iter()
-            .filter(|attr| attr.path().is_ident("parameters"))
-        {
+        for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("parameters")) {
             errors.collect(attr.parse_nested_meta(|meta| {
                 if meta.path.is_ident("skip") {
                     skip = true;
@@ -126,11 +103,7 @@ fn collect_fields(fields: &Fields, errors: &mut Errors) -> Vec<ParametersField> 
                 format!("field `{shown}` of type `{name}` cannot be differentiated: mark it `#[parameters(skip)]`"),
             ));
         }
-        collected.push(ParametersField {
-            member,
-            ty: field.ty.clone(),
-            skip,
-        });
+        collected.push(ParametersField { member, ty: field.ty.clone(), skip });
     }
     collected
 }
@@ -176,12 +149,8 @@ pub fn parameters_impl(
     krate: &TokenStream,
 ) -> TokenStream {
     let visited: Vec<_> = fields.iter().filter(|field| !field.skip).collect();
-    let Some(first) = visited
-        .iter()
-        .find(|field| !Mentions::any(&field.ty, |name| name == ident))
-    else {
-        let message =
-            format!("`{ident}` has no float leaf that its element type could be taken from");
+    let Some(first) = visited.iter().find(|field| !Mentions::any(&field.ty, |name| name == ident)) else {
+        let message = format!("`{ident}` has no float leaf that its element type could be taken from");
         return Error::new(ident.span(), message).into_compile_error();
     };
     let element = &first.ty;
@@ -200,11 +169,7 @@ pub fn parameters_impl(
     for name in &floats {
         bounded.make_where_clause().predicates.push(parse_quote!(#name: #krate::Element));
     }
-    let is_parameter = |name: &Ident| {
-        generics
-            .type_params()
-            .any(|parameter| parameter.ident == *name)
-    };
+    let is_parameter = |name: &Ident| generics.type_params().any(|parameter| parameter.ident == *name);
     let is_other = |name: &Ident| is_parameter(name) && !floats.contains(&name);
     for field in fields {
         let ty = &field.ty;
@@ -246,9 +211,7 @@ pub fn parameters_impl(
         // At the field's type, so that rustc's message about a field that is not `Parameters` points there.
         let leaf = quote_spanned!(ty.span()=> <#ty as #krate::Parameters>);
         visit.extend(quote!(path.#enter(#key, |path| #leaf::visit(&self.#member, path, f));));
-        visit_mut.extend(
-            quote!(path.#enter(#key, |path| #leaf::visit_mut(&mut self.#member, path, f));),
-        );
+        visit_mut.extend(quote!(path.#enter(#key, |path| #leaf::visit_mut(&mut self.#member, path, f));));
         visit_zip.extend(quote!(path.#enter(#key, |path| #leaf::visit_zip(&mut self.#member, &other.#member, path, f));));
     }
     let zeros = fields.iter().map(|ParametersField { member, ty, skip }| {
@@ -308,10 +271,7 @@ struct Mentions<F> {
 
 impl<F: Fn(&Ident) -> bool> Mentions<F> {
     fn any(ty: &Type, wanted: F) -> bool {
-        let mut visitor = Self {
-            wanted,
-            found: false,
-        };
+        let mut visitor = Self { wanted, found: false };
         visitor.visit_type(ty);
         visitor.found
     }
@@ -331,10 +291,7 @@ struct ArrayOf<'a> {
 
 impl<'a> ArrayOf<'a> {
     fn any(ty: &Type, element: &'a Ident) -> bool {
-        let mut visitor = Self {
-            element,
-            found: false,
-        };
+        let mut visitor = Self { element, found: false };
         visitor.visit_type(ty);
         visitor.found
     }
@@ -431,22 +388,14 @@ mod tests {
     #[test]
     fn tuple_structs_are_numbered_and_raw_names_are_plain() {
         let code = derive("struct P(f64, #[parameters(skip)] bool, Array1<f64>);");
-        assert!(
-            code.contains("path.index(2,")
-                && code.contains("&self.2")
-                && !code.contains("path.index(1,"),
-            "{code}"
-        );
+        assert!(code.contains("path.index(2,") && code.contains("&self.2") && !code.contains("path.index(1,"), "{code}");
         assert!(derive("struct Q { r#type: f64 }").contains("\"type\""));
     }
 
     #[test]
     fn the_runtime_can_be_renamed() {
         let code = derive("#[parameters(crate = ::ad::rt)] struct P { w: f64 }");
-        assert!(
-            code.contains("impl::ad::rt::ParametersforP") && !code.contains("autodiff_runtime"),
-            "{code}"
-        );
+        assert!(code.contains("impl::ad::rt::ParametersforP") && !code.contains("autodiff_runtime"), "{code}");
     }
 
     #[test]
@@ -454,35 +403,17 @@ mod tests {
         for (source, message) in [
             ("enum E { A(f64) }", "only be derived for structs"),
             ("union U { a: f32 }", "not for unions"),
-            (
-                "struct S { n: usize, w: f64 }",
-                "field `n` of type `usize` cannot be differentiated",
-            ),
+            ("struct S { n: usize, w: f64 }", "field `n` of type `usize` cannot be differentiated"),
             ("struct S(String);", "field `0` of type `String`"),
             ("struct S;", "`S` has no field to take parameters from"),
-            (
-                "struct S { #[parameters(skip)] n: usize }",
-                "at least one must not be skipped",
-            ),
-            (
-                "struct S { #[parameters(frozen)] w: f64 }",
-                "a field takes `#[parameters(skip)]`",
-            ),
-            (
-                "#[parameters(skip)] struct S { w: f64 }",
-                "`skip` belongs on a field",
-            ),
-            (
-                "#[parameters(serde)] struct S { w: f64 }",
-                "a struct takes `#[parameters(crate = path)]`",
-            ),
+            ("struct S { #[parameters(skip)] n: usize }", "at least one must not be skipped"),
+            ("struct S { #[parameters(frozen)] w: f64 }", "a field takes `#[parameters(skip)]`"),
+            ("#[parameters(skip)] struct S { w: f64 }", "`skip` belongs on a field"),
+            ("#[parameters(serde)] struct S { w: f64 }", "a struct takes `#[parameters(crate = path)]`"),
             ("struct S { next: Vec<S> }", "no float leaf"),
         ] {
             let code = derive(source);
-            assert!(
-                code.contains("compile_error") && code.contains(&dense(message)),
-                "{source}: {code}"
-            );
+            assert!(code.contains("compile_error") && code.contains(&dense(message)), "{source}: {code}");
         }
         let both = derive("struct S { n: usize, #[parameters(frozen)] w: f64 }");
         assert_eq!(both.matches("compile_error").count(), 2, "{both}");

@@ -113,11 +113,7 @@ pub trait Parameters: Leaves {
     /// If `flat` has not [`len`](Leaves::len) elements.
     fn assign_flat(&mut self, flat: &ArrayRef1<Self::Elem>) {
         let expected = Leaves::len(self);
-        assert!(
-            flat.len() == expected,
-            "assign_flat: {expected} parameters, but a vector of length {}",
-            flat.len()
-        );
+        assert!(flat.len() == expected, "assign_flat: {expected} parameters, but a vector of length {}", flat.len());
         let mut values = flat.iter();
         self.visit_mut(&mut Path::new(), &mut |_, mut leaf| {
             for (to, from) in leaf.iter_mut().zip(&mut values) {
@@ -175,13 +171,7 @@ pub trait Parameters: Leaves {
     where
         Self: Sized,
     {
-        assert!(
-            slice.len() == other.len(),
-            "parameters differ at `{}`: {} elements and {}",
-            path.name(),
-            slice.len(),
-            other.len()
-        );
+        assert!(slice.len() == other.len(), "parameters differ at `{}`: {} elements and {}", path.name(), slice.len(), other.len());
         for (i, (item, other)) in slice.iter_mut().zip(other).enumerate() {
             path.index(i, |path| item.visit_zip(other, path, f));
         }

@@ -16,10 +16,7 @@ fn names_follow_the_structure() {
     assert_eq!(names(&1.0_f32), ["value[]"]);
     assert_eq!(names(&vec![1.0, 2.0]), ["value[2]"]);
     assert_eq!(names(&vec![array![1.0], array![1.0, 2.0]]), ["0[1]", "1[2]"]);
-    assert_eq!(
-        names(&(array![1.0], Some(Box::new(vec![(2.0, [3.0; 2])])), None::<f64>)),
-        ["0[1]", "1.0.0[]", "1.0.1[2]"]
-    );
+    assert_eq!(names(&(array![1.0], Some(Box::new(vec![(2.0, [3.0; 2])])), None::<f64>)), ["0[1]", "1.0.0[]", "1.0.1[2]"]);
 }
 
 #[test]
