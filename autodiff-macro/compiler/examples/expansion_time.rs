@@ -14,22 +14,30 @@ type Kind = (&'static str, fn(usize) -> String);
 const KINDS: &[Kind] = &[
     ("elementwise statements", |n| body(n / 2, "&Array1<f64>", |k| format!("let x{} = x{k}.tanh() * p;", k + 1), "sum")),
     ("layers with products", |n| body(n / 3, "&Array2<f64>", |k| format!("let x{} = (x{k}.dot(p) + p).tanh();", k + 1), "sum")),
-    ("residual layers with softmax", |n| body(n / 3, "&Array2<f64>", |k| format!("let x{} = &x{k} + &x{k}.dot(p).softmax(Axis(1));", k + 1), "sum")),
+    ("residual layers with softmax", |n| {
+        body(n / 3, "&Array2<f64>", |k| format!("let x{} = &x{k} + &x{k}.dot(p).softmax(Axis(1));", k + 1), "sum")
+    }),
     ("scalars", |n| {
         let mut s = String::from("fn f(p: f64) -> f64 { let x0 = p;");
-        (0..n / 2).for_each(|k| { let _ = write!(s, "let x{} = (x{k} * p).sin();", k + 1); });
+        (0..n / 2).for_each(|k| {
+            let _ = write!(s, "let x{} = (x{k} * p).sin();", k + 1);
+        });
         let _ = write!(s, "x{} }}", n / 2);
         s
     }),
     ("one long sum", |n| format!("fn f(p: &Array1<f64>) -> f64 {{ ({}).sum() }}", vec!["p * 0.5"; n / 2].join(" + "))),
     ("sum of many terms", |n| {
         let mut s = String::from("fn f(p: &Array1<f64>) -> f64 { let mut t = 0.0;");
-        (0..n / 4).for_each(|k| { let _ = write!(s, "t += p.mapv(|v| (v * {k}.5).cos()).sum();"); });
+        (0..n / 4).for_each(|k| {
+            let _ = write!(s, "t += p.mapv(|v| (v * {k}.5).cos()).sum();");
+        });
         s + "t }"
     }),
     ("slices of one array", |n| {
         let mut s = String::from("fn f(p: &Array1<f64>) -> f64 { let mut t = 0.0;");
-        (0..n / 3).for_each(|k| { let _ = write!(s, "t += p.slice(s![{k}..{}]).dot(&p.slice(s![{k}..{}]));", k + 5, k + 5); });
+        (0..n / 3).for_each(|k| {
+            let _ = write!(s, "t += p.slice(s![{k}..{}]).dot(&p.slice(s![{k}..{}]));", k + 5, k + 5);
+        });
         s + "t }"
     }),
 ];

@@ -170,7 +170,11 @@ impl Interpreter<'_> {
         for (part, tensor) in parts.iter().zip(value) {
             let shape: Vec<usize> = part.shape().iter().map(|d| self.length(*d)).collect::<Result<_, _>>()?;
             if shape != tensor.shape || shape.iter().product::<usize>() != tensor.data.len() {
-                return Err(format!("a value of shape {:?} with {} elements, the type says {shape:?}", tensor.shape, tensor.data.len()));
+                return Err(format!(
+                    "a value of shape {:?} with {} elements, the type says {shape:?}",
+                    tensor.shape,
+                    tensor.data.len()
+                ));
             }
         }
         Ok(())

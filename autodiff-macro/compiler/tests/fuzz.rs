@@ -30,16 +30,140 @@ impl Random {
 
 /// Types, methods, functions, keywords and numbers that functions are made of.
 const WORDS: &[&str] = &[
-    "x", "y", "w", "f", "v", "f64", "f32", "usize", "bool", "Array1", "Array2", "Array3", "ArrayView2", "ArrayD", "Vec", "Option",
-    "sum", "mean", "dot", "matmul", "exp", "ln", "sqrt", "powi", "powf", "mapv", "map", "fold", "softmax", "log_softmax", "max_axis",
-    "sum_axis", "insert_axis", "remove_axis", "t", "slice", "slice_move", "select", "permuted_axes", "reversed_axes", "to_shape", "flatten",
-    "cumsum", "triu", "diag", "broadcast", "unwrap", "view", "to_owned", "clone", "concatenate", "stack", "outer", "layer_norm", "rms_norm",
-    "attention", "causal_attention", "masked_attention", "cross_entropy", "nll_loss", "huber", "mse", "einsum", "Axis", "nrows", "ncols", "len", "shape", "dim",
-    "let", "mut", "if", "else", "for", "while", "loop", "match", "return", "break", "as", "move", "in", "ref", "self", "true", "const", "unsafe", "async",
-    "var", "std_axis", "norm_lp", "clamp", "atan2", "row", "column", "index_axis", "split_at", "assign", "fill", "scaled_add", "swap_axes", "mapv_inplace", "zip", "iter", "stop_gradient", "from_diag", "index_add", "masked_fill",
+    "x",
+    "y",
+    "w",
+    "f",
+    "v",
+    "f64",
+    "f32",
+    "usize",
+    "bool",
+    "Array1",
+    "Array2",
+    "Array3",
+    "ArrayView2",
+    "ArrayD",
+    "Vec",
+    "Option",
+    "sum",
+    "mean",
+    "dot",
+    "matmul",
+    "exp",
+    "ln",
+    "sqrt",
+    "powi",
+    "powf",
+    "mapv",
+    "map",
+    "fold",
+    "softmax",
+    "log_softmax",
+    "max_axis",
+    "sum_axis",
+    "insert_axis",
+    "remove_axis",
+    "t",
+    "slice",
+    "slice_move",
+    "select",
+    "permuted_axes",
+    "reversed_axes",
+    "to_shape",
+    "flatten",
+    "cumsum",
+    "triu",
+    "diag",
+    "broadcast",
+    "unwrap",
+    "view",
+    "to_owned",
+    "clone",
+    "concatenate",
+    "stack",
+    "outer",
+    "layer_norm",
+    "rms_norm",
+    "attention",
+    "causal_attention",
+    "masked_attention",
+    "cross_entropy",
+    "nll_loss",
+    "huber",
+    "mse",
+    "einsum",
+    "Axis",
+    "nrows",
+    "ncols",
+    "len",
+    "shape",
+    "dim",
+    "let",
+    "mut",
+    "if",
+    "else",
+    "for",
+    "while",
+    "loop",
+    "match",
+    "return",
+    "break",
+    "as",
+    "move",
+    "in",
+    "ref",
+    "self",
+    "true",
+    "const",
+    "unsafe",
+    "async",
+    "var",
+    "std_axis",
+    "norm_lp",
+    "clamp",
+    "atan2",
+    "row",
+    "column",
+    "index_axis",
+    "split_at",
+    "assign",
+    "fill",
+    "scaled_add",
+    "swap_axes",
+    "mapv_inplace",
+    "zip",
+    "iter",
+    "stop_gradient",
+    "from_diag",
+    "index_add",
+    "masked_fill",
 ];
-const PUNCTUATION: &[&str] = &["+", "-", "*", "/", "%", "&", "|", "<", ">", "=", "==", ".", ",", ";", ":", "::", "!", "?", "..", "..=", "->", "=>", "+=", "'a", "#", "_"];
-const NUMBERS: &[&str] = &["0", "1", "2", "3", "7", "64", "9223372036854775807", "18446744073709551616", "0.0", "0.5", "1e308", "1e-300", "2.0f32", "1usize", "0xff", "-1", "\"text\"", "'c'", "b'x'"];
+const PUNCTUATION: &[&str] = &[
+    "+", "-", "*", "/", "%", "&", "|", "<", ">", "=", "==", ".", ",", ";", ":", "::", "!", "?", "..", "..=", "->", "=>", "+=",
+    "'a", "#", "_",
+];
+const NUMBERS: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "3",
+    "7",
+    "64",
+    "9223372036854775807",
+    "18446744073709551616",
+    "0.0",
+    "0.5",
+    "1e308",
+    "1e-300",
+    "2.0f32",
+    "1usize",
+    "0xff",
+    "-1",
+    "\"text\"",
+    "'c'",
+    "b'x'",
+];
 
 fn random_tokens(random: &mut Random) -> Vec<TokenTree> {
     let text = match random.below(4) {
@@ -57,7 +181,11 @@ fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
     if !groups.is_empty() && random.below(5) > 0 {
         let at = *random.of(&groups);
         if let TokenTree::Group(g) = &trees[at] {
-            let delimiter = if random.below(60) == 0 { *random.of(&[Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None]) } else { g.delimiter() };
+            let delimiter = if random.below(60) == 0 {
+                *random.of(&[Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None])
+            } else {
+                g.delimiter()
+            };
             trees[at] = TokenTree::Group(Group::new(delimiter, mutate(g.stream(), random)));
         }
         return trees.into_iter().collect();
@@ -100,7 +228,10 @@ fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
                     Some(t) => t,
                     None => trees[at].clone(),
                 },
-                TokenTree::Group(g) => TokenTree::Group(Group::new(*random.of(&[Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace]), g.stream())),
+                TokenTree::Group(g) => TokenTree::Group(Group::new(
+                    *random.of(&[Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace]),
+                    g.stream(),
+                )),
             };
             trees[at] = like;
         }
@@ -147,7 +278,10 @@ fn mutants_are_expanded_without_panics() {
         let mut random = Random(seed);
         let sources: Vec<TokenStream> = SOURCES.iter().filter_map(|s| s.text.parse().ok()).collect();
         let arguments: Vec<TokenStream> =
-            ["", "", "", "wrt(x)", "wrt(w, b)", "shape(x: [n, m])", "shape(x: [3, _], y: [n])", "wrt(", "nonsense"].iter().filter_map(|a| a.parse().ok()).collect();
+            ["", "", "", "wrt(x)", "wrt(w, b)", "shape(x: [n, m])", "shape(x: [3, _], y: [n])", "wrt(", "nonsense"]
+                .iter()
+                .filter_map(|a| a.parse().ok())
+                .collect();
         let count = std::env::var("FUZZ_COUNT").ok().and_then(|s| s.parse().ok()).unwrap_or(MUTANTS);
         for k in 0..count {
             let mut item = sources[k % sources.len()].clone();

@@ -89,11 +89,16 @@ fn a_second_run_changes_nothing() {
         let twice = optimise(once.clone())?;
         let names = |j: &Joint| {
             let live = j.region.graph.reachable(j.region.outputs.iter().copied());
-            let mut names: Vec<&str> = j.region.graph.ids().filter(|id| live[id.index()]).map(|id| j.region.graph.node(id).op.name).collect();
+            let mut names: Vec<&str> =
+                j.region.graph.ids().filter(|id| live[id.index()]).map(|id| j.region.graph.node(id).op.name).collect();
             names.sort_unstable();
             names.join(" ")
         };
-        if names(&once) != names(&twice) { Err(format!("operations\n  {}\nbecame\n  {}", names(&once), names(&twice))) } else { Ok(()) }
+        if names(&once) != names(&twice) {
+            Err(format!("operations\n  {}\nbecame\n  {}", names(&once), names(&twice)))
+        } else {
+            Ok(())
+        }
     });
 }
 

@@ -28,8 +28,25 @@ const SCALARS: &[Scalar] = &[
     ("(-x).abs()", "abs", |x| (-x).abs()),
 ];
 
-const POINTS: &[f64] =
-    &[0.0, -0.0, 0.3, -0.7, 1.7, -2.5, 12.0, -12.0, 800.0, -800.0, 1e200, -1e200, 1e-200, -1e-200, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+const POINTS: &[f64] = &[
+    0.0,
+    -0.0,
+    0.3,
+    -0.7,
+    1.7,
+    -2.5,
+    12.0,
+    -12.0,
+    800.0,
+    -800.0,
+    1e200,
+    -1e200,
+    1e-200,
+    -1e-200,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+];
 
 fn operations(source: &str) -> (autodiff_compiler::ir::Region, Vec<&'static str>) {
     let region = lowered(source).unwrap_or_else(|m| panic!("{m}")).region;

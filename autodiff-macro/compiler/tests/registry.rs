@@ -49,7 +49,12 @@ fn for_each_sample(mut f: impl FnMut(&'static Operation, &Sample, Sizes) -> Resu
 }
 
 /// The region of one operation; of several results one is the output.
-fn one_operation(op: &'static Operation, sample: &Sample, sizes: Sizes, part: Option<usize>) -> Result<autodiff_compiler::ir::Region, String> {
+fn one_operation(
+    op: &'static Operation,
+    sample: &Sample,
+    sizes: Sizes,
+    part: Option<usize>,
+) -> Result<autodiff_compiler::ir::Region, String> {
     let shapes: Vec<Vec<usize>> = sample.shapes.iter().map(|s| s.to_vec()).collect();
     region(&shapes, &operand_kinds(op, shapes.len()), sizes, |b, x| {
         let y = b.apply(op, (sample.attrs)(b), x)?;
@@ -148,7 +153,11 @@ fn forward_rules_are_adjoint_to_reverse_rules() {
         let back = pulled(&one_operation(op, sample, sizes, part)?, &inputs, &g, &[])?;
         let right: f64 = back.iter().zip(&tangents).map(|(a, b)| a.inner(b)).sum();
         let left = g.inner(&dy[0]);
-        if (left - right).abs() > 1e-9 * (1.0 + left.abs()) { Err(format!("⟨g, J·v⟩ = {left}, ⟨Jᵀ·g, v⟩ = {right}")) } else { Ok(()) }
+        if (left - right).abs() > 1e-9 * (1.0 + left.abs()) {
+            Err(format!("⟨g, J·v⟩ = {left}, ⟨Jᵀ·g, v⟩ = {right}"))
+        } else {
+            Ok(())
+        }
     });
 }
 
@@ -192,8 +201,11 @@ fn definitions_agree_with_values() {
 fn values_of_derived_operations_agree_with_their_definitions() {
     use autodiff_compiler::ops::{neural, product, reduce};
     let mut random = Random(5);
-    let cases: &[(&'static Operation, &[&[usize]])] =
-        &[(&product::DOT_ADD, &[&[3, 2], &[3, 4], &[4, 2]]), (&neural::CROSS_ENTROPY_GRAD, &[&[3, 4], &[3], &[3], &[]]), (&reduce::PRODUCT_GRAD, &[&[3, 4], &[3]])];
+    let cases: &[(&'static Operation, &[&[usize]])] = &[
+        (&product::DOT_ADD, &[&[3, 2], &[3, 4], &[4, 2]]),
+        (&neural::CROSS_ENTROPY_GRAD, &[&[3, 4], &[3], &[3], &[]]),
+        (&reduce::PRODUCT_GRAD, &[&[3, 4], &[3]]),
+    ];
     for (op, shapes) in cases {
         let Derivative::Definition(define) = op.derivative else { panic!("`{}` cannot be differentiated again", op.name) };
         let elems: Vec<Elem> =
@@ -202,7 +214,11 @@ fn values_of_derived_operations_agree_with_their_definitions() {
         let inputs: Vec<Tensor> = shapes
             .iter()
             .zip(&elems)
-            .map(|(s, e)| if *e == Elem::Float { random.tensor(s, (-2.0, 2.0)) } else { random.tensor(s, (0.0, 4.0)).map(f64::floor) })
+            .map(
+                |(s, e)| {
+                    if *e == Elem::Float { random.tensor(s, (-2.0, 2.0)) } else { random.tensor(s, (0.0, 4.0)).map(f64::floor) }
+                },
+            )
             .collect();
         let region = region(&shapes, &elems, Sizes::Symbolic, |b, x| {
             let attrs = if op.name == "product_grad" { vec![Attr::Int(1)] } else { vec![] };

@@ -162,21 +162,24 @@ fn check(p: &Point) -> Result<(), String> {
         .map(|(name, arg)| format!("{name}: {}", if matches!(arg, S(_)) { "f64" } else { "&Array1<f64>" }))
         .collect();
     let lowered = lowered(&format!("fn f({}) -> f64 {{ {} }}", params.join(", "), p.body))?;
-    let inputs: Vec<Tensor> = p
-        .at
-        .iter()
-        .map(|arg| match arg {
-            S(x) => Tensor::scalar(*x),
-            V(v) => Tensor { shape: vec![v.len()], data: v.to_vec() },
-        })
-        .collect();
+    let inputs: Vec<Tensor> =
+        p.at.iter()
+            .map(|arg| match arg {
+                S(x) => Tensor::scalar(*x),
+                V(v) => Tensor { shape: vec![v.len()], data: v.to_vec() },
+            })
+            .collect();
     let joint = reverse(&lowered.region, Seed::Input)?;
     for (stage, joint) in [("unoptimised", joint.clone()), ("optimised", optimise(joint)?)] {
         let gradient = run_joint(&joint, &inputs, &Tensor::scalar(1.0), &[])?;
         for (found, wanted) in gradient.iter().zip(p.gradient) {
             let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-12 * b.abs();
             if found.data.len() != wanted.len() || !found.data.iter().zip(wanted.iter()).all(same) {
-                return Err(format!("{stage} {:?}, not {:?}", gradient.iter().map(|t| t.data.clone()).collect::<Vec<_>>(), p.gradient));
+                return Err(format!(
+                    "{stage} {:?}, not {:?}",
+                    gradient.iter().map(|t| t.data.clone()).collect::<Vec<_>>(),
+                    p.gradient
+                ));
             }
         }
     }
