@@ -30,7 +30,7 @@ fn generated(m: &Array1<f64>, rt: &Array1<f64>, slot0: f64) -> f64 {
     let cotangent = saved.mapv(|x| x.exp());
     let result_0 = cotangent.sum();
     let value = result_0 * slot0;
-    value
+    value + slot0
 }
 
 #[differentiate(wrt(saved))]
