@@ -64,6 +64,12 @@ fn single_precision(w: &Array1<f32>, x: &Array2<f32>) -> f32 {
     z.mapv(|v| 1.0 / (1.0 + (-v).exp())).mean().unwrap() + 0.5f32 * w.dot(w)
 }
 
+#[differentiate(wrt(x))]
+fn with_extras(x: &Array1<f64>) -> (f64, Array1<f64>) {
+    let y = x.mapv(f64::exp);
+    (y.sum(), y)
+}
+
 #[differentiate(wrt(w))]
 fn array_result(w: &Array2<f64>, x: &Array2<f64>) -> Array2<f64> {
     x.dot(w).mapv(f64::tanh)
@@ -184,6 +190,10 @@ fn kinds_of_parameters() {
 
 #[test]
 fn results() {
+    let x = vector(4, 1);
+    let ((value, rest), g) = with_extras::value_and_grad(&x);
+    assert_eq!(rest, x.mapv(f64::exp));
+    assert!((value - rest.sum()).abs() < 1e-12 && (&g - &rest).norm_l2() < 1e-12);
     let (w, x) = (matrix(3, 2, 1), matrix(4, 3, 2));
     verify_vjp!(array_result, [w], (&w, &x));
 }

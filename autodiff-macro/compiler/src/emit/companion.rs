@@ -409,7 +409,8 @@ impl Companion<'_> {
             (0..results).filter(|k| schedule.node(schedule.joint.region.outputs[*k]).ty.rank() > 0).collect();
         for k in &array_results {
             let (name, kernels) = (format_ident!("result_{k}", span = proc_macro2::Span::mixed_site()), self.kernels());
-            fresh.extend(quote!(let mut #name = #kernels::Output::empty();));
+            let ty = self.node_type(*k);
+            fresh.extend(quote!(let mut #name: #ty = #kernels::Output::empty();));
         }
         program.run(&|k| {
             if k < results {
@@ -683,7 +684,8 @@ impl Companion<'_> {
         for (k, id) in outputs.iter().enumerate() {
             if split.forward.node(*id).ty.rank() > 0 && split.forward.is_float_array(*id) {
                 let name = format_ident!("result_{k}", span = proc_macro2::Span::mixed_site());
-                forward_declare.extend(quote!(let mut #name = #kernels::Output::empty();));
+                let ty = owned_array(&self.lowered.float, split.forward.node(*id).ty.rank(), &self.krate);
+                forward_declare.extend(quote!(let mut #name: #ty = #kernels::Output::empty();));
             }
         }
         let results = split.results;
