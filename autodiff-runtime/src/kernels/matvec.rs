@@ -28,20 +28,29 @@ fn inner<T: Element, M: Math<T>>(m: M, x: &[T], y: &[T]) -> f64 {
                     lane[i] = m.mul_add(x[i], y[i], lane[i]);
                 }
             }
-            let mut width = LANES / 2;
-            while width > 0 {
-                for i in 0..width {
-                    lane[i] += lane[i + width];
-                }
-                width /= 2;
-            }
-            all += lane[0].widen();
+            all += sum(lane).widen();
         }
         for (x, y) in x_rest.iter().zip(y_rest) {
             all += (*x * *y).widen();
         }
     }
     all
+}
+
+/// The sum of the lanes, by halves of constant length so that the lanes stay in registers.
+#[inline(always)]
+fn sum<T: Element>(lane: [T; LANES]) -> T {
+    let (mut half, mut quarter, mut eighth) = ([T::zero(); LANES / 2], [T::zero(); LANES / 4], [T::zero(); LANES / 8]);
+    for i in 0..LANES / 2 {
+        half[i] = lane[i] + lane[i + LANES / 2];
+    }
+    for i in 0..LANES / 4 {
+        quarter[i] = half[i] + half[i + LANES / 4];
+    }
+    for i in 0..LANES / 8 {
+        eighth[i] = quarter[i] + quarter[i + LANES / 8];
+    }
+    (eighth[0] + eighth[2]) + (eighth[1] + eighth[3])
 }
 
 /// The inner product of two contiguous vectors.

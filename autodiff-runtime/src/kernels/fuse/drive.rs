@@ -1,11 +1,15 @@
 //! The loop around the kernel: tiles in, tiles out.
 
 use super::operand::{Data, Input, Mode, Output};
-use super::plan::{Plan, plan};
+use super::plan::Plan;
+use super::prepare::{prepare, straight};
 use super::row::Row;
 use super::{MAX_RANK, TILE, reduce};
 use crate::Element;
 use std::mem::MaybeUninit;
+
+/// Rows and columns of a block that reads across the memory order of an operand.
+const SQUARE: usize = 16;
 
 /// Working memory of one loop, on the stack and uninitialised until used.
 pub(super) struct Scratch<T, const N: usize, const O: usize> {
@@ -47,14 +51,14 @@ impl<T, const N: usize, const O: usize> Scratch<T, N, O> {
 }
 
 /// [`Scratch`] without its lengths in the type, so that the loop is compiled once per element type.
-struct Parts<'s, T> {
-    inputs: &'s mut [MaybeUninit<[T; TILE]>],
+pub(super) struct Parts<'s, T> {
+    pub(super) inputs: &'s mut [MaybeUninit<[T; TILE]>],
     outputs: &'s mut [MaybeUninit<[T; TILE]>],
     columns: &'s mut [MaybeUninit<[f64; TILE]>],
     sources: &'s mut [Source],
     sinks: &'s mut [Sink],
-    from: &'s mut [*const T],
-    to: &'s mut [*mut T],
+    pub(super) from: &'s mut [*const T],
+    pub(super) to: &'s mut [*mut T],
 }
 
 /// Progress of one input.
@@ -90,7 +94,7 @@ impl Sink {
 /// See [`run`](super::run).
 ///
 /// # Safety
-/// `row` and `kernel` belong together and take `inputs.len()` inputs and `outputs.len()` outputs.
+/// `row` and `kernel` belong together and take `N` inputs and `O` outputs.
 #[inline]
 pub(super) unsafe fn drive<'a, T: Element, const N: usize, const O: usize>(
     row: Row<T>,
@@ -101,119 +105,41 @@ pub(super) unsafe fn drive<'a, T: Element, const N: usize, const O: usize>(
     outputs: &mut [Output<'a, T>; O],
     scratch: &mut Scratch<T, N, O>,
 ) {
-    // SAFETY: as promised by the caller.
-    unsafe { drive_parts(row, kernel, cost, shape, inputs, outputs, scratch.parts()) }
-}
-
-unsafe fn drive_parts<'a, T: Element>(
-    row: Row<T>,
-    kernel: *const (),
-    _cost: u32,
-    shape: &[usize],
-    inputs: &mut [Input<'a, T>],
-    outputs: &mut [Output<'a, T>],
-    mut scratch: Parts<'_, T>,
-) {
-    assert!(shape.len() <= MAX_RANK, "a fused loop runs over {MAX_RANK} axes at most, found {}", shape.len());
-    // SAFETY: as promised by the caller.
-    if unsafe { straight(row, kernel, shape, inputs, outputs, &mut scratch) } {
-        return;
-    }
-    for input in inputs.iter_mut() {
-        let fits = input.layout.align(shape);
-        assert!(fits, "an input of shape {:?} does not broadcast to {shape:?}", input.layout.dims());
-    }
-    for output in outputs.iter_mut() {
-        let full = output.layout.dims() == shape;
-        let fits = output.layout.align(shape);
-        assert!(
-            fits && (full || output.mode != Mode::Set),
-            "an output of shape {:?} does not fit the loop over {shape:?}",
-            output.layout.dims()
-        );
-        if output.fresh && full {
-            // Nothing to combine: every place is written once.
-            output.mode = Mode::Set;
-        } else if output.fresh {
-            let neutral = T::of(reduce::neutral(output.mode));
-            // SAFETY: the output is a unique view of these lengths and strides.
-            unsafe { fill(output, shape, neutral) };
-        }
-    }
-    if shape.contains(&0) {
-        return;
-    }
-    let plan = plan(shape, inputs, outputs);
-    // SAFETY: operands are aligned with the plan; `row` fits by the caller's promise.
-    unsafe { Walk { row, kernel, plan, inputs, outputs, scratch: &mut scratch }.all() }
-}
-
-/// The common small case, without planning: up to a tile of elements, every array in standard layout and of the full
-/// shape, every result stored. False if it is another case.
-unsafe fn straight<T: Element>(
-    row: Row<T>,
-    kernel: *const (),
-    shape: &[usize],
-    inputs: &[Input<'_, T>],
-    outputs: &[Output<'_, T>],
-    scratch: &mut Parts<'_, T>,
-) -> bool {
-    let n: usize = shape.iter().product();
-    let plain = n != 0
-        && outputs.iter().all(|o| o.fresh && o.layout.is_standard(shape))
-        && inputs.iter().all(|i| match i.data {
-            Data::Float(_) => i.layout.is_standard(shape),
-            Data::Scalar(_) => n <= TILE,
-            Data::Mask(_) => false,
-        });
-    if !plain {
-        return false;
-    }
-    for (k, input) in inputs.iter().enumerate() {
-        scratch.from[k] = match input.data {
-            Data::Scalar(x) => {
-                let buffer = scratch.inputs[k].as_mut_ptr().cast::<T>();
-                // SAFETY: at most TILE elements.
-                (0..n).for_each(|e| unsafe { buffer.add(e).write(x) });
-                buffer
-            }
-            Data::Float(p) => p,
-            Data::Mask(_) => return false,
-        };
-    }
-    for (to, output) in scratch.to.iter_mut().zip(outputs) {
-        *to = output.pointer;
-    }
-    // SAFETY: every operand has n elements in a row.
-    unsafe { row(kernel, scratch.from.as_ptr(), scratch.to.as_ptr(), n) };
-    true
-}
-
-/// Writes `value` to every place of a reduction's output.
-unsafe fn fill<T: Element>(output: &Output<'_, T>, shape: &[usize], value: T) {
-    let layout = &output.layout;
-    let mut dims = [1; MAX_RANK];
-    for axis in 0..shape.len() {
-        // A broadcast axis has stride 0, and one place. So has an axis of length 1; a longer one never has stride 0.
-        dims[axis] = if layout.strides[axis] == 0 { 1 } else { shape[axis] };
-    }
-    if dims.contains(&0) || layout.dims().contains(&0) {
-        return;
-    }
-    let mut index = [0; MAX_RANK];
-    loop {
-        let offset: isize = (0..MAX_RANK).map(|a| index[a] as isize * layout.strides[a]).sum();
-        // SAFETY: the index is within the lengths of the view.
-        unsafe { output.pointer.offset(offset).write(value) };
-        if !advance(&mut index, &dims, MAX_RANK) {
+    // SAFETY: as promised by the caller; `prepare` checks and aligns the operands.
+    unsafe {
+        if straight(row, kernel, shape, inputs, outputs, &mut scratch.parts()) {
             return;
         }
+        let Some(plan) = prepare(shape, inputs, outputs) else { return };
+        #[cfg(feature = "rayon")]
+        if super::parallel::run(row, kernel, cost, &plan, inputs, outputs) {
+            return;
+        }
+        #[cfg(not(feature = "rayon"))]
+        let _ = cost;
+        walk(row, kernel, plan, inputs, outputs, scratch);
     }
+}
+
+/// One walk over the iteration space of a plan.
+///
+/// # Safety
+/// `row` and `kernel` belong together; the operands are aligned with the plan.
+pub(super) unsafe fn walk<'a, T: Element, const N: usize, const O: usize>(
+    row: Row<T>,
+    kernel: *const (),
+    plan: Plan,
+    inputs: &[Input<'a, T>; N],
+    outputs: &[Output<'a, T>; O],
+    scratch: &mut Scratch<T, N, O>,
+) {
+    // SAFETY: as promised by the caller.
+    unsafe { Walk { row, kernel, plan, inputs, outputs, scratch: &mut scratch.parts() }.all() }
 }
 
 /// The next index over the first `rank` axes, the last fastest; false after the last one.
 #[inline]
-fn advance(index: &mut [usize; MAX_RANK], dims: &[usize; MAX_RANK], rank: usize) -> bool {
+pub(super) fn advance(index: &mut [usize; MAX_RANK], dims: &[usize; MAX_RANK], rank: usize) -> bool {
     for axis in (0..rank).rev() {
         index[axis] += 1;
         if index[axis] < dims[axis] {
@@ -253,12 +179,26 @@ impl<T: Element> Walk<'_, '_, '_, T> {
             sink.repeats = (0..rank).any(|axis| output.layout.strides[axis] == 0);
             in_order &= (unit && !sink.repeats) || output.layout.strides[inner] == 0;
         }
+        // A transposed operand is read along its own unit stride in square blocks, each cache line once. (Sums of rows
+        // stay with whole rows: their partial results would be rounded per block.)
+        let (so, si) = if rank > 1 { (inner - 1, inner) } else { (inner, inner) };
+        let across = |strides: &[isize; MAX_RANK]| strides[so].unsigned_abs() == 1 && strides[si].unsigned_abs() > 1;
+        let crossed =
+            self.inputs.iter().any(|i| across(&i.layout.strides)) || self.outputs.iter().any(|o| across(&o.layout.strides));
+        let row_sums = self.outputs.iter().any(|o| o.mode != Mode::Set && o.layout.strides[si] == 0 && o.layout.strides[so] != 0);
+        let square = crossed && !row_sums && columns > SQUARE;
         // A block is `row_step` whole rows, or a part of one row; without buffers a row needs no cutting.
-        let column_step = if direct { columns } else { columns.min(TILE) };
-        let row_step = if columns < TILE { TILE / columns } else { 1 };
+        let column_step = if square {
+            SQUARE
+        } else if direct {
+            columns
+        } else {
+            columns.min(TILE)
+        };
+        let row_step = TILE / column_step.min(TILE);
         // SAFETY: every block lies within the iteration space.
         unsafe {
-            if in_order || column_step == columns {
+            if (in_order && !square) || column_step == columns {
                 let mut index = [0; MAX_RANK];
                 loop {
                     self.base(&index, outer);
@@ -277,8 +217,8 @@ impl<T: Element> Walk<'_, '_, '_, T> {
                     let mut index = [0; MAX_RANK];
                     loop {
                         self.base(&index, outer);
-                        for i in 0..rows {
-                            self.block(i, 1, j, column_step.min(columns - j));
+                        for i in (0..rows).step_by(row_step) {
+                            self.block(i, row_step.min(rows - i), j, column_step.min(columns - j));
                         }
                         if !advance(&mut index, &self.plan.dims, outer) {
                             break;
@@ -374,8 +314,14 @@ impl<T: Element> Walk<'_, '_, '_, T> {
         unsafe {
             let p = self.outputs[k].pointer.offset(offset);
             if mode == Mode::Set {
-                for r in 0..rows {
-                    for c in 0..columns {
+                if si == 1 {
+                    for r in 0..rows {
+                        p.offset(r as isize * so).copy_from_nonoverlapping(tile[r * columns..].as_ptr(), columns);
+                    }
+                    return;
+                }
+                for c in 0..columns {
+                    for r in 0..rows {
                         p.offset(r as isize * so + c as isize * si).write(tile[r * columns + c]);
                     }
                 }
@@ -389,8 +335,9 @@ impl<T: Element> Walk<'_, '_, '_, T> {
                 let sink = &mut self.scratch.sinks[k];
                 sink.total = reduce::combine(mode, sink.total, reduce::total(mode, tile));
             } else if si == 0 {
-                for r in 0..rows {
-                    let total = reduce::total(mode, &tile[r * columns..][..columns]);
+                let mut totals = [0.0; TILE];
+                reduce::rows(mode, tile, columns, &mut totals[..rows]);
+                for (r, &total) in totals[..rows].iter().enumerate() {
                     update(p.offset(r as isize * so), mode, total);
                 }
             } else if (so == 0 || rows == 1) && self.scratch.sinks[k].repeats {
@@ -461,6 +408,16 @@ unsafe fn gather<S: Copy, T: Copy>(
 ) {
     // SAFETY: as the caller promises for all r, c.
     unsafe {
+        // Short rows, and columns that lie in memory one after the other: down the columns.
+        if (columns < 16 && si != 1) || (so == 1 && columns <= SQUARE) {
+            for c in 0..columns {
+                let (to, from) = (to.add(c), from.offset(c as isize * si));
+                for r in 0..rows {
+                    to.add(r * columns).write(number(*from.offset(r as isize * so)));
+                }
+            }
+            return;
+        }
         for r in 0..rows {
             let (to, from) = (to.add(r * columns), from.offset(r as isize * so));
             match si {

@@ -2,14 +2,18 @@
 //!
 //! A chain of elementwise operations arrives as one [`Kernel`], a function of `N` scalars with `O` results. [`run`] calls
 //! it for every element of an iteration space: it aligns and broadcasts the inputs, hands the kernel contiguous tiles,
-//! stores or reduces its results, chooses the instruction set, and splits long loops over threads.
+//! stores or reduces its results, chooses the instruction set, and splits long loops over threads (not sums over the
+//! outermost axis).
 //!
-//! Guarantees: no heap allocation; outputs that are set are never read; sums are accumulated in `f64` across tiles;
+//! Guarantees: no heap allocation of its own; outputs that are set are never read; sums are accumulated in `f64` across tiles;
 //! results are bit for bit the same whatever the number of threads.
 
 mod drive;
 mod operand;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod plan;
+mod prepare;
 mod reduce;
 mod row;
 #[cfg(test)]

@@ -102,6 +102,39 @@ impl<'a, T: Element> Input<'a, T> {
     }
 }
 
+impl<T> Input<'_, T> {
+    /// The same input from a later place on.
+    ///
+    /// # Safety
+    /// The offset lies within the input.
+    pub(super) unsafe fn part(&self, offset: isize) -> Self
+    where
+        T: Copy,
+    {
+        // SAFETY: as promised by the caller.
+        let data = unsafe {
+            match self.data {
+                Data::Float(p) => Data::Float(p.offset(offset)),
+                Data::Mask(p) => Data::Mask(p.offset(offset)),
+                Data::Scalar(x) => Data::Scalar(x),
+            }
+        };
+        Input { data, ..*self }
+    }
+}
+
+impl<'a, T> Output<'a, T> {
+    /// The same output from a later place on.
+    ///
+    /// # Safety
+    /// The offset lies within the output, and no two parts in use reach the same place.
+    pub(super) unsafe fn part(&self, offset: isize) -> Output<'a, T> {
+        // SAFETY: as promised by the caller.
+        let pointer = unsafe { self.pointer.offset(offset) };
+        Output { pointer, mode: self.mode, fresh: self.fresh, layout: self.layout, lifetime: PhantomData }
+    }
+}
+
 impl<'a, T: Element, D: Dimension> From<ArrayView<'a, T, D>> for Input<'a, T> {
     #[inline]
     fn from(view: ArrayView<'a, T, D>) -> Self {

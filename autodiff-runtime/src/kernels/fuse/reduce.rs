@@ -96,6 +96,38 @@ impl<T: Element> Task<T> for Total<'_, T> {
     }
 }
 
+/// The totals of the rows of a tile.
+pub(super) fn rows<T: Element>(mode: Mode, tile: &[T], columns: usize, totals: &mut [f64]) {
+    dispatch(Rows { mode, tile, columns, totals });
+}
+
+struct Rows<'a, T> {
+    mode: Mode,
+    tile: &'a [T],
+    columns: usize,
+    totals: &'a mut [f64],
+}
+
+impl<T: Element> Task<T> for Rows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, _: M) {
+        match self.mode {
+            Mode::Set | Mode::Sum => each_row::<Sum, T>(self.tile, self.columns, self.totals),
+            Mode::Max => each_row::<Greatest, T>(self.tile, self.columns, self.totals),
+            Mode::Min => each_row::<Least, T>(self.tile, self.columns, self.totals),
+        }
+    }
+}
+
+#[inline(always)]
+fn each_row<F: Fold, T: Element>(tile: &[T], columns: usize, totals: &mut [f64]) {
+    for (row, total) in tile.chunks_exact(columns).zip(totals) {
+        *total = lanes::<F, T>(row);
+    }
+}
+
 #[inline(always)]
 fn lanes<F: Fold, T: Element>(tile: &[T]) -> f64 {
     let mut all = F::start();
@@ -107,7 +139,14 @@ fn lanes<F: Fold, T: Element>(tile: &[T]) -> f64 {
                 lane[i] = F::join(lane[i], block[i]);
             }
         }
-        for x in lane {
+        let (mut half, mut quarter) = ([F::start::<T>(); LANES / 2], [F::start::<T>(); LANES / 4]);
+        for i in 0..LANES / 2 {
+            half[i] = F::join(lane[i], lane[i + LANES / 2]);
+        }
+        for i in 0..LANES / 4 {
+            quarter[i] = F::join(half[i], half[i + LANES / 4]);
+        }
+        for x in quarter {
             all = F::join(all, x.widen());
         }
     }

@@ -248,3 +248,30 @@ fn refuses_a_wrong_output() {
     let (x, mut y) = (ndarray::Array1::<f64>::zeros(4), ndarray::Array1::<f64>::zeros(1));
     run(&Identity, &[4], [x.view().into()], [Output::set(y.view_mut())]);
 }
+
+#[test]
+fn long_loops_do_not_depend_on_threads() {
+    let x = ndarray::Array2::from_shape_fn((1500, 700), |(i, j)| ((i * 7 + j * 13) % 101) as f32 / 50.0 - 1.0);
+    let row = ndarray::Array1::from_shape_fn(700, |j| j as f32 / 700.0);
+    for x in [x.view(), x.t().as_standard_layout().reversed_axes().view()] {
+        let compute = || {
+            let (mut a, mut b) = (ndarray::Array2::<f32>::zeros((1500, 700)), ndarray::Array2::<f32>::zeros((1500, 700)));
+            let mut sums = ndarray::Array2::<f32>::zeros((1500, 1));
+            run(
+                &Mixed,
+                &[1500, 700],
+                [x.into(), row.view().into(), 1.0.into(), 0.5.into()],
+                [Output::set(a.view_mut()), Output::set(b.view_mut()), Output::sum_to(sums.view_mut())],
+            );
+            (a, b, sums)
+        };
+        let expected = compute();
+        assert!(expected.0.indexed_iter().all(|((i, j), &y)| (y - (x[[i, j]] * row[j] + 0.5)).abs() < 1e-6));
+        assert!(expected.1 == x);
+        #[cfg(feature = "rayon")]
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert!(pool.install(compute) == expected);
+        }
+    }
+}
