@@ -14,7 +14,9 @@ mod private {
 ///
 /// Implied bounds: [`NdFloat`] (arithmetic, assignment operators, `num_traits::Float`, `Send`, `Sync`), [`Default`] and
 /// [`Sum`](std::iter::Sum). The trait is sealed: kernels rely on the two IEEE formats.
-pub trait Element: NdFloat + num_traits::FromPrimitive + Default + std::iter::Sum<Self> + Parameters<Elem = Self> + private::Sealed {
+pub trait Element:
+    NdFloat + num_traits::FromPrimitive + Default + std::iter::Sum<Self> + Parameters<Elem = Self> + private::Sealed
+{
     /// Scalar functions that use the processor's fused multiply-add. Use it only where that instruction is known to
     /// exist: elsewhere every operation becomes a library call (the results stay right).
     type Fma: Math<Self>;

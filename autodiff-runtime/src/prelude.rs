@@ -3,10 +3,9 @@
 pub use crate::Element;
 pub use crate::einsum;
 pub use crate::ext::{
-    ArrayExt, Labels, ScalarExt, attention, avg_pool2d, batch_norm, bce, bce_with_logits,
-    causal_attention, conv1d, conv2d, convolve, cosine_similarity, cross_entropy,
-    cross_entropy_onehot, dropout, huber, kl_div, layer_norm, mae, masked_attention, max_pool2d,
-    mse, nll_loss, outer, pairwise_sqdist, rms_norm, rotary, select, smooth_l1, stop_gradient,
+    ArrayExt, Labels, ScalarExt, attention, avg_pool2d, batch_norm, bce, bce_with_logits, causal_attention, conv1d, conv2d,
+    convolve, cosine_similarity, cross_entropy, cross_entropy_onehot, dropout, huber, kl_div, layer_norm, mae, masked_attention,
+    max_pool2d, mse, nll_loss, outer, pairwise_sqdist, rms_norm, rotary, select, smooth_l1, stop_gradient,
 };
 pub use crate::parameters::Tree;
 pub use crate::{Parameters, ShapeError, differentiate};

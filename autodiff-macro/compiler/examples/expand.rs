@@ -8,9 +8,21 @@ fn main() {
     for item in file.items {
         if let syn::Item::Fn(mut f) = item {
             let mut args = TokenStream::new();
-            f.attrs.retain(|a| { if a.path().is_ident("differentiate") { if let syn::Meta::List(l) = &a.meta { args = l.tokens.clone(); } false } else { true } });
+            f.attrs.retain(|a| {
+                if a.path().is_ident("differentiate") {
+                    if let syn::Meta::List(l) = &a.meta {
+                        args = l.tokens.clone();
+                    }
+                    false
+                } else {
+                    true
+                }
+            });
             let out = autodiff_compiler::differentiate(args, quote::quote!(#f));
-            match syn::parse2::<syn::File>(out.clone()) { Ok(f) => println!("{}", prettyplease::unparse(&f)), Err(e) => println!("{e}\n{out}") }
+            match syn::parse2::<syn::File>(out.clone()) {
+                Ok(f) => println!("{}", prettyplease::unparse(&f)),
+                Err(e) => println!("{e}\n{out}"),
+            }
         }
     }
 }

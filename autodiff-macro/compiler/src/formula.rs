@@ -70,9 +70,11 @@ pub fn derivation(joint: &Joint, result: &str) -> String {
             continue;
         }
         let formula = text(joint, id, &texts);
-        let atomic = formula.strength == 9 && formula.text.chars().count() <= 12 || matches!(node.op.name, "input" | "constant" | "size" | "broadcast" | "insert_axis" | "remove_axis");
+        let atomic = formula.strength == 9 && formula.text.chars().count() <= 12
+            || matches!(node.op.name, "input" | "constant" | "size" | "broadcast" | "insert_axis" | "remove_axis");
         // A transposed input needs no line; a named view of something computed does.
-        let atomic = atomic || (node.op.name == "permute" && (node.name.is_none() || graph.node(node.operands[0]).op.name == "input"));
+        let atomic =
+            atomic || (node.op.name == "permute" && (node.name.is_none() || graph.node(node.operands[0]).op.name == "input"));
         let output = joint.region.outputs.iter().position(|o| *o == id);
         let named = node.name.is_some() && node.op.name != "input" && !matches!(node.op.name, "part" | "broadcast");
         let own_line = !atomic && (named || uses[id.index()] > 1 || formula.text.chars().count() > LONGEST) && output.is_none();

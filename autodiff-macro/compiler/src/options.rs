@@ -43,7 +43,8 @@ impl Parse for Options {
                     "wrt" => {
                         let list;
                         parenthesized!(list in input);
-                        let names = Punctuated::<syn::Ident, Token![,]>::parse_terminated_with(&list, syn::ext::IdentExt::parse_any)?;
+                        let names =
+                            Punctuated::<syn::Ident, Token![,]>::parse_terminated_with(&list, syn::ext::IdentExt::parse_any)?;
                         let mut seen: Vec<Ident> = Vec::new();
                         for n in names {
                             if seen.contains(&n) {
@@ -52,7 +53,10 @@ impl Parse for Options {
                             seen.push(n);
                         }
                         if seen.is_empty() {
-                            return Err(syn::Error::new(name.span(), "`wrt()` names no parameter: leave it out to differentiate every float parameter"));
+                            return Err(syn::Error::new(
+                                name.span(),
+                                "`wrt()` names no parameter: leave it out to differentiate every float parameter",
+                            ));
                         }
                         options.wrt = Some(seen);
                     }

@@ -48,8 +48,8 @@ pub fn split(joint: &Joint) -> Result<Split, String> {
     let mut backward = vec![false; graph.len()];
     for id in graph.ids() {
         let node = graph.node(id);
-        backward[id.index()] = (node.op.name == "input" && node.attrs[0].axis() == cotangent)
-            || node.operands.iter().any(|o| backward[o.index()]);
+        backward[id.index()] =
+            (node.op.name == "input" && node.attrs[0].axis() == cotangent) || node.operands.iter().any(|o| backward[o.index()]);
     }
     let gradients = &region.outputs[joint.results..];
     let saved = boundary(joint, &backward, gradients);

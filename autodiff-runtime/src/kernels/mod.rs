@@ -14,10 +14,10 @@ mod extremum;
 mod gather;
 mod loss;
 mod matvec;
-mod norm;
-mod program;
 #[cfg(test)]
 mod neural_tests;
+mod norm;
+mod program;
 mod rows;
 mod scalar_result;
 mod scan;
@@ -27,37 +27,33 @@ mod sort;
 mod threads;
 mod vector;
 
+pub use crate::ShapeError;
+pub use crate::math::Math;
 pub use attention::{Mask, attention_grad_into, attention_into};
 pub use conv::{
     avg_pool2d_grad_into, avg_pool2d_into, conv1d_into, conv2d_grad_input_into, conv2d_grad_weights_into, conv2d_into,
     convolve_into, max_pool2d_grad_into, max_pool2d_into,
 };
-pub use extremum::{
-    extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into,
-};
+pub use extremum::{extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into};
 pub use gather::{gather_rows_into, scatter_add, scatter_add_into};
 pub use loss::{
     cross_entropy_grad_into, cross_entropy_into, cross_entropy_onehot_grad_into, cross_entropy_onehot_into,
     cross_entropy_onehot_weights_grad_into,
 };
+pub use ndarray::Axis;
 pub use norm::{layer_norm_grad_into, layer_norm_into, rms_norm_grad_into, rms_norm_into};
+pub use product::{batched_matmul_into, dot, matmul_into, matvec_into, outer_into};
+pub use program::{
+    Output, Slot, assign, attention_scale, broadcast, broadcast_scalar, broadcast_size, check_cotangent, concatenate_into, each,
+    from_diag_into, index_axis, math, one, output, pick_into, require, reshape, sizes, slice, slice_axis, slice_len, to_owned,
+    tril_into, triu_into, unpick_into, unslice_into,
+};
 pub use scalar_result::ScalarResult;
 pub use scan::{
-    cumprod_grad_into, cumprod_into, cumsum_into, product_all, product_all_grad_into, product_axis_grad_into,
-    product_axis_into,
+    cumprod_grad_into, cumprod_into, cumsum_into, product_all, product_all_grad_into, product_axis_grad_into, product_axis_into,
 };
-pub use sort::{sort_axis_grad_into, sort_axis_into};
 pub use softmax::{
     log_softmax_grad_into, log_softmax_into, logsumexp, logsumexp_all_grad_into, logsumexp_grad_into, logsumexp_into,
     softmax_grad_into, softmax_into,
 };
-pub use ndarray::{Axis, NewAxis, s};
-pub use product::{batched_matmul_into, dot, matmul_into, matvec_into, outer_into};
-pub use program::{
-    Output, Slot, assign, attention_scale, broadcast, broadcast_scalar, broadcast_size, check_cotangent, concatenate_into,
-    each,
-    from_diag_into, math, one, output, pick_into, require, reshape, sizes, slice, slice_len, to_owned, tril_into, triu_into,
-    unpick_into, unslice_into,
-};
-pub use crate::ShapeError;
-pub use crate::math::Math;
+pub use sort::{sort_axis_grad_into, sort_axis_into};

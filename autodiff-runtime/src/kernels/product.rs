@@ -298,13 +298,13 @@ pub fn batched_matmul_into<T: Element, D: Dimension, DA: Dimension, DB: Dimensio
         fail();
     }
     let mut batch = [1; MAX_RANK];
-    for axis in 0..MAX_RANK {
+    for (axis, size) in batch.iter_mut().enumerate() {
         for length in [sa.lengths[axis], sb.lengths[axis], d.lengths[axis]] {
-            if length != batch[axis] && length != 1 {
-                if batch[axis] != 1 {
+            if length != *size && length != 1 {
+                if *size != 1 {
                     fail();
                 }
-                batch[axis] = length;
+                *size = length;
             }
         }
         // What only the destination has would be a broadcast of the result.

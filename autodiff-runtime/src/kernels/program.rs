@@ -1,8 +1,8 @@
 //! What generated programs are made of besides kernels: memory slots, outputs, sizes, views and small copies.
 
 use ndarray::{
-    Array, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, Dimension,
-    IntoDimension, Ix1, RemoveAxis, SliceArg,
+    Array, ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, Dimension,
+    IntoDimension, Ix1, RawData, RemoveAxis, Slice,
 };
 
 use crate::{Element, ShapeError};
@@ -246,10 +246,32 @@ pub fn to_owned<T: Clone, D: Dimension>(x: ArrayView<'_, T, D>) -> Array<T, D> {
     x.to_owned()
 }
 
-/// Zeros with `g` at a slice.
-pub fn unslice_into<T: Element, D: Dimension, I: SliceArg<D>>(mut dst: ArrayViewMut<'_, T, D>, g: ArrayView<'_, T, I::OutDim>, slice: I) {
+/// Zeros with `g` at the part that `slice` takes of an array.
+pub fn unslice_into<T: Element, D: Dimension, E: Dimension>(
+    mut dst: ArrayViewMut<'_, T, D>,
+    g: ArrayView<'_, T, E>,
+    slice: impl for<'a> FnOnce(ArrayViewMut<'a, T, D>) -> ArrayViewMut<'a, T, E>,
+) {
     dst.fill(T::zero());
-    dst.slice_mut(slice).assign(&g);
+    slice(dst).assign(&g);
+}
+
+/// `start..end;step` along an axis, as ndarray's `s!` means it.
+pub fn slice_axis<S: RawData, D: Dimension>(
+    mut x: ArrayBase<S, D>,
+    axis: usize,
+    start: isize,
+    end: Option<isize>,
+    step: isize,
+) -> ArrayBase<S, D> {
+    x.slice_axis_inplace(Axis(axis), Slice { start, end, step });
+    x
+}
+
+/// One index along an axis, which goes away; a negative index counts from the end.
+pub fn index_axis<S: RawData, D: RemoveAxis>(x: ArrayBase<S, D>, axis: usize, index: isize) -> ArrayBase<S, D::Smaller> {
+    let index = if index < 0 { index + x.len_of(Axis(axis)) as isize } else { index };
+    x.index_axis_move(Axis(axis), index as usize)
 }
 
 /// Arrays one after the other along an axis.
@@ -364,10 +386,18 @@ macro_rules! __count {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __output {
-    (set $out:ident) => { $crate::kernels::fuse::Output::set($out.view_mut()) };
-    (sum_to $out:ident) => { $crate::kernels::fuse::Output::sum_to($out.view_mut()) };
-    (add_to $out:ident) => { $crate::kernels::fuse::Output::add_to($out.view_mut()) };
-    (sum $out:ident) => { $crate::kernels::fuse::Output::sum(&mut $out) };
+    (set $out:ident) => {
+        $crate::kernels::fuse::Output::set($out.view_mut())
+    };
+    (sum_to $out:ident) => {
+        $crate::kernels::fuse::Output::sum_to($out.view_mut())
+    };
+    (add_to $out:ident) => {
+        $crate::kernels::fuse::Output::add_to($out.view_mut())
+    };
+    (sum $out:ident) => {
+        $crate::kernels::fuse::Output::sum(&mut $out)
+    };
 }
 
 pub use crate::__each as each;

@@ -84,7 +84,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    ensure!(arguments.heads > 0 && arguments.width.is_multiple_of(arguments.heads), "--heads {} does not divide --width {}", arguments.heads, arguments.width);
+    ensure!(
+        arguments.heads > 0 && arguments.width.is_multiple_of(arguments.heads),
+        "--heads {} does not divide --width {}",
+        arguments.heads,
+        arguments.width
+    );
     ensure!(arguments.batch > 0 && arguments.context > 1, "--batch must be at least 1 and --context at least 2");
     ensure!(arguments.temperature > 0.0, "--temperature must be above 0");
     if let Some(length) = arguments.generate {
@@ -107,11 +112,13 @@ fn metadata(config: &Config, vocabulary: &Vocabulary) -> HashMap<String, String>
 fn load(path: &Path) -> Result<(Config, Vocabulary, Weights<f32>)> {
     let saved = train::metadata(path).context("cannot load the weights")?;
     let number = |key: &str| -> Result<usize> {
-        let text = saved.get(key).with_context(|| format!("{} was not saved by this program: it has no `{key}`", path.display()))?;
+        let text =
+            saved.get(key).with_context(|| format!("{} was not saved by this program: it has no `{key}`", path.display()))?;
         text.parse().with_context(|| format!("`{key}` in {} is not a number", path.display()))
     };
     let vocabulary = Vocabulary::from_text(saved.get("vocabulary").map_or("", String::as_str));
-    let config = Config { vocabulary: vocabulary.len(), context: number("context")?, width: number("width")?, heads: number("heads")? };
+    let config =
+        Config { vocabulary: vocabulary.len(), context: number("context")?, width: number("width")?, heads: number("heads")? };
     let mut weights = initial(&config, &mut StdRng::seed_from_u64(0));
     train::load(&mut weights, path).context("cannot load the weights")?;
     Ok((config, vocabulary, weights))
@@ -159,7 +166,8 @@ fn train_model(arguments: &Arguments) -> Result<()> {
         }
         None => {
             let vocabulary = Vocabulary::of(&text);
-            let config = Config { vocabulary: vocabulary.len(), context: arguments.context, width: arguments.width, heads: arguments.heads };
+            let config =
+                Config { vocabulary: vocabulary.len(), context: arguments.context, width: arguments.width, heads: arguments.heads };
             let weights = initial(&config, &mut StdRng::seed_from_u64(arguments.seed));
             (config, vocabulary, weights, false)
         }
@@ -270,7 +278,10 @@ fn train_model(arguments: &Arguments) -> Result<()> {
         )?;
     }
     let speed = (steps as usize * batch * context) as f64 / busy.as_secs_f64().max(1e-9);
-    println!("\nvalidation loss {final_loss:.3} nats per character ({:.2} bits); uniform {uniform:.3}, unigram {unigram:.3}", final_loss / std::f64::consts::LN_2);
+    println!(
+        "\nvalidation loss {final_loss:.3} nats per character ({:.2} bits); uniform {uniform:.3}, unigram {unigram:.3}",
+        final_loss / std::f64::consts::LN_2
+    );
     println!("{speed:.0} tokens/s over {steps} steps, {:.1} s in gradients and updates", busy.as_secs_f64());
     let prompt = vocabulary.encode(&arguments.prompt);
     if !prompt.is_empty() {

@@ -1,4 +1,5 @@
 //! The language inside a function, the types of its parameters, and the places it may stand in.
+#![allow(clippy::needless_return, clippy::assign_op_pattern, reason = "statements as people write them are what is tested")]
 
 use autodiff_runtime::prelude::*;
 use ndarray::prelude::*;

@@ -12,10 +12,7 @@ pub fn active(region: &Region) -> Vec<bool> {
         active[id.index()] = match node.op.name {
             "input" => region.leaves[node.attrs[0].axis()].differentiate,
             "part" => active[node.operands[0].index()],
-            _ => {
-                !matches!(node.op.derivative, Derivative::Zero)
-                    && node.operands.iter().any(|o| active[o.index()])
-            }
+            _ => !matches!(node.op.derivative, Derivative::Zero) && node.operands.iter().any(|o| active[o.index()]),
         };
     }
     active

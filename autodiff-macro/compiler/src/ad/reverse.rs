@@ -108,12 +108,7 @@ fn sum<'g>(builder: &'g Builder, parts: &[Expr<'g>]) -> Option<Expr<'g>> {
 }
 
 /// The contributions of a node's cotangents to its operands.
-fn pull_back<'g>(
-    builder: &'g Builder,
-    id: NodeId,
-    node: &Node,
-    cotangents: &[Option<Expr<'g>>],
-) -> Vec<Option<Expr<'g>>> {
+fn pull_back<'g>(builder: &'g Builder, id: NodeId, node: &Node, cotangents: &[Option<Expr<'g>>]) -> Vec<Option<Expr<'g>>> {
     let x: Vec<Expr<'g>> = node.operands.iter().map(|o| builder.expr(*o)).collect();
     let site = Site { builder, x, y: builder.expr(id), attrs: node.attrs.clone() };
     let one = cotangents.first().copied().flatten();

@@ -67,7 +67,10 @@ impl Companion<'_> {
     /// The name of the scalar functions in generated functions: short, and not used by the user's code.
     fn math(&self) -> Ident {
         let used = crate::syntax::free_identifiers(self.item.to_token_stream());
-        format_ident!("{}", ["m", "math", "scalar_functions"].into_iter().find(|n| !used.contains(*n)).unwrap_or("scalar_functions_"))
+        format_ident!(
+            "{}",
+            ["m", "math", "scalar_functions"].into_iter().find(|n| !used.contains(*n)).unwrap_or("scalar_functions_")
+        )
     }
 
     /// The name that generated functions import the kernels by: short, and not used by the user's code.
@@ -120,13 +123,15 @@ impl Companion<'_> {
         let returns = &self.item.sig.output;
         let checks = self.check_function(&bounded, clause, &params);
         let saved = camel(name, "Saved");
-        let (forward_backward, saved_item) = self.forward_backward(&saved, vis, &cfg, &bounded, clause, &params, &grad_ty, &value_ty);
+        let (forward_backward, saved_item) =
+            self.forward_backward(&saved, vis, &cfg, &bounded, clause, &params, &grad_ty, &value_ty);
         let (formula, graph) = (&self.formula, &self.graph);
         let joint = self.joint.map(|schedule| {
             let workspace = camel(name, "Workspace");
             let slots = schedule.slots;
             let body = self.value_and_grad_into(schedule, &target);
-            let slot_names: Vec<Ident> = (0..slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
+            let slot_names: Vec<Ident> =
+                (0..slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
             let workspace_doc = format!("Memory that [`{name}`]'s gradient is computed in: empty at first, grown on first use.");
             let items = quote! {
                 #(#cfg)*
@@ -216,7 +221,13 @@ impl Companion<'_> {
     }
 
     /// `grad` and `value_and_grad` of a function whose result is an array: a call is an error that names the alternatives.
-    fn refused_gradients(&self, generics: &syn::Generics, params: &[TokenStream], value_ty: &TokenStream, grad_ty: &TokenStream) -> TokenStream {
+    fn refused_gradients(
+        &self,
+        generics: &syn::Generics,
+        params: &[TokenStream],
+        value_ty: &TokenStream,
+        grad_ty: &TokenStream,
+    ) -> TokenStream {
         let krate = &self.krate;
         let mut generics = generics.clone();
         // With a lifetime in it the bound is checked where the function is called, not here.
@@ -240,8 +251,7 @@ impl Companion<'_> {
     fn value_type(&self) -> TokenStream {
         match (&self.lowered.output, &self.signature.output) {
             (Output::Tuple(parts), Some(syn::Type::Tuple(t))) => {
-                let parts: Vec<TokenStream> =
-                    parts.iter().zip(&t.elems).map(|(part, ty)| self.part_type(part, ty)).collect();
+                let parts: Vec<TokenStream> = parts.iter().zip(&t.elems).map(|(part, ty)| self.part_type(part, ty)).collect();
                 let (first, rest) = (&parts[0], &parts[1..]);
                 match rest {
                     [] => quote!((#first,)),
@@ -295,7 +305,11 @@ impl Companion<'_> {
                 used.push(quote!(#ident));
             }
         }
-        if declared.is_empty() { (TokenStream::new(), TokenStream::new()) } else { (quote!(<#(#declared),*>), quote!(<#(#used),*>)) }
+        if declared.is_empty() {
+            (TokenStream::new(), TokenStream::new())
+        } else {
+            (quote!(<#(#declared),*>), quote!(<#(#used),*>))
+        }
     }
 
     /// The gradient's type, and the struct if it is one.
@@ -620,7 +634,8 @@ impl Companion<'_> {
         let captures = self.lowered.prologue.captures();
 
         // Backward first: it decides which sizes are saved.
-        let mut backward = Program::new(&target, &split.backward, &[], ["saved".to_string(), "cotangent".to_string()]).with_saved_sizes();
+        let mut backward =
+            Program::new(&target, &split.backward, &[], ["saved".to_string(), "cotangent".to_string()]).with_saved_sizes();
         let gradients = &split.backward.joint.region.outputs;
         let place = |k: usize| format_ident!("gradient_{k}", span = proc_macro2::Span::mixed_site());
         backward.run(&|k| {
@@ -645,7 +660,9 @@ impl Companion<'_> {
             .lowered
             .wrt
             .iter()
-            .filter_map(|i| split.backward.joint.gradients.iter().position(|leaf| self.param_of_leaf(*leaf) == *i).map(|k| &values[k]))
+            .filter_map(|i| {
+                split.backward.joint.gradients.iter().position(|leaf| self.param_of_leaf(*leaf) == *i).map(|k| &values[k])
+            })
             .collect();
         let make_grad = match ordered.as_slice() {
             [one] => quote!(#one),
@@ -654,7 +671,8 @@ impl Companion<'_> {
                 quote!(#name { #(#wrt: #ordered),* })
             }
         };
-        let slots: Vec<Ident> = (0..split.backward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
+        let slots: Vec<Ident> =
+            (0..split.backward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
         let declare_slots: TokenStream = slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
         let cotangent_check = (split.cotangent.rank() > 0).then(|| {
             let shape = backward.shape(split.cotangent.shape());
@@ -662,7 +680,8 @@ impl Companion<'_> {
             quote!(#kernels::check_cotangent(#function, cotangent.shape(), &#shape);)
         });
         let bounds = backward.saved_bounds();
-        let bound_names: Vec<Ident> = bounds.iter().map(|c| format_ident!("bound_{c}", span = proc_macro2::Span::mixed_site())).collect();
+        let bound_names: Vec<Ident> =
+            bounds.iter().map(|c| format_ident!("bound_{c}", span = proc_macro2::Span::mixed_site())).collect();
         let bound_values: Vec<&TokenStream> = bounds.iter().filter_map(|c| captures.get(*c)).collect();
         let bound_count = bounds.len();
         let (_, steps, names) = backward.finish();
@@ -699,7 +718,9 @@ impl Companion<'_> {
                 Some(k) => {
                     if s.ty.rank() == 0 {
                         forward.read(outputs[k])
-                    } else if let Some(first) = outputs.iter().position(|o| *o == outputs[k]).filter(|first| *first < k && *first < results) {
+                    } else if let Some(first) =
+                        outputs.iter().position(|o| *o == outputs[k]).filter(|first| *first < k && *first < results)
+                    {
                         let name = format_ident!("result_{first}", span = proc_macro2::Span::mixed_site());
                         quote!(#name.clone())
                     } else {
@@ -712,7 +733,8 @@ impl Companion<'_> {
         let dim_values: Vec<TokenStream> = dims.iter().map(|d| forward.size(*d)).collect();
         let value = self.spell(&self.lowered.output, &mut forward, &split.forward);
         let checks = self.require_sizes();
-        let forward_slots: Vec<Ident> = (0..split.forward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
+        let forward_slots: Vec<Ident> =
+            (0..split.forward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
         let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
         let (sizes, forward_steps, _) = forward.finish();
         let needed = self.needed(&quote!(#sizes #checks #forward_steps #value #(#saved_values)* #(#dim_values)* #(#bound_values)*));

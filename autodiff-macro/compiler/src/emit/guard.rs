@@ -25,16 +25,73 @@ pub struct Meanings {
 /// Methods that cannot be taken over by a trait in scope (inherent to `ArrayBase`), or that a well-known trait has with
 /// the same meaning (`ndarray::linalg::Dot`, ndarray-linalg's `Norm` and decompositions).
 const UNGUARDED: [&str; 32] = [
-    "dot", "norm", "norm_l1", "norm_l2", "norm_max", "det", "inv", "solve", "trace", "t", "reversed_axes", "permuted_axes",
-    "into_shape_with_order", "to_shape", "into_shape_clone", "reshape", "insert_axis", "remove_axis", "slice_move", "swap_axes",
-    "broadcast", "slice", "into_diag", "into_owned", "to_owned", "flatten", "into_flat", "cholesky", "expm", "pinv", "sqrtm", "logm",
+    "dot",
+    "norm",
+    "norm_l1",
+    "norm_l2",
+    "norm_max",
+    "det",
+    "inv",
+    "solve",
+    "trace",
+    "t",
+    "reversed_axes",
+    "permuted_axes",
+    "into_shape_with_order",
+    "to_shape",
+    "into_shape_clone",
+    "reshape",
+    "insert_axis",
+    "remove_axis",
+    "slice_move",
+    "swap_axes",
+    "broadcast",
+    "slice",
+    "into_diag",
+    "into_owned",
+    "to_owned",
+    "flatten",
+    "into_flat",
+    "cholesky",
+    "expm",
+    "pinv",
+    "sqrtm",
+    "logm",
 ];
 
 /// Methods of `ScalarExt`; other methods of a primitive float are inherent, which no trait takes over.
 const SCALAR_METHODS: [&str; 31] = [
-    "sigmoid", "logit", "log_sigmoid", "softplus", "softsign", "relu", "relu6", "gelu", "gelu_tanh", "silu", "mish", "selu",
-    "hard_tanh", "hard_sigmoid", "hard_swish", "erf", "erfc", "erfinv", "ndtr", "log_ndtr", "lgamma", "digamma", "rsqrt",
-    "log_cosh", "log1mexp", "sinc", "leaky_relu", "elu", "celu", "logaddexp", "xlogy",
+    "sigmoid",
+    "logit",
+    "log_sigmoid",
+    "softplus",
+    "softsign",
+    "relu",
+    "relu6",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "mish",
+    "selu",
+    "hard_tanh",
+    "hard_sigmoid",
+    "hard_swish",
+    "erf",
+    "erfc",
+    "erfinv",
+    "ndtr",
+    "log_ndtr",
+    "lgamma",
+    "digamma",
+    "rsqrt",
+    "log_cosh",
+    "log1mexp",
+    "sinc",
+    "leaky_relu",
+    "elu",
+    "celu",
+    "logaddexp",
+    "xlogy",
 ];
 
 impl Meanings {
@@ -75,7 +132,8 @@ impl Meanings {
         }
         let ranks: std::collections::BTreeSet<usize> = self.methods.keys().map(|(rank, _)| *rank).collect();
         for rank in ranks {
-            let methods: Vec<&Ident> = self.methods.range((rank, String::new())..(rank + 1, String::new())).map(|(_, m)| m).collect();
+            let methods: Vec<&Ident> =
+                self.methods.range((rank, String::new())..(rank + 1, String::new())).map(|(_, m)| m).collect();
             let array = format_ident!("Array{rank}");
             // Methods of `ArrayRef` are reached by a dereference, which a trait implemented for `Array` comes before:
             // it is in conflict with this one.

@@ -31,9 +31,21 @@ impl Target {
             return emit(operands, attrs);
         }
         let place = |k: usize| format_ident!("operand_{k}_of_scalar_code");
-        let places: Vec<Scalar> = operands.iter().enumerate().map(|(k, o)| { let place = place(k); Scalar { tokens: quote!(#place), strength: o.strength } }).collect();
+        let places: Vec<Scalar> = operands
+            .iter()
+            .enumerate()
+            .map(|(k, o)| {
+                let place = place(k);
+                Scalar { tokens: quote!(#place), strength: o.strength }
+            })
+            .collect();
         let code = emit(&places, attrs);
-        let named: HashMap<String, TokenStream> = operands.iter().enumerate().map(|(k, o)| (place(k).to_string(), o.tokens.clone())).chain([("m".to_string(), self.math.to_token_stream())]).collect();
+        let named: HashMap<String, TokenStream> = operands
+            .iter()
+            .enumerate()
+            .map(|(k, o)| (place(k).to_string(), o.tokens.clone()))
+            .chain([("m".to_string(), self.math.to_token_stream())])
+            .collect();
         Scalar { tokens: renamed(code.tokens, &named), strength: code.strength }
     }
 }
@@ -69,13 +81,28 @@ pub struct Program<'a> {
 
 impl<'a> Program<'a> {
     /// A program over the schedule; `taken` are names in use.
-    pub fn new(target: &'a Target, schedule: &'a Schedule, captures: &'a [TokenStream], taken: impl IntoIterator<Item = String>) -> Self {
+    pub fn new(
+        target: &'a Target,
+        schedule: &'a Schedule,
+        captures: &'a [TokenStream],
+        taken: impl IntoIterator<Item = String>,
+    ) -> Self {
         let mut names = Names::new(taken.into_iter().chain([target.math.to_string()]));
         for leaf in &schedule.joint.region.leaves {
             // The leaf's own name is taken by the user's variable; further variables avoid it.
             let _ = names.fresh(&leaf.name);
         }
-        Program { target, schedule, names, kernels: target.kernels.clone(), captures, statements: vec![], saved_sizes: false, saved_bounds: Default::default(), shapes: false }
+        Program {
+            target,
+            schedule,
+            names,
+            kernels: target.kernels.clone(),
+            captures,
+            statements: vec![],
+            saved_sizes: false,
+            saved_bounds: Default::default(),
+            shapes: false,
+        }
     }
 
     /// Takes all sizes and slice bounds from variables, which the caller declares.
@@ -134,8 +161,7 @@ impl<'a> Program<'a> {
         let mut done: Vec<Dim> = Vec::new();
         // Naming a compound size names its parts, so go on until nothing is new.
         loop {
-            let pending: Vec<(Dim, Ident)> =
-                self.names.named_dims().into_iter().filter(|(d, _)| !done.contains(d)).collect();
+            let pending: Vec<(Dim, Ident)> = self.names.named_dims().into_iter().filter(|(d, _)| !done.contains(d)).collect();
             if pending.is_empty() {
                 return out;
             }
@@ -369,7 +395,11 @@ impl<'a> Program<'a> {
         let name = self.names.node(&self.schedule.joint, id, 0);
         let code = match &node.op.code {
             Code::View(emit) => {
-                let viewed = if self.schedule.node(node.operands[0]).ty.rank() == 0 { quote!(#kernels::broadcast_scalar(&#operand, ())) } else { operand };
+                let viewed = if self.schedule.node(node.operands[0]).ty.rank() == 0 {
+                    quote!(#kernels::broadcast_scalar(&#operand, ()))
+                } else {
+                    operand
+                };
                 let view = self.call(id, &[], &[viewed], *emit);
                 // One element is a number from here on.
                 if node.ty.rank() == 0 { quote!(*#view.into_scalar()) } else { view }
@@ -390,7 +420,13 @@ impl<'a> Program<'a> {
         self.statements.push(quote!(let #name = #code;));
     }
 
-    fn call(&mut self, id: NodeId, results: &[TokenStream], operands: &[TokenStream], emit: fn(&KernelCall) -> TokenStream) -> TokenStream {
+    fn call(
+        &mut self,
+        id: NodeId,
+        results: &[TokenStream],
+        operands: &[TokenStream],
+        emit: fn(&KernelCall) -> TokenStream,
+    ) -> TokenStream {
         let node = self.schedule.node(id).clone();
         let ranks: Vec<usize> = node.operands.iter().map(|o| self.schedule.node(*o).ty.rank()).collect();
         let shape: Vec<TokenStream> = node.ty.shape().iter().map(|d| self.size(*d)).collect();
@@ -450,7 +486,8 @@ impl<'a> Program<'a> {
             let name = self.names.node(&self.schedule.joint, id, 0);
             let place = match self.schedule.places.get(&(id, 0)) {
                 Some(Place::Slot(s)) => {
-                    let (slot, shape) = (format_ident!("slot{s}", span = proc_macro2::Span::mixed_site()), self.shape(node.ty.shape()));
+                    let (slot, shape) =
+                        (format_ident!("slot{s}", span = proc_macro2::Span::mixed_site()), self.shape(node.ty.shape()));
                     quote!(&mut *#slot, #shape)
                 }
                 _ => TokenStream::new(),
@@ -485,7 +522,14 @@ impl<'a> Program<'a> {
     }
 
     /// A kernel that updates an operand: in the operand's memory if the schedule says so, else in a copy.
-    fn in_place(&mut self, id: NodeId, operand: NodeId, operands: &[TokenStream], emit: fn(&KernelCall) -> TokenStream, output: &dyn Fn(usize) -> TokenStream) {
+    fn in_place(
+        &mut self,
+        id: NodeId,
+        operand: NodeId,
+        operands: &[TokenStream],
+        emit: fn(&KernelCall) -> TokenStream,
+        output: &dyn Fn(usize) -> TokenStream,
+    ) {
         let places = &self.schedule.places;
         let shared = places.get(&(id, 0)).is_some() && places.get(&(id, 0)) == places.get(&(operand, 0));
         let name = if shared {

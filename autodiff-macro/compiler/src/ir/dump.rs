@@ -12,9 +12,8 @@ pub fn dot(title: &str, joint: &Joint) -> String {
     let graph = &region.graph;
     let live = graph.reachable(region.outputs.iter().copied());
     let forward = graph.reachable(region.outputs[..joint.results].iter().copied());
-    let mut out = format!(
-        "digraph \"{title}\" {{\n  rankdir=BT; node [fontname=\"Helvetica\", shape=ellipse]; edge [arrowsize=0.6];\n"
-    );
+    let mut out =
+        format!("digraph \"{title}\" {{\n  rankdir=BT; node [fontname=\"Helvetica\", shape=ellipse]; edge [arrowsize=0.6];\n");
     for id in graph.ids().filter(|id| live[id.index()]) {
         let node = graph.node(id);
         let label = match node.op.name {
@@ -69,7 +68,13 @@ impl Dims {
             Size::Linear(terms, n) => {
                 let mut out = String::new();
                 for (t, c) in terms {
-                    let sign = if *c < 0 { "−" } else if out.is_empty() { "" } else { "+" };
+                    let sign = if *c < 0 {
+                        "−"
+                    } else if out.is_empty() {
+                        ""
+                    } else {
+                        "+"
+                    };
                     let factor = if c.abs() == 1 { String::new() } else { format!("{}·", c.abs()) };
                     let _ = write!(out, "{sign}{factor}{}", self.text(*t));
                 }

@@ -247,8 +247,7 @@ impl Builder {
 
     /// Input leaf number `leaf` of the region, of the given type.
     pub fn input(&self, leaf: usize, ty: Type) -> Expr<'_> {
-        let node =
-            Node { op: &ops::leaf::INPUT, attrs: vec![Attr::Int(leaf as i64)], operands: vec![], ty, name: None };
+        let node = Node { op: &ops::leaf::INPUT, attrs: vec![Attr::Int(leaf as i64)], operands: vec![], ty, name: None };
         Expr { builder: self, id: self.inner.borrow_mut().graph.intern(node) }
     }
 
@@ -474,12 +473,7 @@ impl<'g> Expr<'g> {
 
 impl Builder {
     /// Applies an elementwise operation, broadcasting its operands to their common shape.
-    pub fn elementwise<'g>(
-        &'g self,
-        op: &'static Operation,
-        attrs: Vec<Attr>,
-        operands: &[Expr<'g>],
-    ) -> Result<Expr<'g>, String> {
+    pub fn elementwise<'g>(&'g self, op: &'static Operation, attrs: Vec<Attr>, operands: &[Expr<'g>]) -> Result<Expr<'g>, String> {
         let mut shape = Vec::new();
         for operand in operands {
             shape = self.broadcast_shape(&shape, &operand.shape())?;
@@ -553,13 +547,9 @@ impl Builder {
     pub fn same_type(&self, a: &Type, b: &Type) -> bool {
         match (a, b) {
             (Type::Array { elem: x, shape: s }, Type::Array { elem: y, shape: t }) => {
-                x == y
-                    && s.len() == t.len()
-                    && s.iter().zip(t).all(|(a, b)| self.dims(|d| d.resolve(*a) == d.resolve(*b)))
+                x == y && s.len() == t.len() && s.iter().zip(t).all(|(a, b)| self.dims(|d| d.resolve(*a) == d.resolve(*b)))
             }
-            (Type::Tuple(a), Type::Tuple(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same_type(a, b))
-            }
+            (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same_type(a, b)),
             _ => false,
         }
     }

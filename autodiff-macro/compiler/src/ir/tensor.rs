@@ -50,8 +50,7 @@ impl Tensor {
     /// The element that `index` of a broadcast result comes from.
     pub fn at_broadcast(&self, index: &[usize]) -> f64 {
         let skip = index.len() - self.shape.len();
-        let own: Vec<usize> =
-            index[skip..].iter().zip(&self.shape).map(|(i, n)| if *n == 1 { 0 } else { *i }).collect();
+        let own: Vec<usize> = index[skip..].iter().zip(&self.shape).map(|(i, n)| if *n == 1 { 0 } else { *i }).collect();
         self.at(&own)
     }
 
@@ -75,8 +74,7 @@ impl Tensor {
         let mut out = Tensor { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] };
         let skip = self.shape.len() - shape.len();
         for index in Tensor::indices(&self.shape) {
-            let to: Vec<usize> =
-                index[skip..].iter().zip(shape).map(|(i, n)| if *n == 1 { 0 } else { *i }).collect();
+            let to: Vec<usize> = index[skip..].iter().zip(shape).map(|(i, n)| if *n == 1 { 0 } else { *i }).collect();
             *out.at_mut(&to) += self.at(&index);
         }
         out

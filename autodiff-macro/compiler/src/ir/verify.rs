@@ -37,12 +37,7 @@ fn retype(graph: &Graph, dims: &super::dims::Dims) -> Result<(), String> {
             let ty = (node.op.infer)(&builder, &operands, &node.attrs)
                 .map_err(|m| format!("node {} (`{}`): {m}", id.index(), node.op.name))?;
             if !builder.same_type(&ty, &node.ty) {
-                return Err(format!(
-                    "node {} (`{}`) has type {:?}, its operands give {ty:?}",
-                    id.index(),
-                    node.op.name,
-                    node.ty
-                ));
+                return Err(format!("node {} (`{}`) has type {:?}, its operands give {ty:?}", id.index(), node.op.name, node.ty));
             }
         }
         ids.push(copy);

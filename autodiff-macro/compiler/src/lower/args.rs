@@ -27,7 +27,9 @@ impl<'g> Lower<'g, '_> {
             let read = match arg {
                 Arg::Operand | Arg::Float => self.float(e).map(|n| into.operands.push((e, n))),
                 Arg::Mask => self.of_kind(e, Elem::Bool, "a boolean mask").map(|n| into.operands.push((e, n))),
-                Arg::Indices => self.of_kind(e, Elem::Index, "an index vector (`Array1<usize>` or `&[usize]`)").map(|n| into.operands.push((e, n))),
+                Arg::Indices => self
+                    .of_kind(e, Elem::Index, "an index vector (`Array1<usize>` or `&[usize]`)")
+                    .map(|n| into.operands.push((e, n))),
                 Arg::Axis => self.axis(e).map(|a| into.attrs.push(Attr::Int(a as i64))),
                 Arg::Int => match self.literal_int(e) {
                     Some(n) => {
@@ -132,7 +134,10 @@ impl<'g> Lower<'g, '_> {
             Value::Int(d) => Some(d),
             Value::Opaque => {
                 if let Some(name) = self.intermediate_in(&e.to_token_stream()) {
-                    self.errors.at(e, format!("the size of `{name}` inside a larger expression: bind it first, as in `let n = {name}.len();`"));
+                    self.errors.at(
+                        e,
+                        format!("the size of `{name}` inside a larger expression: bind it first, as in `let n = {name}.len();`"),
+                    );
                     return None;
                 }
                 let tokens = e.to_token_stream();
@@ -148,10 +153,12 @@ impl<'g> Lower<'g, '_> {
     /// A variable that only generated code computes, where passive tokens mention one.
     fn intermediate_in(&mut self, tokens: &TokenStream) -> Option<String> {
         crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|name| match self.lookup(name) {
-            Some(Value::Node(e)) => e.matches(&crate::ops::leaf::INPUT).is_none() && {
-                let id = e.id();
-                self.active.get(id.index()).copied().unwrap_or(false)
-            },
+            Some(Value::Node(e)) => {
+                e.matches(&crate::ops::leaf::INPUT).is_none() && {
+                    let id = e.id();
+                    self.active.get(id.index()).copied().unwrap_or(false)
+                }
+            }
             _ => false,
         })
     }
@@ -287,7 +294,10 @@ impl<'g> Lower<'g, '_> {
             Value::Int(d) => Some(Bound::Dim(d)),
             Value::Opaque => {
                 if let Some(name) = self.intermediate_in(&e.to_token_stream()) {
-                    self.errors.at(e, format!("the size of `{name}` inside a larger expression: bind it first, as in `let n = {name}.len();`"));
+                    self.errors.at(
+                        e,
+                        format!("the size of `{name}` inside a larger expression: bind it first, as in `let n = {name}.len();`"),
+                    );
                     return None;
                 }
                 let tokens = e.to_token_stream();

@@ -13,9 +13,28 @@ use crate::ops::{self, Form, Meaning, Spelling, arith, scalar};
 
 /// Methods that give back their receiver as far as values go.
 const IDENTITIES: [&str; 22] = [
-    "to_owned", "clone", "view", "into_owned", "unwrap", "expect", "as_ref", "borrow", "into_shared", "to_shared",
-    "as_standard_layout", "into_scalar", "cloned", "copied", "into", "unwrap_or_default", "reborrow", "into_inner",
-    "unwrap_unchecked", "ok", "to_f64_identity", "into_dimensionality",
+    "to_owned",
+    "clone",
+    "view",
+    "into_owned",
+    "unwrap",
+    "expect",
+    "as_ref",
+    "borrow",
+    "into_shared",
+    "to_shared",
+    "as_standard_layout",
+    "into_scalar",
+    "cloned",
+    "copied",
+    "into",
+    "unwrap_or_default",
+    "reborrow",
+    "into_inner",
+    "unwrap_unchecked",
+    "ok",
+    "to_f64_identity",
+    "into_dimensionality",
 ];
 
 impl<'g> Lower<'g, '_> {
@@ -74,9 +93,13 @@ impl<'g> Lower<'g, '_> {
                 // A literal whole exponent is an integer power, which is exact and has no special cases.
                 let p_node = self.float(p)?;
                 if let Some(c) = p_node.as_constant()
-                    && c.fract() == 0.0 && c.abs() <= 3.0 && c != 0.0 && c != 1.0 {
-                        return self.elementwise(&scalar::POWI, vec![Attr::Int(c as i64)], e, &[(&m.receiver, x)]).map(Value::Node);
-                    }
+                    && c.fract() == 0.0
+                    && c.abs() <= 3.0
+                    && c != 0.0
+                    && c != 1.0
+                {
+                    return self.elementwise(&scalar::POWI, vec![Attr::Int(c as i64)], e, &[(&m.receiver, x)]).map(Value::Node);
+                }
                 return self.elementwise(&scalar::POWF, vec![], e, &[(&m.receiver, x), (p, p_node)]).map(Value::Node);
             }
             ("row" | "index_axis" | "index_axis_move" | "column" | "into_row", _) => return self.subview(x, name, args, m, e),
@@ -92,7 +115,9 @@ impl<'g> Lower<'g, '_> {
             }
             ("broadcast", [shape]) => {
                 let dims = self.shape(shape)?;
-                let id = self.in_context(e, &[(&m.receiver, x)], |b| b.apply(&arith::BROADCAST, vec![Attr::Dims(dims)], &[x]).map(|e| e.id()))?;
+                let id = self.in_context(e, &[(&m.receiver, x)], |b| {
+                    b.apply(&arith::BROADCAST, vec![Attr::Dims(dims)], &[x]).map(|e| e.id())
+                })?;
                 return Some(Value::Node(self.b.expr(id)));
             }
             ("mapv_inplace" | "assign" | "fill" | "push" | "zip_mut_with", _) => {
@@ -154,19 +179,32 @@ impl<'g> Lower<'g, '_> {
         e: &Expr,
     ) -> Option<Value<'g>> {
         if given.len() != spelling.args.len() {
-            self.errors.at(e, format!("`{}` takes {} argument{}, not {}", spelling.name, spelling.args.len(), if spelling.args.len() == 1 { "" } else { "s" }, given.len()));
+            self.errors.at(
+                e,
+                format!(
+                    "`{}` takes {} argument{}, not {}",
+                    spelling.name,
+                    spelling.args.len(),
+                    if spelling.args.len() == 1 { "" } else { "s" },
+                    given.len()
+                ),
+            );
             return None;
         }
         self.arguments(given, spelling.args, arguments)?;
         let operands = std::mem::take(&mut arguments.operands);
         let attrs = std::mem::take(&mut arguments.attrs);
         let nodes: Vec<Node<'g>> = operands.iter().map(|o| o.1).collect();
-        if let Some((at, n)) = operands.iter().zip(spelling_kinds(spelling)).find_map(|((at, n), float)| (float && !n.is_float()).then_some((*at, *n))) {
+        if let Some((at, n)) =
+            operands.iter().zip(spelling_kinds(spelling)).find_map(|((at, n), float)| (float && !n.is_float()).then_some((*at, *n)))
+        {
             self.errors.at(at, format!("{} where a float is wanted", Value::Node(n).describe()));
             return None;
         }
         match meaning {
-            Meaning::Operation(op) if matches!(op.code, ops::Code::Scalar { .. }) => self.elementwise(op, attrs, e, &operands).map(Value::Node),
+            Meaning::Operation(op) if matches!(op.code, ops::Code::Scalar { .. }) => {
+                self.elementwise(op, attrs, e, &operands).map(Value::Node)
+            }
             Meaning::Operation(op) => {
                 let id = self.in_context(e, &operands, |b| b.apply(op, attrs, &nodes).map(|e| e.id()))?;
                 Some(Value::Node(self.b.expr(id)))
@@ -198,7 +236,9 @@ impl<'g> Lower<'g, '_> {
         match (owner.as_deref(), name.as_str(), args.as_slice()) {
             (None, "Some" | "Ok", [x]) => return self.expr(x),
             (None, "Axis", [k]) | (Some("ndarray"), "Axis", [k]) => return self.literal_int(k).map(|k| Value::Axis(k as usize)),
-            (Some(o), "zero" | "one" | "epsilon" | "infinity" | "neg_infinity" | "nan" | "default", []) if o == float || o == "Zero" || o == "One" => {
+            (Some(o), "zero" | "one" | "epsilon" | "infinity" | "neg_infinity" | "nan" | "default", [])
+                if o == float || o == "Zero" || o == "One" =>
+            {
                 let x = match name.as_str() {
                     "one" => 1.0,
                     "epsilon" => return None,
@@ -209,9 +249,12 @@ impl<'g> Lower<'g, '_> {
                 };
                 return Some(Value::Node(self.b.constant(x)));
             }
-            (Some(o), "from" | "from_f64" | "from_f32" | "from_usize" | "from_u32" | "from_i32" | "from_u64" | "from_i64" | "cast" | "lit", [x])
-                if o == float || o == "NumCast" =>
-            {
+            (
+                Some(o),
+                "from" | "from_f64" | "from_f32" | "from_usize" | "from_u32" | "from_i32" | "from_u64" | "from_i64" | "cast"
+                | "lit",
+                [x],
+            ) if o == float || o == "NumCast" => {
                 return match self.expr(x)? {
                     Value::Int(d) => Some(Value::Node(self.b.size(d))),
                     Value::Node(n) if n.rank() == 0 => Some(Value::Node(n)),

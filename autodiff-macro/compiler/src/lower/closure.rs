@@ -43,11 +43,14 @@ impl<'g> Lower<'g, '_> {
         let name = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let qualified = p.path.segments.len() > 1;
         match ops::lookup(Form::Method, &name) {
-            Some((Meaning::Operation(op), spelling)) if qualified && spelling.args.is_empty() && matches!(op.code, ops::Code::Scalar { .. }) => {
+            Some((Meaning::Operation(op), spelling))
+                if qualified && spelling.args.is_empty() && matches!(op.code, ops::Code::Scalar { .. }) =>
+            {
                 self.elementwise(op, vec![], e, &[(e, x)])
             }
             _ => {
-                let hint = crate::diag::nearest(&name, ops::spellings(Form::Method)).map_or_else(|| ": write it out as a closure".to_string(), |n| format!(": did you mean `{n}`?"));
+                let hint = crate::diag::nearest(&name, ops::spellings(Form::Method))
+                    .map_or_else(|| ": write it out as a closure".to_string(), |n| format!(": did you mean `{n}`?"));
                 self.errors.at(p, format!("`{name}` is not a function whose derivative is known{hint}"));
                 None
             }

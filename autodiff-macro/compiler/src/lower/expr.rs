@@ -95,8 +95,12 @@ impl<'g> Lower<'g, '_> {
                 let float = self.float.to_token_stream().to_string();
                 match super::stmt::plain_name(e) {
                     Some(name) if self.unknown.contains(&name) => return,
-                    Some(name) => format!("the type of `{name}` is not known here: annotate its `let`, as in `let {name}: {float} = …` or `let {name}: Array2<{float}> = …`"),
-                    None => format!("the type of `{text}` is not known here: bind it first by an annotated `let`, as in `let value: {float} = {text};`"),
+                    Some(name) => format!(
+                        "the type of `{name}` is not known here: annotate its `let`, as in `let {name}: {float} = …` or `let {name}: Array2<{float}> = …`"
+                    ),
+                    None => format!(
+                        "the type of `{text}` is not known here: bind it first by an annotated `let`, as in `let value: {float} = {text};`"
+                    ),
                 }
             }
             other => format!("this is {}, where {wanted} is wanted", other.describe()),
@@ -107,7 +111,9 @@ impl<'g> Lower<'g, '_> {
     fn literal(&mut self, l: &syn::ExprLit) -> Option<Value<'g>> {
         match &l.lit {
             Lit::Float(f) => f.base10_parse::<f64>().ok().map(|x| Value::Node(self.b.constant(x))),
-            Lit::Int(i) if matches!(i.suffix(), "f32" | "f64") => i.base10_digits().parse().ok().map(|x| Value::Node(self.b.constant(x))),
+            Lit::Int(i) if matches!(i.suffix(), "f32" | "f64") => {
+                i.base10_digits().parse().ok().map(|x| Value::Node(self.b.constant(x)))
+            }
             Lit::Int(i) => i.base10_parse::<i64>().ok().map(|n| Value::Int(self.b.literal(n))),
             _ => {
                 self.errors.at(l, "this literal is not a number");
@@ -118,9 +124,10 @@ impl<'g> Lower<'g, '_> {
 
     fn path(&mut self, p: &syn::ExprPath) -> Option<Value<'g>> {
         if let Some(ident) = p.path.get_ident()
-            && let Some(value) = self.lookup(&ident.to_string()) {
-                return Some(value.clone());
-            }
+            && let Some(value) = self.lookup(&ident.to_string())
+        {
+            return Some(value.clone());
+        }
         let text = compact(&p.to_token_stream().to_string());
         // Constants of the float types.
         let last = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
@@ -145,7 +152,8 @@ impl<'g> Lower<'g, '_> {
         }
         let names: Vec<String> = self.scopes.iter().flat_map(|s| s.keys().cloned()).collect();
         let hint = nearest(&text, names.iter().map(String::as_str)).map(|n| format!(": did you mean `{n}`?")).unwrap_or_default();
-        self.errors.at(p, format!("`{text}` is not a variable of this function{hint}; bind it by an annotated `let` to use it here"));
+        self.errors
+            .at(p, format!("`{text}` is not a variable of this function{hint}; bind it by an annotated `let` to use it here"));
         None
     }
 
@@ -195,7 +203,10 @@ impl<'g> Lower<'g, '_> {
                 let logic = std::ptr::eq(op, &compare::AND) || std::ptr::eq(op, &compare::OR);
                 for (side, v) in [(&b.left, x), (&b.right, y)] {
                     if logic == v.is_float() {
-                        self.errors.at(side, format!("{} cannot be an operand of `{}`", Value::Node(v).describe(), b.op.to_token_stream()));
+                        self.errors.at(
+                            side,
+                            format!("{} cannot be an operand of `{}`", Value::Node(v).describe(), b.op.to_token_stream()),
+                        );
                         return None;
                     }
                 }
@@ -281,7 +292,10 @@ impl<'g> Lower<'g, '_> {
 
     fn field(&mut self, f: &syn::ExprField, e: &Expr) -> Option<Value<'g>> {
         let syn::Member::Unnamed(index) = &f.member else {
-            self.errors.at(e, "a field of a value that depends on differentiated parameters is not supported: pass it as a parameter of its own");
+            self.errors.at(
+                e,
+                "a field of a value that depends on differentiated parameters is not supported: pass it as a parameter of its own",
+            );
             return None;
         };
         match self.expr(&f.base)? {
@@ -386,7 +400,9 @@ impl<'g> Lower<'g, '_> {
         match e {
             Expr::Reference(r) => self.operand_text(&r.expr),
             Expr::Paren(p) => self.operand_text(&p.expr),
-            Expr::MethodCall(m) if matches!(m.method.to_string().as_str(), "view" | "to_owned" | "clone") => self.operand_text(&m.receiver),
+            Expr::MethodCall(m) if matches!(m.method.to_string().as_str(), "view" | "to_owned" | "clone") => {
+                self.operand_text(&m.receiver)
+            }
             other => self.text.get(other),
         }
     }
@@ -435,12 +451,15 @@ impl<'g> Lower<'g, '_> {
             }
         }
         // A closure may read active variables of the place where it was written.
-        closures.into_iter().find(|(_, closure)| {
-            let here = std::mem::replace(&mut self.scopes, closure.scopes.clone());
-            let reads = self.active_variable(&closure.syntax.to_token_stream(), parameters).is_some();
-            self.scopes = here;
-            reads
-        }).map(|(name, _)| name)
+        closures
+            .into_iter()
+            .find(|(_, closure)| {
+                let here = std::mem::replace(&mut self.scopes, closure.scopes.clone());
+                let reads = self.active_variable(&closure.syntax.to_token_stream(), parameters).is_some();
+                self.scopes = here;
+                reads
+            })
+            .map(|(name, _)| name)
     }
 }
 

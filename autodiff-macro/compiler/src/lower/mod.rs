@@ -23,8 +23,8 @@ use crate::ir::{Attr, Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
 use crate::options::{Options, SizeName};
 use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
 
-pub use passive::{Prologue, SIZE_PREFIX};
 use passive::{Capture, Passive};
+pub use passive::{Prologue, SIZE_PREFIX};
 pub use value::Output;
 use value::{Binding, Value};
 
@@ -75,8 +75,12 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     lower.name_sizes(&options.shapes);
     let result = lower.body(&item.block);
     let output = result.and_then(|v| lower.output(v, item));
-    let (leaves, passive, captures, failed) =
-        (std::mem::take(&mut lower.leaves), std::mem::take(&mut lower.passive), std::mem::take(&mut lower.captures), lower.errors.len() > before);
+    let (leaves, passive, captures, failed) = (
+        std::mem::take(&mut lower.leaves),
+        std::mem::take(&mut lower.passive),
+        std::mem::take(&mut lower.captures),
+        lower.errors.len() > before,
+    );
     let meanings = std::mem::take(&mut lower.meanings);
     let (outputs, output) = output.unzip();
     if failed {
@@ -128,7 +132,10 @@ fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, error
         if all.is_empty() {
             errors.at(
                 &item.sig.ident,
-                format!("`{}` has no parameter to differentiate: none is a float scalar or a float array of known rank", item.sig.ident),
+                format!(
+                    "`{}` has no parameter to differentiate: none is a float scalar or a float array of known rank",
+                    item.sig.ident
+                ),
             );
             return None;
         }
@@ -140,13 +147,19 @@ fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, error
             Some(i) if signature.params[i].float().is_some() => found.push(i),
             Some(i) => {
                 let ty = signature.params[i].ty.to_token_stream().to_string();
-                errors.at(name, format!("`{name}` is a `{ty}`: only float scalars and float arrays of known rank can be differentiated"));
+                errors.at(
+                    name,
+                    format!("`{name}` is a `{ty}`: only float scalars and float arrays of known rank can be differentiated"),
+                );
             }
             None => {
-                let known: Vec<String> = signature.params.iter().filter(|p| p.pattern.is_none()).map(|p| p.ident.to_string()).collect();
+                let known: Vec<String> =
+                    signature.params.iter().filter(|p| p.pattern.is_none()).map(|p| p.ident.to_string()).collect();
                 let hint = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
                     Some(n) => format!("; did you mean `{n}`?"),
-                    None => format!("; the parameters are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+                    None => {
+                        format!("; the parameters are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+                    }
                 };
                 errors.at(name, format!("no parameter `{name}`{hint}"));
             }
@@ -199,7 +212,22 @@ impl SourceText {
 /// Token text without the spaces that token streams print around punctuation.
 pub(crate) fn compact(text: &str) -> String {
     let mut out = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for (from, to) in [(" . ", "."), (" (", "("), ("( ", "("), (" )", ")"), (" ,", ","), ("& ", "&"), (" ::", "::"), (":: ", "::"), (" [", "["), ("[ ", "["), (" ]", "]"), (" ?", "?"), (" !", "!"), ("| ", "|")] {
+    for (from, to) in [
+        (" . ", "."),
+        (" (", "("),
+        ("( ", "("),
+        (" )", ")"),
+        (" ,", ","),
+        ("& ", "&"),
+        (" ::", "::"),
+        (":: ", "::"),
+        (" [", "["),
+        ("[ ", "["),
+        (" ]", "]"),
+        (" ?", "?"),
+        (" !", "!"),
+        ("| ", "|"),
+    ] {
         out = out.replace(from, to);
     }
     out
@@ -249,7 +277,10 @@ impl<'g> Lower<'g, '_> {
                 // A constant of the differentiation, taken apart as the user wrote it.
                 let names = crate::syntax::pattern_names(pattern);
                 if differentiate {
-                    self.errors.at(pattern, "a differentiated parameter needs a name: bind it to one and take it apart by a `let` in the body");
+                    self.errors.at(
+                        pattern,
+                        "a differentiated parameter needs a name: bind it to one and take it apart by a `let` in the body",
+                    );
                 }
                 self.passive.push(Passive::keep(quote!(let #pattern = #ident;), names.clone()));
                 for name in names {
@@ -420,7 +451,10 @@ impl<'g> Lower<'g, '_> {
             Value::Tokens(tokens) => Some(Output::Tokens(tokens)),
             other => {
                 let _ = Attr::Int(0);
-                self.errors.at(&item.sig.output, format!("a result that is {} is not supported: return a float scalar or array first", other.describe()));
+                self.errors.at(
+                    &item.sig.output,
+                    format!("a result that is {} is not supported: return a float scalar or array first", other.describe()),
+                );
                 None
             }
         }

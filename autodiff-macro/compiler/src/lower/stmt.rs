@@ -27,7 +27,10 @@ impl<'g> Lower<'g, '_> {
                 _ => self.statement(stmt),
             }
         }
-        self.errors.at(block.stmts.last().map_or(quote!({}), |s| s.to_token_stream()), "the function gives no value: a float result is what is differentiated");
+        self.errors.at(
+            block.stmts.last().map_or(quote!({}), |s| s.to_token_stream()),
+            "the function gives no value: a float result is what is differentiated",
+        );
         None
     }
 
@@ -143,12 +146,13 @@ impl<'g> Lower<'g, '_> {
             other => (other, None),
         };
         if let Expr::Closure(closure) = &*init.expr
-            && let Pat::Ident(p) = pat {
-                self.keep(local, Passive::on_demand(local.to_token_stream(), names));
-                let closure = super::value::Closure { syntax: closure.clone(), scopes: self.scopes.clone() };
-                self.bind(&p.ident.to_string(), Value::Closure(closure.into()));
-                return;
-            }
+            && let Pat::Ident(p) = pat
+        {
+            self.keep(local, Passive::on_demand(local.to_token_stream(), names));
+            let closure = super::value::Closure { syntax: closure.clone(), scopes: self.scopes.clone() };
+            self.bind(&p.ident.to_string(), Value::Closure(closure.into()));
+            return;
+        }
         let active = self.mentions_active(&init.expr);
         let Some(value) = self.expr(&init.expr) else {
             // The error is noted; what follows may still be checked.
@@ -262,9 +266,10 @@ impl<'g> Lower<'g, '_> {
             (Pat::Ident(p), value) => {
                 let name = p.ident.to_string();
                 if let Value::Node(e) = &value
-                    && !name.starts_with('_') {
-                        e.named(&name);
-                    }
+                    && !name.starts_with('_')
+                {
+                    e.named(&name);
+                }
                 self.bind(&name, value);
             }
             (Pat::Tuple(t), Value::Tuple(parts)) if t.elems.len() == parts.len() => {
@@ -297,7 +302,9 @@ impl<'g> Lower<'g, '_> {
             let defines = changed_variables(e);
             match e {
                 Expr::Assign(a) => self.assign_passive(&a.left, &a.right, None, e),
-                Expr::Binary(b) if assign_operator(&b.op).is_some() => self.assign_passive(&b.left, &b.right, assign_operator(&b.op), e),
+                Expr::Binary(b) if assign_operator(&b.op).is_some() => {
+                    self.assign_passive(&b.left, &b.right, assign_operator(&b.op), e)
+                }
                 _ => {
                     self.before_change(&defines);
                     self.keep(e, Passive::keep(quote!(#e;), defines.clone()));
@@ -322,9 +329,10 @@ impl<'g> Lower<'g, '_> {
                     Some(name) => {
                         let (old, new) = (self.expr(&b.left), self.expr(&b.right));
                         if let (Some(old), Some(new)) = (old, new)
-                            && let Some(value) = self.compound(op, old, new, e, &b.left, &b.right) {
-                                self.set(&name, value, &b.left);
-                            }
+                            && let Some(value) = self.compound(op, old, new, e, &b.left, &b.right)
+                        {
+                            self.set(&name, value, &b.left);
+                        }
                     }
                     None => self.refuse_place(&b.left),
                 }
@@ -338,7 +346,9 @@ impl<'g> Lower<'g, '_> {
                 m,
                 "a macro that reads what generated code computes is not supported here: move it to a function that calls the loss",
             ),
-            Expr::Return(r) => self.errors.at(r, "`return` before the end of a differentiated function is not supported: make it the last expression"),
+            Expr::Return(r) => self
+                .errors
+                .at(r, "`return` before the end of a differentiated function is not supported: make it the last expression"),
             _ => {
                 let what = super::expr::construct(e);
                 self.errors.at(e, format!("{what} that changes or reads values depending on differentiated parameters is not supported: write it with array operations and `let`"));
@@ -403,7 +413,8 @@ impl<'g> Lower<'g, '_> {
             (Value::Int(x), Value::Int(y)) => self.integers(op, x, y).map(Value::Int),
             (old, new) => {
                 let culprit = if matches!(old, Value::Node(_)) { (right, new) } else { (left, old) };
-                self.errors.at(culprit.0, format!("{} in an assignment of floats: annotate the `let` that made it", culprit.1.describe()));
+                self.errors
+                    .at(culprit.0, format!("{} in an assignment of floats: annotate the `let` that made it", culprit.1.describe()));
                 None
             }
         }
@@ -458,7 +469,8 @@ impl<'g> Lower<'g, '_> {
                 }
             }
             ("swap_axes", [i, j]) => {
-                if let (Some(Value::Node(x)), Some(i), Some(j)) = (self.expr(&m.receiver), self.literal_int(i), self.literal_int(j)) {
+                if let (Some(Value::Node(x)), Some(i), Some(j)) = (self.expr(&m.receiver), self.literal_int(i), self.literal_int(j))
+                {
                     let mut axes: Vec<usize> = (0..x.rank()).collect();
                     if (i as usize) < axes.len() && (j as usize) < axes.len() {
                         axes.swap(i as usize, j as usize);

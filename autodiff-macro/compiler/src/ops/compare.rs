@@ -101,9 +101,21 @@ pub static SELECT: Operation = Operation {
     },
     value: |_, x| super::map_tensors(x, |x| if x[0] != 0.0 { x[1] } else { x[2] }),
     samples: &[
-        super::Sample { shapes: &[&[3, 4], &[3, 4], &[3, 4]], domains: &[(0.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)], attrs: super::no_attrs },
-        super::Sample { shapes: &[&[1, 5], &[1, 5], &[1, 5]], domains: &[(0.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)], attrs: super::no_attrs },
-        super::Sample { shapes: &[&[0, 2], &[0, 2], &[0, 2]], domains: &[(0.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)], attrs: super::no_attrs },
+        super::Sample {
+            shapes: &[&[3, 4], &[3, 4], &[3, 4]],
+            domains: &[(0.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)],
+            attrs: super::no_attrs,
+        },
+        super::Sample {
+            shapes: &[&[1, 5], &[1, 5], &[1, 5]],
+            domains: &[(0.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)],
+            attrs: super::no_attrs,
+        },
+        super::Sample {
+            shapes: &[&[0, 2], &[0, 2], &[0, 2]],
+            domains: &[(0.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)],
+            attrs: super::no_attrs,
+        },
     ],
     doc: "`a` where the mask holds, else `b`. The adjoint selects, it never multiplies by a mask, so that no NaN of the other branch leaks.",
     source: "JAX lax.select",

@@ -296,9 +296,7 @@ pub type Build = for<'g> fn(&'g Builder, &[Expr<'g>], &[Attr]) -> Result<Expr<'g
 
 /// All composites.
 pub fn composites() -> impl Iterator<Item = &'static Composite> {
-    [reduce::COMPOSITES, product::COMPOSITES, structure::COMPOSITES, neural::COMPOSITES, loss::COMPOSITES]
-        .into_iter()
-        .flatten()
+    [reduce::COMPOSITES, product::COMPOSITES, structure::COMPOSITES, neural::COMPOSITES, loss::COMPOSITES].into_iter().flatten()
 }
 
 /// What a spelling means.
@@ -345,8 +343,7 @@ pub(crate) fn infer_elementwise<'g>(b: &'g Builder, x: &[Expr<'g>], _: &[Attr]) 
 
 /// Applies a scalar function to tensors of one shape.
 pub(crate) fn map_tensors(x: &[Tensor], f: impl Fn(&[f64]) -> f64) -> Vec<Tensor> {
-    let data =
-        (0..x[0].data.len()).map(|i| f(&x.iter().map(|t| t.data[i]).collect::<Vec<_>>())).collect();
+    let data = (0..x[0].data.len()).map(|i| f(&x.iter().map(|t| t.data[i]).collect::<Vec<_>>())).collect();
     vec![Tensor { shape: x[0].shape.clone(), data }]
 }
 

@@ -11,8 +11,20 @@ const FAMILY: &str = "neural networks";
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] = &[
-    &SOFTMAX, &SOFTMAX_GRAD, &LOG_SOFTMAX, &LOG_SOFTMAX_GRAD, &CROSS_ENTROPY, &CROSS_ENTROPY_GRAD, &LAYER_NORM,
-    &LAYER_NORM_GRAD, &RMS_NORM, &RMS_NORM_GRAD, &ATTENTION, &ATTENTION_GRAD, &PICK, &UNPICK,
+    &SOFTMAX,
+    &SOFTMAX_GRAD,
+    &LOG_SOFTMAX,
+    &LOG_SOFTMAX_GRAD,
+    &CROSS_ENTROPY,
+    &CROSS_ENTROPY_GRAD,
+    &LAYER_NORM,
+    &LAYER_NORM_GRAD,
+    &RMS_NORM,
+    &RMS_NORM_GRAD,
+    &ATTENTION,
+    &ATTENTION_GRAD,
+    &PICK,
+    &UNPICK,
 ];
 
 fn same_axis<'g>(_: &'g Builder, x: &[Expr<'g>], attrs: &[Attr]) -> Result<Type, String> {
@@ -598,7 +610,8 @@ pub static ATTENTION_GRAD: Operation = Operation {
         let [g, q, k, v, out, _] = s.x[..6] else { return vec![] };
         let mut x = vec![q, k, v];
         x.extend(s.x.get(6));
-        let site = super::Site { builder: s.builder, y: s.builder.make(&ATTENTION, s.attrs.clone(), &x), x, attrs: s.attrs.clone() };
+        let site =
+            super::Site { builder: s.builder, y: s.builder.make(&ATTENTION, s.attrs.clone(), &x), x, attrs: s.attrs.clone() };
         let p = attention_weights(&site);
         let last = q.rank() - 1;
         let scale = 1.0 / s.builder.size(q.dim(last)).map(&super::scalar::SQRT);
@@ -662,7 +675,9 @@ pub(crate) fn simplify_ln_softmax(x: Expr<'_>) -> Option<Expr<'_>> {
 pub(crate) fn simplify_quotient<'g>(b: &'g Builder, numerator: Expr<'g>, denominator: Expr<'g>) -> Option<Expr<'g>> {
     let z = numerator.operand_of(&EXP, 0)?;
     let mut sum = denominator.operand_of(&super::arith::BROADCAST, 0)?;
-    while let Some(inner) = sum.operand_of(&super::structure::INSERT_AXIS, 0).or_else(|| sum.operand_of(&super::structure::REMOVE_AXIS, 0)) {
+    while let Some(inner) =
+        sum.operand_of(&super::structure::INSERT_AXIS, 0).or_else(|| sum.operand_of(&super::structure::REMOVE_AXIS, 0))
+    {
         // Putting back an axis that was summed away is handled by shape below.
         if sum.matches(&super::structure::INSERT_AXIS).is_some() && inner.rank() + 1 != z.rank() && z.rank() > 1 {
             return None;
@@ -675,7 +690,8 @@ pub(crate) fn simplify_quotient<'g>(b: &'g Builder, numerator: Expr<'g>, denomin
     }
     let (full, target) = (z.shape(), node.attrs[0].dims().to_vec());
     // The axis that was summed: of length 1 in the target, or the missing leading one.
-    let padded: Vec<Option<crate::ir::Dim>> = std::iter::repeat_n(None, full.len() - target.len()).chain(target.iter().map(|d| Some(*d))).collect();
+    let padded: Vec<Option<crate::ir::Dim>> =
+        std::iter::repeat_n(None, full.len() - target.len()).chain(target.iter().map(|d| Some(*d))).collect();
     let summed: Vec<usize> = (0..full.len()).filter(|&k| padded[k] != Some(full[k])).collect();
     let shape = b.expr(denominator.matches(&super::arith::BROADCAST)?.operands[0]).shape();
     let [axis] = summed[..] else { return None };
@@ -734,7 +750,11 @@ pub static PICK: Operation = Operation {
         in_place: None,
     },
     value: |_, x| vec![Tensor::from_fn(&x[1].shape, |i| x[0].at(&[i[0], x[1].data[i[0]] as usize]))],
-    samples: &[Sample { shapes: &[&[3, 4], &[3]], domains: &[(-2.0, 2.0), (0.0, 4.0)], attrs: |b| vec![Attr::Dims(vec![b.literal(3), b.literal(4)])] }],
+    samples: &[Sample {
+        shapes: &[&[3, 4], &[3]],
+        domains: &[(-2.0, 2.0), (0.0, 4.0)],
+        attrs: |b| vec![Attr::Dims(vec![b.literal(3), b.literal(4)])],
+    }],
     doc: "One element of each row, by index.",
     source: "PyTorch gather",
 };

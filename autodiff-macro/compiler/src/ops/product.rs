@@ -208,8 +208,7 @@ pub static MATMUL: Operation = Operation {
             Tensor { shape, data: t.data.clone() }
         };
         let (a, b) = (padded(&x[0]), padded(&x[1]));
-        let mut shape: Vec<usize> =
-            (0..rank - 2).map(|k| if a.shape[k] == 1 { b.shape[k] } else { a.shape[k] }).collect();
+        let mut shape: Vec<usize> = (0..rank - 2).map(|k| if a.shape[k] == 1 { b.shape[k] } else { a.shape[k] }).collect();
         shape.extend([a.shape[rank - 2], b.shape[rank - 1]]);
         let inner = a.shape[rank - 1];
         vec![Tensor::from_fn(&shape, |i| {

@@ -2,7 +2,9 @@
 
 use super::compare::{eq, gt0, when};
 use super::scalar::{ABS, EXP, LN, ROOT, SIGN, SQRT};
-use super::{Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification};
+use super::{
+    Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification,
+};
 use crate::ir::{Attr, Builder, Dim, Expr, Tensor, Type};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -10,8 +12,19 @@ use quote::quote;
 const FAMILY: &str = "reductions";
 
 /// The operations of this file.
-pub static OPERATIONS: &[&Operation] =
-    &[&SUM_TO, &VAR, &STD, &NORM, &MAX_AXIS, &MIN_AXIS, &EXTREMUM_GRAD, &LOGSUMEXP_AXIS, &LOGSUMEXP_GRAD, &PRODUCT_AXIS, &PRODUCT_GRAD];
+pub static OPERATIONS: &[&Operation] = &[
+    &SUM_TO,
+    &VAR,
+    &STD,
+    &NORM,
+    &MAX_AXIS,
+    &MIN_AXIS,
+    &EXTREMUM_GRAD,
+    &LOGSUMEXP_AXIS,
+    &LOGSUMEXP_GRAD,
+    &PRODUCT_AXIS,
+    &PRODUCT_GRAD,
+];
 
 /// Sum to a shape that broadcasts to the operand's: the adjoint of a broadcast, and every plain sum.
 pub static SUM_TO: Operation = Operation {
@@ -247,10 +260,7 @@ macro_rules! extremum {
                 },
             },
             formula: Text::Write(|x, a| Formula::atom(format!("{}({}, axis {})", &$name[..3], x[0].text, a[0].int()))),
-            code: Code::Kernel {
-                emit: |c: &KernelCall| reduction(c, quote!($kernel), quote!($all)),
-                in_place: None,
-            },
+            code: Code::Kernel { emit: |c: &KernelCall| reduction(c, quote!($kernel), quote!($all)), in_place: None },
             value: |attrs, x| vec![x[0].reduce_lanes(attrs[0].axis(), $fold)],
             samples: AXIS_SAMPLES,
             doc: $doc,
@@ -283,8 +293,22 @@ fn reduction_grad(c: &KernelCall, along: TokenStream, all: TokenStream) -> Token
     quote!(#k::#all(#dst, #(#x),*))
 }
 
-extremum!(MAX_AXIS, "max_axis", max_axis_into, max_all, |l| l.iter().copied().fold(f64::NEG_INFINITY, f64::max), "Largest element along an axis; ties share the slope evenly, NaN propagates.");
-extremum!(MIN_AXIS, "min_axis", min_axis_into, min_all, |l| l.iter().copied().fold(f64::INFINITY, f64::min), "Smallest element along an axis; ties share the slope evenly, NaN propagates.");
+extremum!(
+    MAX_AXIS,
+    "max_axis",
+    max_axis_into,
+    max_all,
+    |l| l.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    "Largest element along an axis; ties share the slope evenly, NaN propagates."
+);
+extremum!(
+    MIN_AXIS,
+    "min_axis",
+    min_axis_into,
+    min_all,
+    |l| l.iter().copied().fold(f64::INFINITY, f64::min),
+    "Smallest element along an axis; ties share the slope evenly, NaN propagates."
+);
 
 /// Adjoint of an extremum along an axis: from operand, value and cotangent.
 pub static EXTREMUM_GRAD: Operation = Operation {
@@ -342,9 +366,7 @@ pub static LOGSUMEXP_GRAD: Operation = Operation {
         let axis = s.attrs[0].axis();
         vec![s.x[2].insert_axis(axis) * logsumexp_share(s.x[0], s.x[1], axis)]
     }),
-    formula: Text::Write(|x, _| {
-        Formula { text: format!("{}·e^({} − {})", x[2].at(7), x[0].text, x[1].at(7)), strength: 7 }
-    }),
+    formula: Text::Write(|x, _| Formula { text: format!("{}·e^({} − {})", x[2].at(7), x[0].text, x[1].at(7)), strength: 7 }),
     code: Code::Definition(|s| {
         let axis = s.attrs[0].axis();
         s.x[2].insert_axis(axis) * logsumexp_share(s.x[0], s.x[1], axis)
@@ -387,14 +409,18 @@ pub static PRODUCT_GRAD: Operation = Operation {
     spellings: &[],
     infer: like_first,
     simplify: no_simplification,
-    derivative: Derivative::Definition(|s| vec![s.x[1].insert_axis(s.attrs[0].axis()) * product_of_others(s.x[0], s.attrs[0].axis())]),
+    derivative: Derivative::Definition(|s| {
+        vec![s.x[1].insert_axis(s.attrs[0].axis()) * product_of_others(s.x[0], s.attrs[0].axis())]
+    }),
     formula: Text::Write(|x, _| Formula { text: format!("{}·∏ others({})", x[1].at(7), x[0].text), strength: 7 }),
-    code: Code::Kernel { emit: |c| reduction_grad(c, quote!(product_axis_grad_into), quote!(product_all_grad_into)), in_place: None },
+    code: Code::Kernel {
+        emit: |c| reduction_grad(c, quote!(product_axis_grad_into), quote!(product_all_grad_into)),
+        in_place: None,
+    },
     value: |attrs, x| {
         let axis = attrs[0].axis();
-        let others = x[0].map_lanes(axis, |l| {
-            (0..l.len()).map(|i| (0..l.len()).filter(|j| *j != i).map(|j| l[j]).product()).collect()
-        });
+        let others =
+            x[0].map_lanes(axis, |l| (0..l.len()).map(|i| (0..l.len()).filter(|j| *j != i).map(|j| l[j]).product()).collect());
         vec![Tensor::from_fn(&x[0].shape, |i| {
             let mut outer = i.to_vec();
             outer.remove(axis);

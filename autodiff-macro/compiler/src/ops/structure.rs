@@ -10,8 +10,20 @@ const FAMILY: &str = "structure";
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] = &[
-    &PERMUTE, &RESHAPE, &INSERT_AXIS, &REMOVE_AXIS, &SLICE, &UNSLICE, &CONCATENATE, &GATHER, &SCATTER_ADD, &DIAG,
-    &FROM_DIAG, &TRIU, &TRIL, &CUMSUM,
+    &PERMUTE,
+    &RESHAPE,
+    &INSERT_AXIS,
+    &REMOVE_AXIS,
+    &SLICE,
+    &UNSLICE,
+    &CONCATENATE,
+    &GATHER,
+    &SCATTER_ADD,
+    &DIAG,
+    &FROM_DIAG,
+    &TRIU,
+    &TRIL,
+    &CUMSUM,
 ];
 
 fn like(e: Expr<'_>, shape: Vec<Dim>) -> Type {
@@ -192,9 +204,10 @@ pub static REMOVE_AXIS: Operation = Operation {
     },
     simplify: |b, x, attrs| {
         if let Some(inserted) = x[0].matches(&INSERT_AXIS)
-            && inserted.attrs == attrs {
-                return Some(b.expr(inserted.operands[0]));
-            }
+            && inserted.attrs == attrs
+        {
+            return Some(b.expr(inserted.operands[0]));
+        }
         // A leading axis summed to 1 and taken out is a sum to the smaller shape.
         if attrs[0].axis() == 0
             && let Some(sum) = x[0].matches(&super::reduce::SUM_TO)
@@ -244,30 +257,38 @@ fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) -> Vec<Dim> {
     shape
 }
 
-fn slice_tokens(c: &KernelCall) -> TokenStream {
-    let parts = c.attrs.iter().flat_map(|a| a.slices()).map(|s| match s {
-        Slice::NewAxis => {
-            let k = c.kernels;
-            quote!(#k::NewAxis)
-        }
-        Slice::Index(i) => (c.bound)(i),
-        Slice::Range { start, end, step } => {
-            let from = match start {
-                Bound::Literal(0) => TokenStream::new(),
-                b => (c.bound)(b),
-            };
-            let to = end.as_ref().map(|e| (c.bound)(e));
-            match step {
-                Bound::Literal(1) => quote!(#from..#to),
-                s => {
-                    let s = (c.bound)(s);
-                    quote!(#from..#to;#s)
-                }
+/// `view`, sliced axis by axis: functions rather than ndarray's `s!`, which crates that forbid unsafe code refuse.
+fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
+    let k = c.kernels;
+    let mut axis = 0_usize;
+    let mut code = view;
+    for slice in c.attrs.iter().flat_map(|a| a.slices()) {
+        let at = proc_macro2::Literal::usize_unsuffixed(axis);
+        match slice {
+            Slice::NewAxis => {
+                code = quote!(#code.insert_axis(#k::Axis(#at)));
+                axis += 1;
+            }
+            Slice::Index(i) => {
+                let i = (c.bound)(i);
+                code = quote!(#k::index_axis(#code, #at, #i as isize));
+            }
+            Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) } => axis += 1,
+            Slice::Range { start, end, step } => {
+                let (start, step) = ((c.bound)(start), (c.bound)(step));
+                let end = match end {
+                    Some(e) => {
+                        let e = (c.bound)(e);
+                        quote!(Some(#e as isize))
+                    }
+                    None => quote!(None),
+                };
+                code = quote!(#k::slice_axis(#code, #at, #start as isize, #end, #step as isize));
+                axis += 1;
             }
         }
-    });
-    let k = c.kernels;
-    quote!(#k::s![#(#parts),*])
+    }
+    code
 }
 
 /// The source index of each index of a sliced result, for literal bounds.
@@ -338,8 +359,8 @@ pub static SLICE: Operation = Operation {
     }),
     formula: Text::Write(|x, a| Formula::atom(format!("{}[{}]", x[0].at(9), slices_text(a[0].slices())))),
     code: Code::View(|c| {
-        let (x, slice) = (&c.operands[0], slice_tokens(c));
-        quote!(#x.slice_move(#slice))
+        let x = &c.operands[0];
+        sliced(c, quote!(#x))
     }),
     value: |attrs, x| {
         let (shape, sources) = slice_indices(&x[0].shape, attrs[0].slices());
@@ -403,10 +424,11 @@ pub static UNSLICE: Operation = Operation {
     formula: Text::Write(|x, a| Formula::atom(format!("place({}, [{}])", x[0].text, slices_text(a[0].slices())))),
     code: Code::Kernel {
         emit: |c| {
-            let (k, dst, g, slice) = (c.kernels, &c.results[0], &c.operands[0], slice_tokens(c));
+            let (k, dst, g) = (c.kernels, &c.results[0], &c.operands[0]);
+            let part = sliced(c, quote!(dst));
             // The cotangent of one element is a number.
             let g = if c.ranks[0] == 0 { quote!(#k::broadcast_scalar(&#g, ())) } else { quote!(#g) };
-            quote!(#k::unslice_into(#dst, #g, #slice))
+            quote!(#k::unslice_into(#dst, #g, |dst| #part))
         },
         in_place: None,
     },
@@ -419,11 +441,15 @@ pub static UNSLICE: Operation = Operation {
         }
         vec![out]
     },
-    samples: &[Sample { shapes: &[&[3, 4]], domains: ONE, attrs: |b| {
-        let mut attrs = vec![range(1, Some(4), 1, 2)];
-        attrs.extend(super::arith::shape_attr(b, &[5, 4]));
-        attrs
-    } }],
+    samples: &[Sample {
+        shapes: &[&[3, 4]],
+        domains: ONE,
+        attrs: |b| {
+            let mut attrs = vec![range(1, Some(4), 1, 2)];
+            attrs.extend(super::arith::shape_attr(b, &[5, 4]));
+            attrs
+        },
+    }],
     doc: "Zeros with the operand placed at a slice.",
     source: "JAX lax.pad",
 };
@@ -460,11 +486,7 @@ pub static CONCATENATE: Operation = Operation {
                 .map(|e| {
                     let size = e.dim(axis);
                     let end = s.builder.dims(|d| d.add(start, size));
-                    let part = Slice::Range {
-                        start: bound(s.builder, start),
-                        end: Some(Bound::Dim(end)),
-                        step: Bound::Literal(1),
-                    };
+                    let part = Slice::Range { start: bound(s.builder, start), end: Some(Bound::Dim(end)), step: Bound::Literal(1) };
                     start = end;
                     let mut slices = vec![whole(); g.rank()];
                     slices[axis] = part;
@@ -603,11 +625,15 @@ pub static SCATTER_ADD: Operation = Operation {
         }
         vec![out]
     },
-    samples: &[Sample { shapes: &[&[4], &[4, 3]], domains: &[(0.0, 5.0), (-2.0, 2.0)], attrs: |b| {
-        let mut attrs = vec![Attr::Int(0)];
-        attrs.extend(super::arith::shape_attr(b, &[5, 3]));
-        attrs
-    } }],
+    samples: &[Sample {
+        shapes: &[&[4], &[4, 3]],
+        domains: &[(0.0, 5.0), (-2.0, 2.0)],
+        attrs: |b| {
+            let mut attrs = vec![Attr::Int(0)];
+            attrs.extend(super::arith::shape_attr(b, &[5, 3]));
+            attrs
+        },
+    }],
     doc: "Zeros with slices added at indices along an axis.",
     source: "JAX lax.scatter_add",
 };
@@ -663,9 +689,7 @@ pub static FROM_DIAG: Operation = Operation {
         },
         in_place: None,
     },
-    value: |attrs, x| {
-        vec![Tensor::from_fn(attrs[0].axes(), |i| if i[0] == i[1] { x[0].data[i[0]] } else { 0.0 })]
-    },
+    value: |attrs, x| vec![Tensor::from_fn(attrs[0].axes(), |i| if i[0] == i[1] { x[0].data[i[0]] } else { 0.0 })],
     samples: &[Sample { shapes: &[&[3]], domains: ONE, attrs: |b| super::arith::shape_attr(b, &[3, 3]) }],
     doc: "A matrix with the given diagonal.",
     source: "JAX numpy.diag",
@@ -680,39 +704,40 @@ impl<'g> Expr<'g> {
 macro_rules! triangle {
     ($id:ident, $name:literal, $kernel:ident, $keep:expr, $doc:literal) => {
         #[doc = $doc]
-        pub static $id: Operation = Operation {
-            name: $name,
-            family: FAMILY,
-            spellings: &[method($name, &[Arg::Int])],
-            infer: |_, x, _| match x[0].rank() {
-                2 => Ok(x[0].ty()),
-                r => Err(format!("a triangle of a rank-{r} array")),
-            },
-            simplify: |_, x, attrs| x[0].matches(&$id).filter(|n| n.attrs == attrs).map(|_| x[0]),
-            derivative: Derivative::Linear(|s, g| g.with(&$id, s.attrs.clone())),
-            formula: Text::Call($name),
-            code: Code::Kernel {
-                emit: |c| {
-                    let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
-                    let offset = proc_macro2::Literal::u64_unsuffixed(c.attrs[0].int().unsigned_abs());
-                    let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
-                    quote!(#k::$kernel(#dst, #x, #offset))
+        pub static $id: Operation =
+            Operation {
+                name: $name,
+                family: FAMILY,
+                spellings: &[method($name, &[Arg::Int])],
+                infer: |_, x, _| match x[0].rank() {
+                    2 => Ok(x[0].ty()),
+                    r => Err(format!("a triangle of a rank-{r} array")),
                 },
-                in_place: None,
-            },
-            value: |attrs, x| {
-                let keep: fn(i64, i64, i64) -> bool = $keep;
-                vec![Tensor::from_fn(&x[0].shape, |i| {
-                    if keep(i[0] as i64, i[1] as i64, attrs[0].int()) { x[0].at(i) } else { 0.0 }
-                })]
-            },
-            samples: &[
-                Sample { shapes: &[&[3, 4]], domains: ONE, attrs: |_| vec![Attr::Int(0)] },
-                Sample { shapes: &[&[4, 3]], domains: ONE, attrs: |_| vec![Attr::Int(-1)] },
-            ],
-            doc: $doc,
-            source: "NumPy triu, tril",
-        };
+                simplify: |_, x, attrs| x[0].matches(&$id).filter(|n| n.attrs == attrs).map(|_| x[0]),
+                derivative: Derivative::Linear(|s, g| g.with(&$id, s.attrs.clone())),
+                formula: Text::Call($name),
+                code: Code::Kernel {
+                    emit: |c| {
+                        let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
+                        let offset = proc_macro2::Literal::u64_unsuffixed(c.attrs[0].int().unsigned_abs());
+                let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
+                quote!(#k::$kernel(#dst, #x, #offset))
+                    },
+                    in_place: None,
+                },
+                value: |attrs, x| {
+                    let keep: fn(i64, i64, i64) -> bool = $keep;
+                    vec![Tensor::from_fn(&x[0].shape, |i| {
+                        if keep(i[0] as i64, i[1] as i64, attrs[0].int()) { x[0].at(i) } else { 0.0 }
+                    })]
+                },
+                samples: &[
+                    Sample { shapes: &[&[3, 4]], domains: ONE, attrs: |_| vec![Attr::Int(0)] },
+                    Sample { shapes: &[&[4, 3]], domains: ONE, attrs: |_| vec![Attr::Int(-1)] },
+                ],
+                doc: $doc,
+                source: "NumPy triu, tril",
+            };
     };
 }
 triangle!(TRIU, "triu", triu_into, |i, j, k| j - i >= k, "Upper triangle from diagonal k on.");

@@ -22,12 +22,9 @@ fn results(joint: &Joint, step: &Step) -> Vec<((NodeId, usize), Shape)> {
     let graph = &joint.region.graph;
     match step {
         Step::Kernel(id) => match &graph.node(*id).ty {
-            Type::Tuple(parts) => parts
-                .iter()
-                .enumerate()
-                .filter(|(_, ty)| ty.rank() > 0)
-                .map(|(i, ty)| ((*id, i), ty.shape().to_vec()))
-                .collect(),
+            Type::Tuple(parts) => {
+                parts.iter().enumerate().filter(|(_, ty)| ty.rank() > 0).map(|(i, ty)| ((*id, i), ty.shape().to_vec())).collect()
+            }
             Type::Array { shape, .. } if !shape.is_empty() => vec![((*id, 0), shape.clone())],
             Type::Array { .. } => vec![],
         },
@@ -108,13 +105,14 @@ pub(crate) fn assign(joint: &Joint, steps: &[Step], mut places: Places) -> (Plac
                 continue;
             }
             if let Some(operand) = in_place_operand(joint, step, &last, at)
-                && let Some(Place::Slot(slot)) = places.get(&operand).copied() {
-                    // The memory lives on under the new value's name.
-                    ends.entry(at).or_default().retain(|s| *s != slot);
-                    ends.entry(last.get(&key).copied().unwrap_or(at)).or_default().push(slot);
-                    places.insert(key, Place::Slot(slot));
-                    continue;
-                }
+                && let Some(Place::Slot(slot)) = places.get(&operand).copied()
+            {
+                // The memory lives on under the new value's name.
+                ends.entry(at).or_default().retain(|s| *s != slot);
+                ends.entry(last.get(&key).copied().unwrap_or(at)).or_default().push(slot);
+                places.insert(key, Place::Slot(slot));
+                continue;
+            }
             let found = free
                 .iter()
                 .rposition(|(_, s)| *s == shape)

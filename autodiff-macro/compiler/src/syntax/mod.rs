@@ -4,4 +4,4 @@ mod free;
 mod signature;
 
 pub use free::{free_identifiers, pattern_names};
-pub use signature::{owned_array, Float, Holder, Param, ParamKind, Signature};
+pub use signature::{Float, Holder, Param, ParamKind, Signature, owned_array};

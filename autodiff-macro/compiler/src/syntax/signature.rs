@@ -254,9 +254,10 @@ impl Signature {
         let mut floats: Vec<String> = Vec::new();
         for p in &self.params {
             if let Some(Float::Parameter(name)) = p.float()
-                && !floats.contains(name) {
-                    floats.push(name.clone());
-                }
+                && !floats.contains(name)
+            {
+                floats.push(name.clone());
+            }
         }
         for param in generics.type_params_mut() {
             if floats.contains(&param.ident.to_string()) {

@@ -9,7 +9,7 @@ use crate::Element;
 use std::mem::MaybeUninit;
 
 /// Rows and columns of a block that reads across the memory order of an operand.
-const SQUARE: usize = 16;
+const SQUARE: usize = 64;
 
 /// Working memory of one loop, on the stack and uninitialised until used.
 pub(super) struct Scratch<T, const N: usize, const O: usize> {

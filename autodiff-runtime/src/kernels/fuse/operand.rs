@@ -22,10 +22,8 @@ impl Layout {
         assert!(rank <= MAX_RANK, "a fused loop takes arrays of rank {MAX_RANK} at most, found rank {rank}");
         let mut layout = Self::SCALAR;
         layout.rank = rank;
-        for axis in 0..rank {
-            layout.dims[axis] = dims[axis];
-            layout.strides[axis] = strides[axis];
-        }
+        layout.dims[..rank].copy_from_slice(dims);
+        layout.strides[..rank].copy_from_slice(&strides[..rank]);
         layout
     }
 
@@ -107,6 +105,7 @@ impl<T> Input<'_, T> {
     ///
     /// # Safety
     /// The offset lies within the input.
+    #[cfg(feature = "rayon")]
     pub(super) unsafe fn part(&self, offset: isize) -> Self
     where
         T: Copy,
@@ -128,6 +127,7 @@ impl<'a, T> Output<'a, T> {
     ///
     /// # Safety
     /// The offset lies within the output, and no two parts in use reach the same place.
+    #[cfg(feature = "rayon")]
     pub(super) unsafe fn part(&self, offset: isize) -> Output<'a, T> {
         // SAFETY: as promised by the caller.
         let pointer = unsafe { self.pointer.offset(offset) };

@@ -102,10 +102,10 @@ impl<T: Element> Kernel<T, 4, 3> for Mixed {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
-    SumTo,
-    AddTo,
-    MaxTo,
-    MinTo,
+    Sum,
+    Add,
+    Max,
+    Min,
 }
 
 fn check<T: Element>(seed: u64, tolerance: f64) {
@@ -122,10 +122,10 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
 
     let reduced = if random.below(4) == 0 { shape.clone() } else { narrower(random, &shape) };
     let reduced = if random.below(4) == 0 { Vec::new() } else { reduced };
-    let kind = [Kind::SumTo, Kind::AddTo, Kind::MaxTo, Kind::MinTo][random.below(4)];
+    let kind = [Kind::Sum, Kind::Add, Kind::Max, Kind::Min][random.below(4)];
     let look = [&shape, &shape, &reduced].map(|s| Look::new(random, s));
     let mut out = [0, 1, 2].map(|k| ArrayD::from_elem(IxDyn(&look[k].stored), T::nan()));
-    if kind == Kind::AddTo {
+    if kind == Kind::Add {
         out[2].fill(T::of(0.25));
     }
     let untouched = out.clone();
@@ -133,10 +133,10 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
         let [y0, y1, y2] = &mut out;
         let y2 = look[2].view_mut(y2);
         let reduction = match kind {
-            Kind::SumTo => Output::sum_to(y2),
-            Kind::AddTo => Output::add_to(y2),
-            Kind::MaxTo => Output::max_to(y2),
-            Kind::MinTo => Output::min_to(y2),
+            Kind::Sum => Output::sum_to(y2),
+            Kind::Add => Output::add_to(y2),
+            Kind::Max => Output::max_to(y2),
+            Kind::Min => Output::min_to(y2),
         };
         run(
             &Mixed,
@@ -150,10 +150,10 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
     let (ba, bb, bm) =
         (va.broadcast(full.clone()).unwrap(), vb.broadcast(full.clone()).unwrap(), vm.broadcast(full.clone()).unwrap());
     let start = match kind {
-        Kind::SumTo => 0.0,
-        Kind::AddTo => 0.25,
-        Kind::MaxTo => f64::NEG_INFINITY,
-        Kind::MinTo => f64::INFINITY,
+        Kind::Sum => 0.0,
+        Kind::Add => 0.25,
+        Kind::Max => f64::NEG_INFINITY,
+        Kind::Min => f64::INFINITY,
     };
     let mut expected = ArrayD::from_elem(IxDyn(&reduced), start);
     let (y0, y1) = (look[0].view(&out[0]), look[1].view(&out[1]));
@@ -167,9 +167,9 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
         let place = &mut expected[IxDyn(&place)];
         let term = (x - y * s).widen();
         *place = match kind {
-            Kind::SumTo | Kind::AddTo => *place + term,
-            Kind::MaxTo => place.max(term),
-            Kind::MinTo => place.min(term),
+            Kind::Sum | Kind::Add => *place + term,
+            Kind::Max => place.max(term),
+            Kind::Min => place.min(term),
         };
     }
     let y2 = look[2].view(&out[2]);
