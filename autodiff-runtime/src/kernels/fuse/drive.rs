@@ -8,9 +8,6 @@ use super::{MAX_RANK, TILE, reduce};
 use crate::Element;
 use std::mem::MaybeUninit;
 
-/// Rows and columns of a block that reads across the memory order of an operand.
-const SQUARE: usize = 64;
-
 /// Working memory of one loop, on the stack and uninitialised until used.
 pub(super) struct Scratch<T, const N: usize, const O: usize> {
     inputs: [MaybeUninit<[T; TILE]>; N],
@@ -179,26 +176,12 @@ impl<T: Element> Walk<'_, '_, '_, T> {
             sink.repeats = (0..rank).any(|axis| output.layout.strides[axis] == 0);
             in_order &= (unit && !sink.repeats) || output.layout.strides[inner] == 0;
         }
-        // A transposed operand is read along its own unit stride in square blocks, each cache line once. (Sums of rows
-        // stay with whole rows: their partial results would be rounded per block.)
-        let (so, si) = if rank > 1 { (inner - 1, inner) } else { (inner, inner) };
-        let across = |strides: &[isize; MAX_RANK]| strides[so].unsigned_abs() == 1 && strides[si].unsigned_abs() > 1;
-        let crossed =
-            self.inputs.iter().any(|i| across(&i.layout.strides)) || self.outputs.iter().any(|o| across(&o.layout.strides));
-        let row_sums = self.outputs.iter().any(|o| o.mode != Mode::Set && o.layout.strides[si] == 0 && o.layout.strides[so] != 0);
-        let square = crossed && !row_sums && columns > SQUARE;
         // A block is `row_step` whole rows, or a part of one row; without buffers a row needs no cutting.
-        let column_step = if square {
-            SQUARE
-        } else if direct {
-            columns
-        } else {
-            columns.min(TILE)
-        };
+        let column_step = if direct { columns } else { columns.min(TILE) };
         let row_step = TILE / column_step.min(TILE);
         // SAFETY: every block lies within the iteration space.
         unsafe {
-            if (in_order && !square) || column_step == columns {
+            if in_order || column_step == columns {
                 let mut index = [0; MAX_RANK];
                 loop {
                     self.base(&index, outer);
@@ -408,8 +391,8 @@ unsafe fn gather<S: Copy, T: Copy>(
 ) {
     // SAFETY: as the caller promises for all r, c.
     unsafe {
-        // Short rows, and columns that lie in memory one after the other: down the columns.
-        if (columns < 16 && si != 1) || (so == 1 && columns <= SQUARE) {
+        // Short rows go down the columns: one long loop instead of many short ones.
+        if columns < 16 && si != 1 {
             for c in 0..columns {
                 let (to, from) = (to.add(c), from.offset(c as isize * si));
                 for r in 0..rows {
