@@ -8,9 +8,8 @@ use crate::Element;
 use crate::math::Math;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-/// Independent partial sums of an inner product. They live in memory on purpose: a loop of this length over three arrays
-/// is what the compiler turns into vector code; short constant loops over registers it unrolls into scalars.
-const LANES: usize = 128;
+/// Independent partial sums of an inner product.
+const LANES: usize = 32;
 /// Elements summed in `T` before the total goes to `f64`.
 const BLOCK: usize = 4096;
 /// Elements of a destination that stay in the first-level cache while columns are added to it.
@@ -21,30 +20,37 @@ const STRIP: usize = 1024;
 fn inner<T: Element, M: Math<T>>(m: M, x: &[T], y: &[T]) -> f64 {
     let mut all = 0.0;
     for (x, y) in x.chunks(BLOCK).zip(y.chunks(BLOCK)) {
-        let mut lane = [T::zero(); LANES];
-        for (x, y) in x.chunks(LANES).zip(y.chunks(LANES)) {
-            for (sum, (&x, &y)) in lane.iter_mut().zip(x.iter().zip(y)) {
-                *sum = m.mul_add(x, y, *sum);
+        let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+        if !xs.is_empty() {
+            let mut lane = [T::zero(); LANES];
+            for (x, y) in xs.iter().zip(ys) {
+                for i in 0..LANES {
+                    lane[i] = m.mul_add(x[i], y[i], lane[i]);
+                }
             }
+            all += sum(lane).widen();
         }
-        all += sum(&mut lane[..LANES.min(x.len())]).widen();
+        for (x, y) in x_rest.iter().zip(y_rest) {
+            all += (*x * *y).widen();
+        }
     }
     all
 }
 
-/// The sum of the lanes, by halves while they are long.
+/// The sum of the lanes, by halves of constant length so that the lanes stay in registers.
 #[inline(always)]
-fn sum<T: Element>(lane: &mut [T]) -> T {
-    let mut n = lane.len();
-    while n >= 32 {
-        let half = n / 2;
-        let (low, high) = lane[..n].split_at_mut(n - half);
-        for (a, &b) in low.iter_mut().zip(&*high) {
-            *a += b;
-        }
-        n -= half;
+fn sum<T: Element>(lane: [T; LANES]) -> T {
+    let (mut half, mut quarter, mut eighth) = ([T::zero(); LANES / 2], [T::zero(); LANES / 4], [T::zero(); LANES / 8]);
+    for i in 0..LANES / 2 {
+        half[i] = lane[i] + lane[i + LANES / 2];
     }
-    lane[..n].iter().fold(T::zero(), |all, &x| all + x)
+    for i in 0..LANES / 4 {
+        quarter[i] = half[i] + half[i + LANES / 4];
+    }
+    for i in 0..LANES / 8 {
+        eighth[i] = quarter[i] + quarter[i + LANES / 8];
+    }
+    (eighth[0] + eighth[2]) + (eighth[1] + eighth[3])
 }
 
 /// The inner product of two contiguous vectors.
@@ -175,8 +181,8 @@ impl<T: Element> Task<T> for Outer<'_, T> {
                 let place = self.dst.offset(i * self.row_stride);
                 if self.accumulate {
                     let row = from_raw_parts_mut(place, self.y.len());
-                    for (to, &y) in row.iter_mut().zip(self.y) {
-                        *to = m.mul_add(x, y, *to);
+                    for (place, &y) in row.iter_mut().zip(self.y) {
+                        *place = m.mul_add(x, y, *place);
                     }
                 } else {
                     // What is overwritten is not read.

@@ -120,6 +120,9 @@ unsafe fn multiply<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, a: 
     }
 }
 
+/// Elements of a matrix up to which inner products by rows beat the set-up of the general product.
+const FEW: usize = 1024;
+
 /// The products of a matrix and a vector, and of two vectors, where an axis of unit stride allows it. A general matrix
 /// product packs its operands, which costs more than the few operations per element here.
 ///
@@ -135,7 +138,7 @@ unsafe fn with_vector<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, 
     unsafe {
         if dst.columns == 1 {
             let k = a.columns;
-            if a.column_stride == 1 && (b.row_stride == 1 || k == 1) {
+            if a.column_stride == 1 && (b.row_stride == 1 || k == 1) && k * dst.rows < FEW {
                 let x = from_raw_parts(b.pointer, k);
                 let (rows, row_stride) = (dst.rows, a.row_stride);
                 let (to, dst_stride) = (dst.pointer, dst.row_stride);

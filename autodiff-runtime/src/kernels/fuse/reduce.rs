@@ -5,9 +5,8 @@ use crate::Element;
 use crate::kernels::dispatch::{Task, dispatch};
 use crate::math::Math;
 
-/// Independent partial results: enough to hide the latency of an addition at any vector width, and so many that the
-/// compiler keeps the loop over them and vectorises it.
-const LANES: usize = 64;
+/// Independent partial results: enough to hide the latency of an addition at any vector width.
+const LANES: usize = 32;
 
 /// The value that changes nothing.
 pub(super) fn neutral(mode: Mode) -> f64 {
@@ -132,27 +131,26 @@ fn each_row<F: Fold, T: Element>(tile: &[T], columns: usize, totals: &mut [f64])
 #[inline(always)]
 fn lanes<F: Fold, T: Element>(tile: &[T]) -> f64 {
     let mut all = F::start();
-    if tile.len() < LANES {
-        for &x in tile {
+    let (blocks, rest) = tile.as_chunks::<LANES>();
+    if !blocks.is_empty() {
+        let mut lane = [F::start::<T>(); LANES];
+        for block in blocks {
+            for i in 0..LANES {
+                lane[i] = F::join(lane[i], block[i]);
+            }
+        }
+        let (mut half, mut quarter) = ([F::start::<T>(); LANES / 2], [F::start::<T>(); LANES / 4]);
+        for i in 0..LANES / 2 {
+            half[i] = F::join(lane[i], lane[i + LANES / 2]);
+        }
+        for i in 0..LANES / 4 {
+            quarter[i] = F::join(half[i], half[i + LANES / 4]);
+        }
+        for x in quarter {
             all = F::join(all, x.widen());
         }
-        return all;
     }
-    let mut lane = [F::start::<T>(); LANES];
-    for block in tile.chunks(LANES) {
-        for (a, &x) in lane.iter_mut().zip(block) {
-            *a = F::join(*a, x);
-        }
-    }
-    let mut n = LANES;
-    while n > 8 {
-        n /= 2;
-        let (low, high) = lane[..2 * n].split_at_mut(n);
-        for (a, &x) in low.iter_mut().zip(&*high) {
-            *a = F::join(*a, x);
-        }
-    }
-    for x in &lane[..8] {
+    for &x in rest {
         all = F::join(all, x.widen());
     }
     all

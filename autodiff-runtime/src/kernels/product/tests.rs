@@ -77,6 +77,7 @@ fn agree_with_plain_loops() {
         }
     }
     check::<f32>(5000, 9, 1, [1, 0, 0], false, 1e-5);
+    check::<f32>(3, 300, 1, [0, 0, 0], true, 1e-5);
     check::<f32>(3, 10_000, 1, [0, 0, 0], true, 1e-5);
     check::<f64>(260, 256, 257, [0, 1, 0], false, 1e-13);
 }
