@@ -58,7 +58,7 @@ pub fn loss<F: Element>(
     cross_entropy(&scores, targets)
 }
 
-/// The weights: the gradient struct of [`loss`] has a field for each of them, so it holds the weights as well.
+/// The weights: the gradient struct of [`loss`](fn@loss) has a field for each of them, so it holds the weights as well.
 pub type Weights<F> = LossGrad<F>;
 
 /// The sizes of a model.
@@ -107,7 +107,7 @@ pub fn initial<F: Element>(config: &Config, rng: &mut StdRng) -> Weights<F> {
     }
 }
 
-/// [`loss`] at weights.
+/// [`loss`](fn@loss) at weights.
 pub fn loss_at<F: Element>(w: &Weights<F>, tokens: &[usize], targets: &[usize], batch: usize, heads: usize) -> F {
     loss(
         &w.embed, &w.pos, &w.ln1_w, &w.ln1_b, &w.w_q, &w.w_k, &w.w_v, &w.w_o, &w.ln2_w, &w.ln2_b, &w.w_up, &w.b_up, &w.w_down,
@@ -115,7 +115,7 @@ pub fn loss_at<F: Element>(w: &Weights<F>, tokens: &[usize], targets: &[usize], 
     )
 }
 
-/// The value of [`loss`] at weights, by the generated forward pass: faster than the function as written.
+/// The value of [`loss`](fn@loss) at weights, by the generated forward pass: faster than the function as written.
 pub fn fast_loss_at<F: Element>(w: &Weights<F>, tokens: &[usize], targets: &[usize], batch: usize, heads: usize) -> F {
     loss::forward(
         &w.embed, &w.pos, &w.ln1_w, &w.ln1_b, &w.w_q, &w.w_k, &w.w_v, &w.w_o, &w.ln2_w, &w.ln2_b, &w.w_up, &w.b_up, &w.w_down,

@@ -189,8 +189,8 @@ impl attention_head {
         let v_cols = v.shape()[1];
         let slot0 = &mut rt::Slot::default();
         let slot1 = &mut rt::Slot::default();
-        let mut result_0 = rt::Output::empty();
-        let mut result_2 = rt::Output::empty();
+        let mut result_0: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
+        let mut result_2: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
         let count = q_cols as f64;
         let scale = m.sqrt(count);
         let k_t = k.view().reversed_axes();

@@ -270,7 +270,7 @@ impl logistic_regression {
         let slot0 = &mut rt::Slot::default();
         let slot1 = &mut rt::Slot::default();
         let slot2 = &mut rt::Slot::default();
-        let mut result_1 = rt::Output::empty();
+        let mut result_1: ::autodiff_runtime::ndarray::Array1<F> = rt::Output::empty();
         let mut x_w = slot0.array([x_rows]);
         rt::matvec_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
         let mut z = slot1.array([x_rows]);

@@ -342,9 +342,9 @@ impl mlp {
         let y_cols = y.shape()[1];
         let slot0 = &mut rt::Slot::default();
         let slot1 = &mut rt::Slot::default();
-        let mut result_1 = rt::Output::empty();
-        let mut result_2 = rt::Output::empty();
-        let mut result_3 = rt::Output::empty();
+        let mut result_1: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
+        let mut result_2: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
+        let mut result_3: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut x_w1 = slot0.array([x_rows, w1_cols]);
         rt::matmul_into(x_w1.view_mut(), rt::one(), false, x.view(), w1.view());
         let mut h = rt::output(&mut result_1, [x_rows, w2_rows]);

@@ -194,11 +194,11 @@ impl residual_block {
         let x_rows = x.shape()[0];
         let slot0 = &mut rt::Slot::default();
         let slot1 = &mut rt::Slot::default();
-        let mut result_0 = rt::Output::empty();
-        let mut result_1 = rt::Output::empty();
-        let mut result_2 = rt::Output::empty();
-        let mut result_3 = rt::Output::empty();
-        let mut result_4 = rt::Output::empty();
+        let mut result_0: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
+        let mut result_1: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
+        let mut result_2: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
+        let mut result_3: ::autodiff_runtime::ndarray::Array1<f32> = rt::Output::empty();
+        let mut result_4: ::autodiff_runtime::ndarray::Array1<f32> = rt::Output::empty();
         let mut n = rt::output(&mut result_1, [x_rows, gain_len]);
         let mut layer_norm = rt::output(&mut result_3, [x_rows]);
         let mut layer_norm_2 = rt::output(&mut result_4, [x_rows]);

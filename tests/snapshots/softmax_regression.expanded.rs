@@ -253,7 +253,7 @@ impl softmax_regression {
         let y_cols = y.shape()[1];
         let slot0 = &mut rt::Slot::default();
         let slot1 = &mut rt::Slot::default();
-        let mut result_1 = rt::Output::empty();
+        let mut result_1: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
         let mut x_w = slot0.array([x_rows, w_cols]);
         rt::matmul_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
         let mut t = slot1.array([x_rows, rt::broadcast_size(w_cols, b_len)]);
