@@ -12,7 +12,7 @@ use crate::ir::{Attr, Expr as Node};
 use crate::ops::{self, Form, Meaning, Spelling, arith, scalar};
 
 /// Methods that give back their receiver as far as values go.
-const IDENTITIES: [&str; 22] = [
+const IDENTITIES: [&str; 21] = [
     "to_owned",
     "clone",
     "view",
@@ -33,7 +33,6 @@ const IDENTITIES: [&str; 22] = [
     "into_inner",
     "unwrap_unchecked",
     "ok",
-    "to_f64_identity",
     "into_dimensionality",
 ];
 

@@ -19,7 +19,7 @@ use quote::{ToTokens, quote};
 use syn::ItemFn;
 
 use crate::diag::{Errors, nearest};
-use crate::ir::{Attr, Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
+use crate::ir::{Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
 use crate::options::{Options, SizeName};
 use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
 
@@ -450,7 +450,6 @@ impl<'g> Lower<'g, '_> {
             }
             Value::Tokens(tokens) => Some(Output::Tokens(tokens)),
             other => {
-                let _ = Attr::Int(0);
                 self.errors.at(
                     &item.sig.output,
                     format!("a result that is {} is not supported: return a float scalar or array first", other.describe()),

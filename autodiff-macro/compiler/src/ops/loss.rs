@@ -2,7 +2,7 @@
 
 use super::compare::{gt, when};
 use super::reduce::composites;
-use super::scalar::{ABS, LN, LN_1P, LOG_SIGMOID, SOFTPLUS, XLOGY};
+use super::scalar::{ABS, LN_1P, SOFTPLUS, XLOGY};
 use super::{Arg, Composite};
 use crate::ir::{Attr, Builder, Expr};
 
@@ -45,7 +45,6 @@ composites! {
         let norms = x[0].with(&super::reduce::NORM, vec![Attr::Dims(vec![])]) * x[1].with(&super::reduce::NORM, vec![Attr::Dims(vec![])]);
         let positive = super::compare::gt0(norms);
         let safe = Expr::select(positive, norms, norms.zeros_like() + 1.0);
-        let _ = (&LN, &LOG_SIGMOID);
         Ok(when(positive, (x[0] * x[1]).sum() / safe))
     }, "Cosine of the angle between two vectors; 0 with slope 0 if one is zero.";
 }

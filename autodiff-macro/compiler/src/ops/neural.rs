@@ -2,7 +2,7 @@
 
 use super::compare::eq;
 use super::reduce::{axis_kernel, composites};
-use super::scalar::{EXP, LN, RSQRT};
+use super::scalar::{EXP, RSQRT};
 use super::{Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, no_attrs, no_simplification};
 use crate::ir::{Attr, Builder, Elem, Expr, Tensor, Type};
 use quote::quote;
@@ -712,7 +712,6 @@ pub(crate) fn simplify_ln_sum_exp<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Exp
     let sum = inner.matches(&super::reduce::SUM_TO)?;
     let z = b.expr(sum.operands[0]).operand_of(&EXP, 0)?;
     let target = sum.attrs[0].dims();
-    let _ = &LN;
     match removed {
         Some(axis) if target.len() == z.rank() => {
             let only = z.shape().iter().enumerate().all(|(k, d)| k == axis || target[k] == *d);

@@ -1,7 +1,7 @@
 //! Reductions.
 
 use super::compare::{eq, gt0, when};
-use super::scalar::{ABS, EXP, LN, ROOT, SIGN, SQRT};
+use super::scalar::{ABS, EXP, LN, ROOT, SQRT};
 use super::{
     Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification,
 };
@@ -522,6 +522,5 @@ fn norm_lp<'g>(x: Expr<'g>, p: Expr<'g>) -> Expr<'g> {
     let total = a.zip(&super::scalar::POWF, p).sum();
     let zero = total.zeros_like();
     let positive = gt0(total);
-    let _ = &SIGN;
     Expr::select(positive, Expr::select(positive, total, zero + 1.0).zip(&super::scalar::POWF, 1.0 / p), zero)
 }
