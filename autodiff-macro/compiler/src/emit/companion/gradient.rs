@@ -1,0 +1,164 @@
+//! `value_and_grad`, `grad` and `value_and_grad_into` with its workspace.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Attribute, Visibility};
+
+use super::super::program::{Program, Target};
+use super::{Companion, camel, local, turbofish};
+use crate::schedule::Schedule;
+
+impl Companion<'_> {
+    /// The workspace, and `value_and_grad` with its kin.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn joint_items(
+        &self,
+        schedule: &Schedule,
+        vis: &Visibility,
+        cfg: &[&Attribute],
+        generics: &syn::Generics,
+        params: &[TokenStream],
+        grad_ty: &TokenStream,
+        value_ty: &TokenStream,
+    ) -> (TokenStream, TokenStream) {
+        let (krate, target) = (&self.krate, self.target());
+        let name = &self.item.sig.ident;
+        let (bounded, _, clause) = generics.split_for_impl();
+        let turbofish = turbofish(generics);
+        let float = &self.lowered.float;
+        let idents: Vec<&Ident> = self.signature.params.iter().map(|p| &p.ident).collect();
+        let workspace = camel(name, "Workspace");
+        let slots = schedule.slots;
+        let body = self.value_and_grad_into(schedule, &target);
+        let slot_names: Vec<Ident> = (0..slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
+        let workspace_doc = format!("Memory that [`{name}`]'s gradient is computed in: empty at first, grown on first use.");
+        let items = quote! {
+            #(#cfg)*
+            #[doc = #workspace_doc]
+            #[derive(Clone, Debug)]
+            #[allow(non_camel_case_types, clippy::all, clippy::pedantic)]
+            #vis struct #workspace<T> { slots: [#krate::kernels::Slot<T>; #slots] }
+            #(#cfg)*
+            impl<T: #krate::Element> ::core::default::Default for #workspace<T> {
+                fn default() -> Self {
+                    Self { slots: ::core::array::from_fn(|_| #krate::kernels::Slot::default()) }
+                }
+            }
+            #(#cfg)*
+            impl<T: #krate::Element> #workspace<T> {
+                /// Bytes of memory held.
+                pub fn bytes(&self) -> usize {
+                    self.slots.iter().map(#krate::kernels::Slot::bytes).sum()
+                }
+            }
+        };
+        let empty = self.empty_gradient();
+        let (ws, grad, value) = (local("workspace"), local("grad"), local("value"));
+        let functions = quote! {
+            /// Value and gradient.
+            pub fn value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
+                let mut #ws = #workspace::<#float>::default();
+                let mut #grad: #grad_ty = #empty;
+                let #value = Self::value_and_grad_into #turbofish (&mut #ws, #(#idents,)* &mut #grad);
+                (#value, #grad)
+            }
+
+            /// The gradient.
+            pub fn grad #bounded (#(#params),*) -> #grad_ty #clause {
+                Self::value_and_grad #turbofish (#(#idents),*).1
+            }
+
+            /// An empty workspace for `value_and_grad_into`.
+            pub fn workspace<T: #krate::Element>() -> #workspace<T> {
+                #workspace::default()
+            }
+
+            /// The value; the gradient overwrites `grad`. Allocates nothing once the workspace has been used at these sizes.
+            pub fn value_and_grad_into #bounded (
+                #ws: &mut #workspace<#float>,
+                #(#params,)*
+                #grad: &mut #grad_ty,
+            ) -> #value_ty #clause {
+                let #workspace { slots: [#(#slot_names),*] } = #ws;
+                #body
+            }
+        };
+        (items, functions)
+    }
+
+    /// `grad` and `value_and_grad` of a function whose result is an array: a call is an error that names the alternatives.
+    pub(super) fn refused_gradients(
+        &self,
+        generics: &syn::Generics,
+        params: &[TokenStream],
+        value_ty: &TokenStream,
+        grad_ty: &TokenStream,
+    ) -> TokenStream {
+        let krate = &self.krate;
+        let mut generics = generics.clone();
+        // With a lifetime in it the bound is checked where the function is called, not here.
+        generics.params.insert(0, syn::parse_quote!('result));
+        generics.make_where_clause().predicates.push(syn::parse_quote!(&'result #value_ty: #krate::kernels::ScalarResult));
+        let (bounded, _, clause) = generics.split_for_impl();
+        quote! {
+            #[doc(hidden)]
+            pub fn value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
+                ::core::unreachable!()
+            }
+
+            #[doc(hidden)]
+            pub fn grad #bounded (#(#params),*) -> #grad_ty #clause {
+                ::core::unreachable!()
+            }
+        }
+    }
+
+    pub(super) fn value_and_grad_into(&self, schedule: &Schedule, target: &Target) -> TokenStream {
+        let captures = self.lowered.prologue.captures();
+        let mut program = Program::new(target, schedule, &captures, self.user_names());
+        let results = schedule.joint.results;
+        // Array results beside the differentiated scalar are made afresh.
+        let mut fresh = TokenStream::new();
+        let single = self.lowered.wrt.len() == 1;
+        let gradient_field = |k: usize| {
+            let leaf = schedule.joint.gradients[k - results];
+            let param = self.param_of_leaf(leaf);
+            let ident = &self.signature.params[param].ident;
+            let grad = local("grad");
+            if single { quote!(#grad) } else { quote!(&mut #grad.#ident) }
+        };
+        let array_results: Vec<usize> =
+            (0..results).filter(|k| schedule.node(schedule.joint.region.outputs[*k]).ty.rank() > 0).collect();
+        for k in &array_results {
+            let (name, kernels) = (format_ident!("result_{k}", span = proc_macro2::Span::mixed_site()), self.kernels());
+            let ty = self.node_type(*k);
+            fresh.extend(quote!(let mut #name: #ty = #kernels::Output::empty();));
+        }
+        program.run(&|k| {
+            if k < results {
+                let name = format_ident!("result_{k}", span = proc_macro2::Span::mixed_site());
+                quote!(&mut #name)
+            } else {
+                gradient_field(k)
+            }
+        });
+        let mut ending = TokenStream::new();
+        for (k, id) in schedule.joint.region.outputs.iter().enumerate().skip(results) {
+            if schedule.node(*id).ty.rank() == 0 {
+                let leaf = schedule.joint.gradients[k - results];
+                let ident = &self.signature.params[self.param_of_leaf(leaf)].ident;
+                let grad = local("grad");
+                let place = if single { quote!(*#grad) } else { quote!(#grad.#ident) };
+                let value = program.read(*id);
+                ending.extend(quote!(#place = #value;));
+            }
+        }
+        let value = self.spell(&self.lowered.output, &mut program, schedule);
+        let checks = self.require_sizes();
+        let (sizes, steps, _) = program.finish();
+        let needed = self.needed(&quote!(#sizes #checks #steps #ending #value));
+        let prologue = self.prologue(needed);
+        let import = self.import();
+        quote!(#prologue #import #checks #sizes #fresh #steps #ending #value)
+    }
+}
