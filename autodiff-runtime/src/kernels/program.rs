@@ -256,6 +256,24 @@ pub fn unslice_into<T: Element, D: Dimension, E: Dimension>(
     slice(dst).assign(&g);
 }
 
+/// `value` written to the part that `slice` takes of an array; the rest stays.
+pub fn assign_slice<T: Element, D: Dimension, E: Dimension>(
+    dst: ArrayViewMut<'_, T, D>,
+    value: ArrayView<'_, T, E>,
+    slice: impl for<'a> FnOnce(ArrayViewMut<'a, T, D>) -> ArrayViewMut<'a, T, E>,
+) {
+    slice(dst).assign(&value);
+}
+
+/// `value` added to the part that `slice` takes of an array; the rest stays.
+pub fn add_slice<T: Element, D: Dimension, E: Dimension>(
+    dst: ArrayViewMut<'_, T, D>,
+    value: ArrayView<'_, T, E>,
+    slice: impl for<'a> FnOnce(ArrayViewMut<'a, T, D>) -> ArrayViewMut<'a, T, E>,
+) {
+    slice(dst).zip_mut_with(&value, |x, v| *x += *v);
+}
+
 /// `start..end;step` along an axis, as ndarray's `s!` means it.
 pub fn slice_axis<S: RawData, D: Dimension>(
     mut x: ArrayBase<S, D>,

@@ -1,5 +1,6 @@
 //! Differentiated functions and their tests, a file for each subject.
 
+mod elements;
 mod identities;
 mod language;
 mod networks;

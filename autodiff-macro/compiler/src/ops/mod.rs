@@ -4,6 +4,7 @@
 //! of calls, shapes, derivatives, generated code, the formula, the documentation table and the tests.
 
 pub mod arith;
+pub mod assign;
 pub mod compare;
 pub mod formula;
 pub mod leaf;
@@ -272,6 +273,7 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         reduce::OPERATIONS,
         product::OPERATIONS,
         structure::OPERATIONS,
+        assign::OPERATIONS,
         neural::OPERATIONS,
     ]
     .into_iter()

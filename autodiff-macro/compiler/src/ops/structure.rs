@@ -238,7 +238,7 @@ pub static REMOVE_AXIS: Operation = Operation {
     source: "JAX lax.squeeze",
 };
 
-fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) -> Vec<Dim> {
+pub(super) fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) -> Vec<Dim> {
     let mut axes = from.iter();
     let mut shape = Vec::new();
     for slice in slices {
@@ -258,7 +258,7 @@ fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) -> Vec<Dim> {
 }
 
 /// `view`, sliced axis by axis: functions rather than ndarray's `s!`, which crates that forbid unsafe code refuse.
-fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
+pub(super) fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
     let k = c.kernels;
     let mut axis = 0_usize;
     let mut code = view;
@@ -292,7 +292,7 @@ fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
 }
 
 /// The source index of each index of a sliced result, for literal bounds.
-fn slice_indices(shape: &[usize], slices: &[Slice]) -> (Vec<usize>, Vec<Vec<usize>>) {
+pub(super) fn slice_indices(shape: &[usize], slices: &[Slice]) -> (Vec<usize>, Vec<Vec<usize>>) {
     let absolute = |b: &Bound, n: usize| match b {
         Bound::Literal(i) if *i < 0 => (n as i64 + i) as usize,
         Bound::Literal(i) => *i as usize,
@@ -349,9 +349,12 @@ pub static SLICE: Operation = Operation {
         }
         Ok(like(x[0], sliced_shape(b, &x[0].shape(), slices)))
     },
-    simplify: |_, x, attrs| {
+    simplify: |b, x, attrs| {
         let whole = Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) };
-        attrs[0].slices().iter().all(|s| *s == whole).then_some(x[0])
+        if attrs[0].slices().iter().all(|s| *s == whole) {
+            return Some(x[0]);
+        }
+        super::assign::read_back(b, x[0], attrs)
     },
     derivative: Derivative::Linear(|s, g| {
         let shape = Attr::Dims(s.x[0].shape());
@@ -376,19 +379,19 @@ pub static SLICE: Operation = Operation {
     source: "JAX lax.slice",
 };
 
-fn whole() -> Slice {
+pub(super) fn whole() -> Slice {
     Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }
 }
 
 /// `start..end;step` along the first of `rank` axes, for samples.
-fn range(start: i64, end: Option<i64>, step: i64, rank: usize) -> Attr {
+pub(super) fn range(start: i64, end: Option<i64>, step: i64, rank: usize) -> Attr {
     let first = Slice::Range { start: Bound::Literal(start), end: end.map(Bound::Literal), step: Bound::Literal(step) };
     let mut slices = vec![whole(); rank];
     slices[0] = first;
     Attr::Slices(slices)
 }
 
-fn slices_text(slices: &[Slice]) -> String {
+pub(super) fn slices_text(slices: &[Slice]) -> String {
     let bound = |b: &Bound| match b {
         Bound::Literal(n) => n.to_string(),
         _ => "·".to_string(),

@@ -6,6 +6,8 @@
 use crate::ir::{Builder, Joint, Node, Region, rebuild, verify};
 use crate::ops::{Code, Site, arith, product};
 
+mod slices;
+
 /// A pass: same values, no higher cost.
 pub struct Pass {
     /// Its name, for messages.
@@ -18,6 +20,7 @@ pub struct Pass {
 pub static PASSES: &[Pass] = &[
     Pass { name: "expand definitions", run: expand_definitions },
     Pass { name: "simplify", run: simplify },
+    Pass { name: "accumulate slices", run: slices::accumulate_slices },
     Pass { name: "accumulate products", run: accumulate_products },
 ];
 

@@ -42,6 +42,8 @@ fn results(joint: &Joint, step: &Step) -> Vec<((NodeId, usize), Shape)> {
 fn memory(joint: &Joint, id: NodeId, out: &mut Vec<(NodeId, usize)>) {
     let node = joint.region.graph.node(id);
     match kind(joint, id) {
+        // One element is read when the view is made, and is a number from then on.
+        Kind::View if node.ty.rank() == 0 => {}
         Kind::View | Kind::Broadcast => {
             if kind(joint, id) == Kind::Broadcast {
                 out.push((id, 0));
