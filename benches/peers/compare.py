@@ -134,7 +134,9 @@ def main():
     if options.from_results:
         run = json.loads((folder / "results.json").read_text())
     else:
-        run = dict(date=str(datetime.date.today()), processor=processor(), processors=os.cpu_count(), results=measure(options))
+        load = os.getloadavg()[0]
+        print(f"load average before: {load:.2f}", flush=True)
+        run = dict(load=load, date=str(datetime.date.today()), processor=processor(), processors=os.cpu_count(), results=measure(options))
         (folder / "results.json").write_text(json.dumps(run, indent=1))
     table = report.markdown(run)
     (folder / "results.md").write_text(table)
