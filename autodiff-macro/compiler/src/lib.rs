@@ -24,6 +24,7 @@ pub mod split;
 pub mod syntax;
 
 mod derive;
+mod passive;
 mod pipeline;
 
 pub use derive::{ParametersField, derive_parameters, parameters_impl};

@@ -96,7 +96,7 @@ fn stages(function: &ItemFn, lowered: Lowered) -> Result<Compiled, String> {
     let graph = dot(&name, shown);
     let joint = joint.map(optimise).transpose()?;
     let split = split(&optimise(expand_definitions(pulled)?)?)?;
-    let schedule = joint.clone().map(schedule);
+    let schedule = joint.clone().map(schedule).transpose()?;
     Ok(Compiled { joint, schedule, split, formula, graph, lowered })
 }
 

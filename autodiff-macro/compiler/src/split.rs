@@ -42,17 +42,42 @@ pub struct Split {
 
 /// Splits a joint graph that was made with a cotangent input.
 pub fn split(joint: &Joint) -> Result<Split, String> {
+    let leaves = &joint.region.leaves;
+    let cotangent = leaves.iter().position(|l| matches!(l.source, LeafSource::Cotangent)).ok_or("no cotangent")?;
+    let (forward, backward, saved) = cut(joint, &|leaf| matches!(leaf.source, LeafSource::Cotangent), &|_| false)?;
+    Ok(Split {
+        forward: schedule(forward)?,
+        backward: schedule(backward)?,
+        saved,
+        results: joint.results,
+        cotangent: leaves[cotangent].ty.clone(),
+    })
+}
+
+/// Cuts a joint graph in two: the first part gives the results, then the saved values; the second the gradients.
+///
+/// `cotangent` says which leaves only the second part has, `both` which ones both parts have without saving them.
+pub(crate) fn cut(
+    joint: &Joint,
+    cotangent: &dyn Fn(&Leaf) -> bool,
+    both: &dyn Fn(&Leaf) -> bool,
+) -> Result<(Joint, Joint, Vec<Saved>), String> {
     let region = &joint.region;
     let graph = &region.graph;
-    let cotangent = region.leaves.iter().position(|l| matches!(l.source, LeafSource::Cotangent)).ok_or("no cotangent")?;
     let mut backward = vec![false; graph.len()];
     for id in graph.ids() {
         let node = graph.node(id);
-        backward[id.index()] =
-            (node.op.name == "input" && node.attrs[0].axis() == cotangent) || node.operands.iter().any(|o| backward[o.index()]);
+        backward[id.index()] = match node.op.name {
+            "input" => cotangent(&region.leaves[node.attrs[0].axis()]),
+            _ => node.operands.iter().any(|o| backward[o.index()]),
+        };
     }
     let gradients = &region.outputs[joint.results..];
-    let saved = boundary(joint, &backward, gradients);
+    let given = |id: NodeId| {
+        let node = graph.node(id);
+        node.op.name == "input" && (backward[id.index()] || both(&region.leaves[node.attrs[0].axis()]))
+    };
+    let saved = boundary(joint, &backward, &given, gradients);
 
     let mut forward_region = region.clone();
     forward_region.outputs.truncate(joint.results);
@@ -62,6 +87,7 @@ pub fn split(joint: &Joint) -> Result<Split, String> {
         let node = graph.node(id);
         let mut name = match (&node.name, node.op.name) {
             (_, "input") => region.leaves[node.attrs[0].axis()].name.clone(),
+            _ if node.ty == Type::Tape => "tape".to_string(),
             (Some(name), _) => name.clone(),
             (None, op) => op.to_string(),
         };
@@ -83,17 +109,11 @@ pub fn split(joint: &Joint) -> Result<Split, String> {
 
     let backward_joint = backward_region(joint, &fields, gradients)?;
     let forward_joint = Joint { results: forward_region.outputs.len(), region: forward_region, gradients: vec![] };
-    Ok(Split {
-        forward: schedule(forward_joint),
-        backward: schedule(backward_joint),
-        saved: fields,
-        results: joint.results,
-        cotangent: region.leaves[cotangent].ty.clone(),
-    })
+    Ok((forward_joint, backward_joint, fields))
 }
 
 /// The forward values that the gradients need, in graph order.
-fn boundary(joint: &Joint, backward: &[bool], gradients: &[NodeId]) -> Vec<NodeId> {
+fn boundary(joint: &Joint, backward: &[bool], given: &dyn Fn(NodeId) -> bool, gradients: &[NodeId]) -> Vec<NodeId> {
     let graph = &joint.region.graph;
     let mut saved = BTreeSet::new();
     let mut seen = vec![false; graph.len()];
@@ -109,8 +129,7 @@ fn boundary(joint: &Joint, backward: &[bool], gradients: &[NodeId]) -> Vec<NodeI
             Code::Scalar { .. } => node.ty.elem() == Elem::Bool,
             _ => false,
         };
-        let is_cotangent = node.op.name == "input" && backward[id.index()];
-        if is_cotangent {
+        if given(id) {
             continue;
         }
         if backward[id.index()] || free {

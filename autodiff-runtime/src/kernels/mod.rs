@@ -24,6 +24,7 @@ mod scan;
 mod scratch;
 mod softmax;
 mod sort;
+mod tape;
 mod threads;
 mod vector;
 
@@ -57,3 +58,4 @@ pub use softmax::{
     softmax_grad_into, softmax_into,
 };
 pub use sort::{sort_axis_grad_into, sort_axis_into};
+pub use tape::{Frame, Record, Tape, add_assign, fill, held, save};

@@ -11,7 +11,7 @@ use crate::{Element, ShapeError};
 #[derive(Clone, Debug, Default)]
 pub struct Slot<T>(Vec<T>);
 
-impl<T: Element> Slot<T> {
+impl<T: Copy + Default> Slot<T> {
     /// An array of the given shape in this memory, with whatever values are there.
     pub fn array<S: IntoDimension>(&mut self, shape: S) -> ArrayViewMut<'_, T, S::Dim> {
         let shape = shape.into_dimension();
@@ -21,7 +21,7 @@ impl<T: Element> Slot<T> {
 
     fn elements(&mut self, count: usize) -> &mut [T] {
         if self.0.len() < count {
-            self.0.resize(count, T::zero());
+            self.0.resize(count, T::default());
         }
         &mut self.0[..count]
     }

@@ -3,5 +3,5 @@
 mod activity;
 mod reverse;
 
-pub use activity::active;
+pub use activity::{active, active_results};
 pub use reverse::{Seed, reverse};

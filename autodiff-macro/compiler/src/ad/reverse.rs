@@ -1,9 +1,12 @@
 //! Reverse mode: cotangents flow from the result to the leaves, in reverse topological order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::activity::active;
-use crate::ir::{Builder, Expr, Joint, Leaf, LeafSource, Node, NodeId, Region, rebuild};
+use super::activity::{active, active_results};
+use crate::ir::{
+    Arm, Attr, Builder, Control, ControlRef, Elem, Expr, Joint, Leaf, LeafSource, Node, NodeId, Region, Reverse, Type, rebuild,
+};
+use crate::ops::control::CONTROL_GRAD;
 use crate::ops::{Derivative, Site, compare};
 
 /// Where the cotangent of the result comes from.
@@ -23,84 +26,191 @@ type Contributions<'g> = HashMap<NodeId, Vec<Vec<Expr<'g>>>>;
 /// The gradient of a leaf has the leaf's type; a leaf that the output does not depend on has gradient zero.
 pub fn reverse(region: &Region, seed: Seed) -> Result<Joint, String> {
     let builder = Builder::with_dims(region.dims.clone());
-    let copies = rebuild(&builder, region, &region.outputs, |_, _| None);
-    let copied = |id: NodeId| copies[id.index()].map(|id| builder.expr(id));
-    let outputs: Vec<Expr<'_>> = region.outputs.iter().filter_map(|id| copied(*id)).collect();
+    let copies = copy(&builder, region, &active(region))?;
+    let outputs = copied(&builder, region, &copies);
     let result = *outputs.first().ok_or("a function without a result")?;
     let mut leaves = region.leaves.clone();
     let g = match seed {
         Seed::One => builder.constant(1.0).broadcast(&result.shape()),
-        Seed::Input => {
-            let name = "cotangent".to_string();
-            leaves.push(Leaf {
-                read: quote::quote!(cotangent),
-                name,
-                source: LeafSource::Cotangent,
-                ty: result.ty(),
-                differentiate: false,
-            });
-            builder.input(leaves.len() - 1, result.ty()).named("cotangent")
-        }
+        Seed::Input => cotangent_leaf(&builder, &mut leaves, "cotangent", LeafSource::Cotangent, result),
     };
-
-    let forward = {
-        let graph = builder.graph();
-        Region { graph: graph.clone(), leaves: leaves.clone(), ..region.clone() }
-    };
-    let active = active(&forward);
-    let needed = forward.graph.reachable([result.id()]);
-    let mut contributions: Contributions<'_> = HashMap::new();
-    contributions.insert(result.id(), vec![vec![g]]);
-    let mut gradients: HashMap<usize, Expr<'_>> = HashMap::new();
-
-    for id in forward.graph.ids().rev().filter(|id| needed[id.index()] && active[id.index()]) {
-        let Some(parts) = contributions.remove(&id) else { continue };
-        let node = forward.graph.node(id);
-        let cotangents: Vec<Option<Expr<'_>>> = parts.iter().map(|p| sum(&builder, p)).collect();
-        if let (Some(name), [Some(g)]) = (&node.name, cotangents.as_slice()) {
-            g.named(&format!("{name}_bar"));
-        }
-        match node.op.name {
-            "input" => {
-                if let Some(Some(g)) = cotangents.first() {
-                    gradients.insert(node.attrs[0].axis(), *g);
-                }
-                continue;
-            }
-            "part" => {
-                let Some(Some(g)) = cotangents.first() else { continue };
-                let index = node.attrs[0].axis();
-                let parts = contributions.entry(node.operands[0]).or_default();
-                parts.resize_with(parts.len().max(index + 1), Vec::new);
-                parts[index].push(*g);
-                continue;
-            }
-            _ => {}
-        }
-        for (operand, contribution) in node.operands.iter().zip(pull_back(&builder, id, node, &cotangents)) {
-            let (Some(contribution), true) = (contribution, active[operand.index()]) else { continue };
-            if contribution.shape() != builder.expr(*operand).shape() {
-                builder.bug(format!("the rule of `{}` gives an adjoint of another shape than its operand", node.op.name));
-            }
-            let parts = contributions.entry(*operand).or_default();
-            parts.resize_with(parts.len().max(1), Vec::new);
-            parts[0].push(contribution);
-        }
-    }
+    let forward = Region { graph: builder.graph().clone(), leaves: leaves.clone(), ..region.clone() };
+    let mut gradients = sweep(&builder, &forward, vec![(result, g)]);
 
     let wanted: Vec<usize> = (0..region.leaves.len()).filter(|i| region.leaves[*i].differentiate).collect();
     let mut ids: Vec<NodeId> = outputs.iter().map(|e| e.id()).collect();
     for &leaf in &wanted {
         let shape = builder.resolved(&region.leaves[leaf].ty).shape().to_vec();
-        let gradient = gradients.get(&leaf).copied().unwrap_or_else(|| builder.full(0.0, &shape));
-        ids.push(gradient.id());
+        let gradient = gradients.remove(&leaf).and_then(|parts| sum(&builder, &parts));
+        ids.push(gradient.unwrap_or_else(|| builder.full(0.0, &shape)).id());
     }
+    finish(&builder, region, leaves, ids, outputs.len(), wanted)
+}
+
+/// Copies a region; its loops and branches get their derivatives.
+fn copy(builder: &Builder, region: &Region, active: &[bool]) -> Result<Vec<Option<NodeId>>, String> {
+    let mut failure = None;
+    let copies = rebuild(builder, region, &region.outputs, |node, operands| {
+        let control = node.attrs.first()?.control()?;
+        let varies: Vec<bool> = node.operands.iter().map(|o| active[o.index()]).collect();
+        match differentiate_control(control, &varies) {
+            Ok(Some(control)) => Some(builder.make(node.op, vec![Attr::Control(ControlRef(control.into()))], operands)),
+            Ok(None) => None,
+            Err(message) => {
+                failure = Some(message);
+                None
+            }
+        }
+    });
+    match failure {
+        Some(message) => Err(message),
+        None => Ok(copies),
+    }
+}
+
+fn copied<'g>(builder: &'g Builder, region: &Region, copies: &[Option<NodeId>]) -> Vec<Expr<'g>> {
+    region.outputs.iter().filter_map(|id| copies[id.index()]).map(|id| builder.expr(id)).collect()
+}
+
+fn cotangent_leaf<'g>(builder: &'g Builder, leaves: &mut Vec<Leaf>, name: &str, source: LeafSource, of: Expr<'g>) -> Expr<'g> {
+    let ident = quote::format_ident!("{name}");
+    leaves.push(Leaf {
+        read: quote::quote!(#ident),
+        name: name.to_string(),
+        source,
+        ty: of.ty(),
+        differentiate: false,
+    });
+    builder.input(leaves.len() - 1, of.ty()).named(name)
+}
+
+fn finish(
+    builder: &Builder,
+    region: &Region,
+    leaves: Vec<Leaf>,
+    outputs: Vec<NodeId>,
+    results: usize,
+    gradients: Vec<usize>,
+) -> Result<Joint, String> {
     let (graph, dims, _, bug) = builder.finish();
     if let Some(bug) = bug {
         return Err(bug);
     }
     let checks = region.checks.clone();
-    Ok(Joint { region: Region { graph, dims, leaves, outputs: ids, checks }, results: outputs.len(), gradients: wanted })
+    Ok(Joint { region: Region { graph, dims, leaves, outputs, checks }, results, gradients })
+}
+
+/// Contributions to the cotangents of the differentiated leaves, from those of some values.
+fn sweep<'g>(builder: &'g Builder, forward: &Region, seeds: Vec<(Expr<'g>, Expr<'g>)>) -> HashMap<usize, Vec<Expr<'g>>> {
+    let active = active(forward);
+    let needed = forward.graph.reachable(seeds.iter().map(|(value, _)| value.id()));
+    let mut contributions: Contributions<'g> = HashMap::new();
+    let add = |to: NodeId, part: usize, g: Expr<'g>, contributions: &mut Contributions<'g>| {
+        let parts = contributions.entry(to).or_default();
+        parts.resize_with(parts.len().max(part + 1), Vec::new);
+        parts[part].push(g);
+    };
+    for (value, g) in seeds {
+        add(value.id(), 0, g, &mut contributions);
+    }
+    let mut gradients: HashMap<usize, Vec<Expr<'g>>> = HashMap::new();
+    for id in forward.graph.ids().rev().filter(|id| needed[id.index()] && active[id.index()]) {
+        let Some(parts) = contributions.remove(&id) else { continue };
+        let node = forward.graph.node(id);
+        if node.op.name == "input" {
+            gradients.insert(node.attrs[0].axis(), parts.into_iter().next().unwrap_or_default());
+            continue;
+        }
+        let cotangents: Vec<Option<Expr<'g>>> = parts.iter().map(|p| sum(builder, p)).collect();
+        if let (Some(name), [Some(g)]) = (&node.name, cotangents.as_slice()) {
+            g.named(&format!("{name}_bar"));
+        }
+        if node.op.name == "part" {
+            let Some(Some(g)) = cotangents.first() else { continue };
+            add(node.operands[0], node.attrs[0].axis(), *g, &mut contributions);
+            continue;
+        }
+        for (operand, contribution) in node.operands.iter().zip(pull_back(builder, id, node, &cotangents)) {
+            let (Some(contribution), true) = (contribution, active[operand.index()]) else { continue };
+            if contribution.shape() != builder.expr(*operand).shape() {
+                builder.bug(format!("the rule of `{}` gives an adjoint of another shape than its operand", node.op.name));
+            }
+            add(*operand, 0, contribution, &mut contributions);
+        }
+    }
+    gradients
+}
+
+/// A control node's derivative, given which operands vary; `None` if no result does.
+fn differentiate_control(control: &Control, operands: &[bool]) -> Result<Option<Control>, String> {
+    let results = active_results(control, operands);
+    if !results.contains(&true) {
+        return Ok(None);
+    }
+    let mut varies = operands.to_vec();
+    varies.iter_mut().zip(&results).take(control.carried).for_each(|(v, r)| *v |= r);
+    let float = |ty: &Type| matches!(ty, Type::Array { elem: Elem::Float, .. });
+    let wanted: Vec<usize> = (0..varies.len()).filter(|j| varies[*j] && float(&control.operands[*j])).collect();
+    let cotangents: Vec<usize> = (0..results.len()).filter(|k| results[*k]).collect();
+    let arms: Vec<Joint> =
+        control.arms.iter().map(|arm| reverse_arm(control, arm, &wanted, &cotangents)).collect::<Result<_, _>>()?;
+    let mut reads = BTreeSet::new();
+    for arm in &arms {
+        let region = &arm.region;
+        let needed = region.graph.reachable(region.outputs[arm.results..].iter().copied());
+        for id in region.graph.ids().filter(|id| needed[id.index()] && region.graph.node(*id).op.name == "input") {
+            match region.leaves[region.graph.node(id).attrs[0].axis()].source {
+                LeafSource::Operand(j) if j >= control.carried => reads.insert(j),
+                _ => false,
+            };
+        }
+    }
+    let reverse = Reverse { arms, wanted, cotangents, reads: reads.into_iter().collect() };
+    Ok(Some(Control { reverse: Some(reverse), ..control.clone() }))
+}
+
+/// The values of an arm and, from the cotangents of its results, contributions to those of the operands: one for each
+/// value that a loop carries, any number for the others, which add up over the rounds.
+fn reverse_arm(control: &Control, arm: &Arm, wanted: &[usize], cotangents: &[usize]) -> Result<Joint, String> {
+    let mut region = arm.region.clone();
+    let operand = |leaf: &Leaf| match leaf.source {
+        LeafSource::Operand(j) => Some(j),
+        _ => None,
+    };
+    for leaf in &mut region.leaves {
+        leaf.differentiate = operand(leaf).is_some_and(|j| wanted.contains(&j));
+    }
+    let builder = Builder::with_dims(region.dims.clone());
+    let copies = copy(&builder, &region, &active(&region))?;
+    let outputs = copied(&builder, &region, &copies);
+    let mut leaves = region.leaves.clone();
+    let mut seeds = Vec::new();
+    for &k in cotangents {
+        let value = outputs[k];
+        let name = match &builder.graph().node(value.id()).name {
+            Some(name) => format!("{name}_bar"),
+            None => format!("result_{k}_bar"),
+        };
+        let g = cotangent_leaf(&builder, &mut leaves, &name, LeafSource::ResultCotangent(k), value);
+        seeds.push((value, g));
+    }
+    let forward = Region { graph: builder.graph().clone(), leaves: leaves.clone(), ..region.clone() };
+    let mut gradients = sweep(&builder, &forward, seeds);
+    let mut ids: Vec<NodeId> = outputs.iter().map(|e| e.id()).collect();
+    let mut to = Vec::new();
+    for (number, leaf) in region.leaves.iter().enumerate() {
+        let Some(j) = operand(leaf).filter(|j| wanted.contains(j)) else { continue };
+        let mut parts = gradients.remove(&number).unwrap_or_default();
+        if j < control.carried {
+            let shape = builder.resolved(&leaf.ty).shape().to_vec();
+            parts = vec![sum(&builder, &parts).unwrap_or_else(|| builder.full(0.0, &shape))];
+        }
+        for part in parts {
+            ids.push(part.id());
+            to.push(j);
+        }
+    }
+    finish(&builder, &region, leaves, ids, outputs.len(), to)
 }
 
 fn sum<'g>(builder: &'g Builder, parts: &[Expr<'g>]) -> Option<Expr<'g>> {
@@ -120,17 +230,37 @@ fn pull_back<'g>(builder: &'g Builder, id: NodeId, node: &Node, cotangents: &[Op
             let mut cotangents = cotangents.to_vec();
             let results = match &node.ty {
                 crate::ir::Type::Tuple(parts) => parts.len(),
-                crate::ir::Type::Array { .. } => 1,
+                _ => 1,
             };
             cotangents.resize(results, None);
             vjp(&site, &cotangents)
         }
+        (Derivative::Control, _) => pull_back_control(&site, cotangents),
         (Derivative::Definition(_), Some(_)) => {
             builder.bug(format!("`{}` is part of a derivative and was differentiated without its definition", node.op.name));
             vec![]
         }
         _ => vec![],
     }
+}
+
+/// The reverse node of a loop or branch.
+fn pull_back_control<'g>(site: &Site<'g>, cotangents: &[Option<Expr<'g>>]) -> Vec<Option<Expr<'g>>> {
+    let none = vec![None; site.x.len()];
+    let Some(control) = site.attrs[0].control() else { return none };
+    let Some(reverse) = &control.reverse else { return none };
+    let mut operands = vec![site.y.part(control.results.len())];
+    operands.extend(reverse.reads.iter().map(|j| site.x[*j]));
+    for &k in &reverse.cotangents {
+        let zero = || site.builder.full(0.0, site.builder.resolved(&control.results[k]).shape());
+        operands.push(cotangents.get(k).copied().flatten().unwrap_or_else(zero));
+    }
+    let pulled = site.builder.make(&CONTROL_GRAD, site.attrs.clone(), &operands);
+    let mut contributions = none;
+    for (i, j) in reverse.wanted.iter().enumerate() {
+        contributions[*j] = Some(pulled.part(i));
+    }
+    contributions
 }
 
 type Pullback = for<'g> fn(&Site<'g>, Expr<'g>) -> Vec<Option<Expr<'g>>>;

@@ -1,5 +1,6 @@
 //! Compile-time arguments of an operation.
 
+use super::control::ControlRef;
 use super::dims::{Bound, Dim};
 
 /// One compile-time argument.
@@ -19,6 +20,8 @@ pub enum Attr {
     Flag(bool),
     /// A name or specification, such as the subscripts of an einsum.
     Text(String),
+    /// The bodies of a loop or branch.
+    Control(ControlRef),
 }
 
 /// What a slice does to one axis.
@@ -58,6 +61,14 @@ impl Attr {
         match self {
             Attr::Float(bits) => f64::from_bits(*bits),
             _ => 0.0,
+        }
+    }
+
+    /// The bodies of a control node.
+    pub fn control(&self) -> Option<&ControlRef> {
+        match self {
+            Attr::Control(c) => Some(c),
+            _ => None,
         }
     }
 

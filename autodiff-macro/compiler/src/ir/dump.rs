@@ -54,7 +54,7 @@ fn sizes(ty: &Type, dims: &Dims) -> String {
             let kind = if *elem == Elem::Bool { " bool" } else { "" };
             format!("\\n{}{kind}", sizes.join("×"))
         }
-        Type::Tuple(_) => String::new(),
+        Type::Tuple(_) | Type::Tape => String::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The intermediate representation: graph, types with symbolic sizes, expression handles, verifier and dump.
 
 mod attr;
+mod control;
 mod dims;
 mod dump;
 mod expr;
@@ -12,6 +13,7 @@ mod types;
 mod verify;
 
 pub use attr::{Attr, Slice};
+pub use control::{Arm, Condition, Control, ControlRef, Header, Reverse};
 pub use dims::{Bound, Dim, Dims, Size};
 pub use dump::dot;
 pub use expr::{Builder, Check, Context, Expr, Requirement};

@@ -16,6 +16,12 @@ pub enum LeafSource {
     Capture(usize),
     /// The cotangent of the function's result.
     Cotangent,
+    /// Operand number `i` of the control node that the region is a body of.
+    Operand(usize),
+    /// The cotangent of result `i` of a body.
+    ResultCotangent(usize),
+    /// The sum so far of what operand `i` of a control node is given, in a reverse body.
+    Accumulator(usize),
     /// The tangent of the parameter whose leaf has this number.
     Tangent(usize),
 }

@@ -28,6 +28,8 @@ pub enum Type {
     },
     /// Several results of one operation, taken apart by `part` nodes.
     Tuple(Vec<Type>),
+    /// What the reverse of a loop or branch needs of its forward run: the last result of a control node.
+    Tape,
 }
 
 impl Type {
@@ -40,7 +42,7 @@ impl Type {
     pub fn shape(&self) -> &[Dim] {
         match self {
             Type::Array { shape, .. } => shape,
-            Type::Tuple(_) => &[],
+            Type::Tuple(_) | Type::Tape => &[],
         }
     }
 
@@ -48,8 +50,13 @@ impl Type {
     pub fn elem(&self) -> Elem {
         match self {
             Type::Array { elem, .. } => *elem,
-            Type::Tuple(_) => Elem::Float,
+            Type::Tuple(_) | Type::Tape => Elem::Float,
         }
+    }
+
+    /// Whether this is one float or boolean.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self, Type::Array { shape, .. } if shape.is_empty())
     }
 
     /// The number of axes.

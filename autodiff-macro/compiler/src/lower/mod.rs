@@ -8,7 +8,6 @@ mod args;
 mod call;
 mod closure;
 mod expr;
-mod passive;
 mod stmt;
 mod value;
 
@@ -23,8 +22,8 @@ use crate::ir::{Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
 use crate::options::{Options, SizeName};
 use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
 
-use passive::{Capture, Passive};
-pub use passive::{Prologue, SIZE_PREFIX};
+use crate::passive::{Capture, Passive};
+pub use crate::passive::{Prologue, SIZE_PREFIX};
 pub use value::Output;
 use value::{Binding, Value};
 

@@ -109,7 +109,7 @@ impl<'g> Lower<'g, '_> {
                 _ => false,
             })
         });
-        let number = |d: &crate::ir::Dim| quote::format_ident!("{}{}", super::passive::SIZE_PREFIX, d.0);
+        let number = |d: &crate::ir::Dim| quote::format_ident!("{}{}", super::SIZE_PREFIX, d.0);
         match value {
             Value::Int(d) if computed => {
                 let size = number(d);

@@ -69,7 +69,7 @@ pub static PART: Operation = Operation {
             let _ = b;
             parts.get(attrs[0].axis()).cloned().ok_or_else(|| "no such result".into())
         }
-        Type::Array { .. } => Err("a single result has no parts".into()),
+        _ => Err("a single result has no parts".into()),
     },
     simplify: no_simplification,
     derivative: Derivative::Zero,

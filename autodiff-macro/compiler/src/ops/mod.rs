@@ -6,6 +6,7 @@
 pub mod arith;
 pub mod assign;
 pub mod compare;
+pub mod control;
 pub mod formula;
 pub mod leaf;
 pub mod loss;
@@ -150,6 +151,8 @@ pub enum Derivative {
     },
     /// The result does not change with the operands, or only by jumps.
     Zero,
+    /// A loop or branch: goes through its bodies.
+    Control,
     /// A part of a derivative: it appears in joint graphs only; differentiating it again goes through the
     /// definition given here.
     Definition(for<'g> fn(&Site<'g>) -> Vec<Expr<'g>>),
@@ -201,6 +204,8 @@ pub enum Code {
         /// The operand that the kernel updates in place to make its result, if it does.
         in_place: Option<usize>,
     },
+    /// A loop or branch around its bodies.
+    Control,
     /// Replaced by its definition after differentiation.
     Definition(for<'g> fn(&Site<'g>) -> Expr<'g>),
 }
@@ -267,6 +272,7 @@ pub fn no_attrs(_: &Builder) -> Vec<Attr> {
 pub fn registry() -> impl Iterator<Item = &'static Operation> {
     [
         leaf::OPERATIONS,
+        control::OPERATIONS,
         arith::OPERATIONS,
         scalar::OPERATIONS,
         compare::OPERATIONS,

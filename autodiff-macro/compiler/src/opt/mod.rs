@@ -3,7 +3,10 @@
 //! A pass rebuilds the graph through the interning builder, so that common sub-expressions are shared, dead code goes
 //! and the operations' own simplifications apply again, whatever the pass itself does.
 
-use crate::ir::{Builder, Joint, Node, Region, rebuild, verify};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Header, Joint, Node, Region, rebuild, verify};
 use crate::ops::{Code, Site, arith, product};
 
 mod slices;
@@ -32,7 +35,43 @@ pub fn optimise(mut joint: Joint) -> Result<Joint, String> {
             verify(&joint.region).map_err(|m| format!("after pass `{}`: {m}", pass.name))?;
         }
     }
-    Ok(joint)
+    bodies(joint)
+}
+
+/// Optimises the bodies of loops and branches. A control node and its reverse go on sharing theirs.
+fn bodies(joint: Joint) -> Result<Joint, String> {
+    let graph = &joint.region.graph;
+    let mut done: HashMap<*const Control, Attr> = HashMap::new();
+    for id in graph.ids() {
+        let Some(control) = graph.node(id).attrs.first().and_then(Attr::control) else { continue };
+        let key = Rc::as_ptr(&control.0);
+        if done.contains_key(&key) {
+            continue;
+        }
+        let mut new = Control::clone(control);
+        for arm in &mut new.arms {
+            arm.region = body(&arm.region)?;
+        }
+        if let Header::Loop { condition: Some(Condition::Region(arm)) } = &mut new.header {
+            arm.region = body(&arm.region)?;
+        }
+        if let Some(reverse) = &mut new.reverse {
+            reverse.arms = std::mem::take(&mut reverse.arms).into_iter().map(optimise).collect::<Result<_, _>>()?;
+        }
+        done.insert(key, Attr::Control(ControlRef(new.into())));
+    }
+    if done.is_empty() {
+        return Ok(joint);
+    }
+    rewritten(&joint, |builder, node, operands| {
+        let new = done.get(&Rc::as_ptr(&node.attrs.first()?.control()?.0))?;
+        Some(builder.make(node.op, vec![new.clone()], operands))
+    })
+}
+
+fn body(region: &Region) -> Result<Region, String> {
+    let results = region.outputs.len();
+    Ok(optimise(Joint { region: region.clone(), results, gradients: vec![] })?.region)
 }
 
 /// Definitions are made of definitions no deeper than this.

@@ -4,14 +4,17 @@
 //! In: an optimised joint region without definitions left. Out: a [`Schedule`]: every step's operands come from
 //! earlier steps; two values share a slot only if their lives do not overlap.
 
+mod control;
 mod fuse;
 mod slots;
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use crate::ir::{Elem, Joint, Node, NodeId, Type};
 use crate::ops::Code;
 
+pub use control::{ArmPlan, ControlPlan, Give};
 pub use fuse::Loop;
 pub use slots::Place;
 
@@ -44,8 +47,14 @@ pub struct Schedule {
     pub steps: Vec<Step>,
     /// Where array results live: those of kernels with several results by part.
     pub places: HashMap<(NodeId, usize), Place>,
-    /// The number of workspace slots.
+    /// The number of workspace slots, those of loops and branches included.
     pub slots: usize,
+    /// The number of slots that the steps themselves use; bodies use the ones after these.
+    pub own_slots: usize,
+    /// The bodies of the control nodes and their reverses.
+    pub controls: HashMap<NodeId, Rc<ControlPlan>>,
+    /// The control nodes whose tape is read, in order.
+    pub tapes: Vec<NodeId>,
 }
 
 impl Schedule {
@@ -57,7 +66,15 @@ impl Schedule {
     /// A program without steps, to spell the sizes of a region.
     pub fn empty(region: &crate::ir::Region) -> Self {
         let joint = Joint { region: region.clone(), results: 0, gradients: vec![] };
-        Schedule { joint, steps: vec![], places: HashMap::new(), slots: 0 }
+        Schedule {
+            joint,
+            steps: vec![],
+            places: HashMap::new(),
+            slots: 0,
+            own_slots: 0,
+            controls: HashMap::new(),
+            tapes: vec![],
+        }
     }
 
     /// Whether a node is a float array.
@@ -102,24 +119,28 @@ fn kind(joint: &Joint, id: NodeId) -> Kind {
         Code::Broadcast => Kind::Broadcast,
         Code::SumTo => Kind::Sum,
         Code::View(_) => Kind::View,
-        Code::Kernel { .. } | Code::Definition(_) => Kind::Kernel,
+        Code::Kernel { .. } | Code::Control | Code::Definition(_) => Kind::Kernel,
     }
 }
 
 /// Makes the schedule of a joint graph.
-///
-/// `owned` says for each output whether it is an array written to a place of the caller's; the other outputs are
-/// scalars.
-pub fn schedule(joint: Joint) -> Schedule {
+pub fn schedule(joint: Joint) -> Result<Schedule, String> {
+    schedule_body(joint, &[])
+}
+
+/// Makes the schedule of a graph of which some outputs are added to what is in their place: `adds` says so by output.
+pub(crate) fn schedule_body(joint: Joint, adds: &[bool]) -> Result<Schedule, String> {
     let graph = &joint.region.graph;
     let live = graph.reachable(joint.region.outputs.iter().copied());
     let outputs: BTreeSet<NodeId> = joint.region.outputs.iter().copied().collect();
     let stored = fuse::stored(&joint, &live, &outputs);
     let mut steps = fuse::steps(&joint, &live, &stored);
-    let places_of_outputs = slots::claim_outputs(&joint, &mut steps);
+    let places_of_outputs = slots::claim_outputs(&joint, &mut steps, &live, adds);
     fuse::drop_unread(&joint, &mut steps, &outputs);
-    let (places, slots) = slots::assign(&joint, &steps, places_of_outputs);
-    Schedule { joint, steps, places, slots }
+    let (places, own_slots) = slots::assign(&joint, &steps, places_of_outputs);
+    let (controls, tapes) = control::plans(&joint, &live)?;
+    let slots = own_slots + controls.values().map(|c| c.slots).max().unwrap_or(0);
+    Ok(Schedule { joint, steps, places, slots, own_slots, controls, tapes })
 }
 
 /// The nodes a step reads, as it names them.
@@ -141,7 +162,7 @@ pub fn makes(joint: &Joint, step: &Step) -> Vec<NodeId> {
                 all.extend(joint.region.graph.users(*id).filter(|u| joint.region.graph.node(*u).op.name == "part"));
                 all
             }
-            Type::Array { .. } => vec![*id],
+            _ => vec![*id],
         },
         Step::Loop(l) => l.outputs.iter().map(|o| o.node).collect(),
         Step::Copy { .. } => vec![],

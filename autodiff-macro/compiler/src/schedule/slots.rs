@@ -26,7 +26,7 @@ fn results(joint: &Joint, step: &Step) -> Vec<((NodeId, usize), Shape)> {
                 parts.iter().enumerate().filter(|(_, ty)| ty.rank() > 0).map(|(i, ty)| ((*id, i), ty.shape().to_vec())).collect()
             }
             Type::Array { shape, .. } if !shape.is_empty() => vec![((*id, 0), shape.clone())],
-            Type::Array { .. } => vec![],
+            _ => vec![],
         },
         Step::Loop(l) => l
             .outputs
@@ -61,7 +61,10 @@ fn memory(joint: &Joint, id: NodeId, out: &mut Vec<(NodeId, usize)>) {
 }
 
 /// Gives each array output the memory of the step that makes it; where that cannot be, adds a copy.
-pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>) -> Places {
+///
+/// An output that is added to its place is claimed only by a loop whose value nothing else reads, or by a product that
+/// accumulates there.
+pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>, live: &[bool], adds: &[bool]) -> Places {
     let mut places = Places::new();
     let made: HashSet<(NodeId, usize)> = steps.iter().flat_map(|s| results(joint, s)).map(|(key, _)| key).collect();
     for (k, &id) in joint.region.outputs.iter().enumerate() {
@@ -74,7 +77,13 @@ pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>) -> Places {
             _ => (id, 0),
         };
         // A reshape gives a view where it can, so it has no memory to claim.
-        let makes_it = node.op.name != "reshape" && made.contains(&key);
+        let mut makes_it = node.op.name != "reshape" && made.contains(&key);
+        if adds.get(k) == Some(&true) && !accumulates(joint, id) {
+            let graph = &joint.region.graph;
+            let alone = joint.region.outputs.iter().filter(|o| **o == id).count() == 1
+                && !graph.users(id).any(|u| live[u.index()]);
+            makes_it &= alone && matches!(kind(joint, id), Kind::Elementwise | Kind::Sum);
+        }
         if makes_it && !places.contains_key(&key) {
             places.insert(key, Place::Output(k));
         } else {
@@ -82,6 +91,16 @@ pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>) -> Places {
         }
     }
     places
+}
+
+/// Whether a node updates the place that its reverse body adds to.
+pub(super) fn accumulates(joint: &Joint, id: NodeId) -> bool {
+    let graph = &joint.region.graph;
+    let node = graph.node(id);
+    let Code::Kernel { in_place: Some(k), .. } = node.op.code else { return false };
+    let operand = graph.node(node.operands[k]);
+    operand.op.name == "input"
+        && matches!(joint.region.leaves[operand.attrs[0].axis()].source, crate::ir::LeafSource::Accumulator(_))
 }
 
 /// Assigns slots by liveness: a value takes a free slot last used by one of the same sizes if there is one.

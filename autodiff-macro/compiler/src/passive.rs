@@ -11,7 +11,7 @@ pub const SIZE_PREFIX: &str = "size_number_";
 
 /// A statement of passive code.
 #[derive(Clone, Debug)]
-pub(super) struct Passive {
+pub(crate) struct Passive {
     tokens: TokenStream,
     defines: Vec<String>,
     uses: BTreeSet<String>,
@@ -21,31 +21,31 @@ pub(super) struct Passive {
 
 impl Passive {
     /// A statement that stays.
-    pub(super) fn keep(tokens: TokenStream, defines: Vec<String>) -> Self {
+    pub(crate) fn keep(tokens: TokenStream, defines: Vec<String>) -> Self {
         let uses = free_identifiers(tokens.clone());
         Passive { tokens, defines, uses, keep: true }
     }
 
     /// Whether it stays in any case.
-    pub(super) fn stays(&self) -> bool {
+    pub(crate) fn stays(&self) -> bool {
         self.keep
     }
 
     /// The variables it defines or changes.
-    pub(super) fn defines(&self) -> &[String] {
+    pub(crate) fn defines(&self) -> &[String] {
         &self.defines
     }
 
     /// A statement that stays if a later one needs a variable it defines.
-    pub(super) fn on_demand(tokens: TokenStream, defines: Vec<String>) -> Self {
+    pub(crate) fn on_demand(tokens: TokenStream, defines: Vec<String>) -> Self {
         Passive { keep: false, ..Passive::keep(tokens, defines) }
     }
 }
 
 /// An integer expression of passive code that sizes or slices are made of.
 #[derive(Clone, Debug)]
-pub(super) struct Capture {
-    pub(super) tokens: TokenStream,
+pub(crate) struct Capture {
+    pub(crate) tokens: TokenStream,
 }
 
 /// The passive code of a function.
@@ -56,7 +56,7 @@ pub struct Prologue {
 }
 
 impl Prologue {
-    pub(super) fn new(statements: Vec<Passive>, captures: Vec<Capture>) -> Self {
+    pub(crate) fn new(statements: Vec<Passive>, captures: Vec<Capture>) -> Self {
         Prologue { statements, captures }
     }
 

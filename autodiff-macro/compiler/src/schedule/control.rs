@@ -1,0 +1,168 @@
+//! Loops and branches: schedules of their bodies, and what goes from a body to its reverse.
+//!
+//! A control node and its reverse are planned from the same [`Control`], in the same way, so that they agree on what a
+//! frame of the tape holds.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::{Schedule, schedule, schedule_body};
+use crate::ir::{Attr, Builder, Condition, Control, Header, Joint, Leaf, LeafSource, NodeId, Region, Type, rebuild};
+use crate::ops::product::{DOT, DOT_ADD};
+use crate::split::{Saved, cut};
+
+/// A control node or its reverse, ready to be written out.
+#[derive(Clone, Debug)]
+pub struct ControlPlan {
+    /// The bodies.
+    pub arms: Vec<ArmPlan>,
+    /// The condition of a `while` that is computed.
+    pub condition: Option<Schedule>,
+    /// The slots that the bodies need.
+    pub slots: usize,
+    /// Whether the forward bodies save.
+    pub saves: bool,
+}
+
+/// One body.
+#[derive(Clone, Debug)]
+pub struct ArmPlan {
+    /// The results, then the saved values (if the node saves); of a reverse: what it gives.
+    pub schedule: Schedule,
+    /// What a frame holds.
+    pub saved: Vec<Saved>,
+    /// Of a reverse: what each output is for.
+    pub gives: Vec<Give>,
+}
+
+/// What an output of a reverse body is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Give {
+    /// The cotangent of a carried value before the round.
+    Carry(usize),
+    /// A contribution to the cotangent of an operand.
+    Add(usize),
+    /// The same, and the program adds it there itself.
+    Added(usize),
+}
+
+/// The plans of all control nodes of a graph, and those whose tape is read.
+type Plans = (HashMap<NodeId, Rc<ControlPlan>>, Vec<NodeId>);
+
+pub(super) fn plans(joint: &Joint, live: &[bool]) -> Result<Plans, String> {
+    let graph = &joint.region.graph;
+    let mut plans = HashMap::new();
+    let mut tapes = Vec::new();
+    for id in graph.ids().filter(|id| live[id.index()]) {
+        let node = graph.node(id);
+        let Some(control) = node.attrs.first().and_then(Attr::control) else { continue };
+        let plan = if node.op.name == "control_grad" {
+            backward(control)?
+        } else {
+            let saves = graph.users(id).any(|u| live[u.index()] && graph.node(u).ty == Type::Tape);
+            if saves {
+                tapes.push(id);
+            }
+            forward(control, saves)?
+        };
+        plans.insert(id, Rc::new(plan));
+    }
+    Ok((plans, tapes))
+}
+
+fn forward(control: &Control, saves: bool) -> Result<ControlPlan, String> {
+    let mut arms = Vec::new();
+    for (k, arm) in control.arms.iter().enumerate() {
+        let (joint, saved) = match &control.reverse {
+            Some(reverse) if saves => {
+                let (forward, _, saved) = halves(control, &reverse.arms[k])?;
+                (forward, saved)
+            }
+            _ => (whole(&arm.region), vec![]),
+        };
+        arms.push(ArmPlan { schedule: schedule(joint)?, saved, gives: vec![] });
+    }
+    let condition = match &control.header {
+        Header::Loop { condition: Some(Condition::Region(arm)) } => Some(schedule(whole(&arm.region))?),
+        _ => None,
+    };
+    let needed = arms.iter().map(|a| a.schedule.slots + control.carried).chain(condition.iter().map(|c| c.slots));
+    Ok(ControlPlan { slots: needed.max().unwrap_or(0), arms, condition, saves })
+}
+
+fn backward(control: &Control) -> Result<ControlPlan, String> {
+    let reverse = control.reverse.as_ref().ok_or("a reverse without a derivative")?;
+    let mut arms = Vec::new();
+    for joint in &reverse.arms {
+        let (_, backward, saved) = halves(control, joint)?;
+        let (backward, gives) = accumulate(control, backward)?;
+        let adds: Vec<bool> = gives.iter().map(|g| !matches!(g, Give::Carry(_))).collect();
+        arms.push(ArmPlan { schedule: schedule_body(backward, &adds)?, saved, gives });
+    }
+    let slots = arms.iter().map(|a| a.schedule.slots + control.carried).max().unwrap_or(0);
+    Ok(ControlPlan { slots, arms, condition: None, saves: false })
+}
+
+fn whole(region: &Region) -> Joint {
+    Joint { region: region.clone(), results: region.outputs.len(), gradients: vec![] }
+}
+
+/// A reverse body has cotangents of its own, and reads operands that no round changes where they are.
+fn halves(control: &Control, joint: &Joint) -> Result<(Joint, Joint, Vec<Saved>), String> {
+    let cotangent = |leaf: &Leaf| matches!(leaf.source, LeafSource::ResultCotangent(_));
+    let both = |leaf: &Leaf| matches!(leaf.source, LeafSource::Operand(j) if j >= control.carried);
+    cut(joint, &cotangent, &both)
+}
+
+/// Products that are contributions accumulate in the operand's cotangent themselves.
+fn accumulate(control: &Control, joint: Joint) -> Result<(Joint, Vec<Give>), String> {
+    let region = &joint.region;
+    let builder = Builder::with_dims(region.dims.clone());
+    let copies = rebuild(&builder, region, &region.outputs, |_, _| None);
+    let outputs: Vec<NodeId> = region.outputs.iter().filter_map(|id| copies[id.index()]).collect();
+    let mut read: BTreeSet<NodeId> = BTreeSet::new();
+    {
+        let graph = builder.graph();
+        let live = graph.reachable(outputs.iter().copied());
+        graph.ids().filter(|id| live[id.index()]).for_each(|id| read.extend(&graph.node(id).operands));
+    }
+    let mut leaves = region.leaves.clone();
+    let mut gives = Vec::new();
+    let mut ids = Vec::new();
+    for (k, &id) in outputs.iter().enumerate() {
+        let j = joint.gradients[k];
+        if j < control.carried {
+            gives.push(Give::Carry(j));
+            ids.push(id);
+            continue;
+        }
+        let node = builder.graph().node(id).clone();
+        let alone = !read.contains(&id) && outputs.iter().filter(|o| **o == id).count() == 1;
+        if node.op.name == DOT.name && node.ty.rank() > 0 && alone {
+            let number = leaves.iter().position(|l| matches!(l.source, LeafSource::Accumulator(i) if i == j));
+            let number = number.unwrap_or_else(|| {
+                leaves.push(Leaf {
+                    name: format!("sum_{j}"),
+                    source: LeafSource::Accumulator(j),
+                    ty: node.ty.clone(),
+                    differentiate: false,
+                    read: proc_macro2::TokenStream::new(),
+                });
+                leaves.len() - 1
+            });
+            let sum = builder.input(number, builder.resolved(&node.ty));
+            let product = builder.make(&DOT_ADD, vec![], &[sum, builder.expr(node.operands[0]), builder.expr(node.operands[1])]);
+            ids.push(product.id());
+            gives.push(Give::Added(j));
+        } else {
+            ids.push(id);
+            gives.push(Give::Add(j));
+        }
+    }
+    let (graph, dims, _, bug) = builder.finish();
+    if let Some(bug) = bug {
+        return Err(bug);
+    }
+    let region = Region { graph, dims, leaves, outputs: ids, checks: vec![] };
+    Ok((Joint { region, results: 0, gradients: joint.gradients }, gives))
+}
