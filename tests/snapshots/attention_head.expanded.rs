@@ -187,8 +187,8 @@ impl attention_head {
         let q_cols = q.shape()[1];
         let k_rows = k.shape()[0];
         let v_cols = v.shape()[1];
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f64> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f64> = &mut rt::Slot::default();
         let mut result_0: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
         let mut result_2: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
         let count = q_cols as f64;
@@ -248,8 +248,8 @@ impl attention_head {
             ..
         } = saved;
         rt::check_cotangent("attention_head", cotangent.shape(), &[q_rows, v_cols]);
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f64> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f64> = &mut rt::Slot::default();
         let mut gradient_0 = rt::Output::empty();
         let mut gradient_1 = rt::Output::empty();
         let mut gradient_2 = rt::Output::empty();
@@ -263,9 +263,9 @@ impl attention_head {
             v_t.view(),
         );
         let softmax_t = softmax.view().reversed_axes();
-        let mut v_bar = rt::output(&mut gradient_2, [k_rows, v_cols]);
+        let mut softmax_t_cotangent = rt::output(&mut gradient_2, [k_rows, v_cols]);
         rt::matmul_into(
-            v_bar.view_mut(),
+            softmax_t_cotangent.view_mut(),
             rt::one(),
             false,
             softmax_t.view(),
@@ -283,11 +283,11 @@ impl attention_head {
             f64, [q_rows, k_rows], (scores_bar = scores_bar.view()), (), (scale = scale),
             | m | { [scores_bar / scale] }, [set t]
         );
-        let mut q_bar = rt::output(&mut gradient_0, [q_rows, q_cols]);
-        rt::matmul_into(q_bar.view_mut(), rt::one(), false, t.view(), k.view());
+        let mut t_k = rt::output(&mut gradient_0, [q_rows, q_cols]);
+        rt::matmul_into(t_k.view_mut(), rt::one(), false, t.view(), k.view());
         let t_t = t.view().reversed_axes();
-        let mut k_bar = rt::output(&mut gradient_1, [k_rows, q_cols]);
-        rt::matmul_into(k_bar.view_mut(), rt::one(), false, t_t.view(), q.view());
+        let mut t_t_q = rt::output(&mut gradient_1, [k_rows, q_cols]);
+        rt::matmul_into(t_t_q.view_mut(), rt::one(), false, t_t.view(), q.view());
         AttentionHeadGrad {
             q: gradient_0,
             k: gradient_1,

@@ -229,11 +229,11 @@ impl logistic_regression {
             { [t_6] }, [sum_to sum_3]
         );
         let mut z_bar = slot0.array([x_rows]);
-        let mut b_bar = <F as ::autodiff_runtime::Element>::of(0.0);
+        let mut sum_4 = <F as ::autodiff_runtime::Element>::of(0.0);
         rt::each!(
             < F >, [x_rows], (sum_3 = sum_3.view(), sum_2 = sum_2.view(), z = z.view()),
             (), (), | m | { let z_bar = sum_3 + sum_2 * m.sigmoid(z); [z_bar, z_bar] },
-            [set z_bar, sum b_bar]
+            [set z_bar, sum sum_4]
         );
         let x_t = x.view().reversed_axes();
         let mut x_t_z_bar = slot3.array([w_len]);
@@ -244,13 +244,13 @@ impl logistic_regression {
             x_t.view(),
             z_bar.view(),
         );
-        let mut w_bar = rt::output(&mut grad.w, [w_len]);
+        let mut t_7 = rt::output(&mut grad.w, [w_len]);
         rt::each!(
             < F >, [w_len], (x_t_z_bar = x_t_z_bar.view(), w = w.view()), (), (lambda =
             lambda), | m | { [x_t_z_bar + w * lambda * < F as ::autodiff_runtime::Element
-            > ::of(2.0)] }, [set w_bar]
+            > ::of(2.0)] }, [set t_7]
         );
-        grad.b = b_bar;
+        grad.b = sum_4;
         t_3
     }
     /// The value, and what the backward pass needs.
@@ -267,9 +267,9 @@ impl logistic_regression {
         let w_len = w.shape()[0];
         let x_rows = x.shape()[0];
         let y_len = y.shape()[0];
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
-        let slot2 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<F> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<F> = &mut rt::Slot::default();
+        let slot2: &mut rt::Slot<F> = &mut rt::Slot::default();
         let mut result_1: ::autodiff_runtime::ndarray::Array1<F> = rt::Output::empty();
         let mut x_w = slot0.array([x_rows]);
         rt::matvec_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
@@ -327,9 +327,9 @@ impl logistic_regression {
             sigmoid,
             ..
         } = saved;
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
-        let slot2 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<F> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<F> = &mut rt::Slot::default();
+        let slot2: &mut rt::Slot<F> = &mut rt::Slot::default();
         let mut gradient_0 = rt::Output::empty();
         let t = lambda * cotangent;
         let count = <F as ::autodiff_runtime::Element>::of(
@@ -353,11 +353,11 @@ impl logistic_regression {
             { [t_4] }, [sum_to sum_2]
         );
         let mut z_bar = slot1.array([x_rows]);
-        let mut b_bar = <F as ::autodiff_runtime::Element>::of(0.0);
+        let mut sum_3 = <F as ::autodiff_runtime::Element>::of(0.0);
         rt::each!(
             < F >, [x_rows], (sum_2 = sum_2.view(), sigmoid = sigmoid.view(), sum = sum
             .view()), (), (), | m | { let z_bar = sum_2 + sigmoid * sum; [z_bar, z_bar]
-            }, [set z_bar, sum b_bar]
+            }, [set z_bar, sum sum_3]
         );
         let x_t = x.view().reversed_axes();
         let mut x_t_z_bar = slot2.array([w_len]);
@@ -368,15 +368,15 @@ impl logistic_regression {
             x_t.view(),
             z_bar.view(),
         );
-        let mut w_bar = rt::output(&mut gradient_0, [w_len]);
+        let mut t_5 = rt::output(&mut gradient_0, [w_len]);
         rt::each!(
             < F >, [w_len], (x_t_z_bar = x_t_z_bar.view(), w = w.view()), (), (t = t), |
             m | { [x_t_z_bar + w * t * < F as ::autodiff_runtime::Element > ::of(2.0)] },
-            [set w_bar]
+            [set t_5]
         );
         LogisticRegressionGrad {
             w: gradient_0,
-            b: b_bar,
+            b: sum_3,
         }
     }
     /// Whether the sizes of the arguments fit together.

@@ -289,29 +289,41 @@ impl mlp {
             * rt::broadcast_size(y_cols, rt::broadcast_size(w2_cols, b2_len))) as f32;
         let t_2 = sum / count;
         let t_3 = 1.0 / count;
-        let mut b2_bar = rt::output(&mut grad.b2, [b2_len]);
-        let mut sum_2 = slot0.array([x_rows, w2_cols]);
+        let mut sum_2 = rt::output(&mut grad.b2, [b2_len]);
+        let mut sum_3 = slot0.array([x_rows, w2_cols]);
         rt::each!(
             f32, [rt::broadcast_size(x_rows, y_rows), rt::broadcast_size(y_cols,
             rt::broadcast_size(w2_cols, b2_len))], (p = p.view(), y = y.view()), (), (t_3
-            = t_3), | m | { let t_4 = (p - y) * t_3 * 2.0; [t_4, t_4] }, [sum_to b2_bar,
-            sum_to sum_2]
+            = t_3), | m | { let t_4 = (p - y) * t_3 * 2.0; [t_4, t_4] }, [sum_to sum_2,
+            sum_to sum_3]
         );
         let w2_t = w2.view().reversed_axes();
         let mut h_bar = slot2.array([x_rows, w2_rows]);
-        rt::matmul_into(h_bar.view_mut(), rt::one(), false, sum_2.view(), w2_t.view());
+        rt::matmul_into(h_bar.view_mut(), rt::one(), false, sum_3.view(), w2_t.view());
         let h_t = h.view().reversed_axes();
-        let mut w2_bar = rt::output(&mut grad.w2, [w2_rows, w2_cols]);
-        rt::matmul_into(w2_bar.view_mut(), rt::one(), false, h_t.view(), sum_2.view());
-        let mut b1_bar = rt::output(&mut grad.b1, [b1_len]);
-        let mut sum_3 = slot0.array([x_rows, w1_cols]);
+        let mut h_t_sum_3 = rt::output(&mut grad.w2, [w2_rows, w2_cols]);
+        rt::matmul_into(
+            h_t_sum_3.view_mut(),
+            rt::one(),
+            false,
+            h_t.view(),
+            sum_3.view(),
+        );
+        let mut sum_4 = rt::output(&mut grad.b1, [b1_len]);
+        let mut sum_5 = slot0.array([x_rows, w1_cols]);
         rt::each!(
             f32, [x_rows, w2_rows], (h_bar = h_bar.view(), h = h.view()), (), (), | m | {
-            let t_5 = h_bar * (1.0 - h * h); [t_5, t_5] }, [sum_to b1_bar, sum_to sum_3]
+            let t_5 = h_bar * (1.0 - h * h); [t_5, t_5] }, [sum_to sum_4, sum_to sum_5]
         );
         let x_t = x.view().reversed_axes();
-        let mut w1_bar = rt::output(&mut grad.w1, [w1_rows, w1_cols]);
-        rt::matmul_into(w1_bar.view_mut(), rt::one(), false, x_t.view(), sum_3.view());
+        let mut x_t_sum_5 = rt::output(&mut grad.w1, [w1_rows, w1_cols]);
+        rt::matmul_into(
+            x_t_sum_5.view_mut(),
+            rt::one(),
+            false,
+            x_t.view(),
+            sum_5.view(),
+        );
         t_2
     }
     /// The value, and what the backward pass needs.
@@ -340,8 +352,8 @@ impl mlp {
         let x_rows = x.shape()[0];
         let y_rows = y.shape()[0];
         let y_cols = y.shape()[1];
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f32> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f32> = &mut rt::Slot::default();
         let mut result_1: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut result_2: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut result_3: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
@@ -424,8 +436,8 @@ impl mlp {
             sub_2,
             ..
         } = saved;
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f32> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f32> = &mut rt::Slot::default();
         let mut gradient_0 = rt::Output::empty();
         let mut gradient_1 = rt::Output::empty();
         let mut gradient_2 = rt::Output::empty();
@@ -433,28 +445,40 @@ impl mlp {
         let count = (rt::broadcast_size(x_rows, y_rows)
             * rt::broadcast_size(y_cols, rt::broadcast_size(w2_cols, b2_len))) as f32;
         let t = cotangent / count;
-        let mut b2_bar = rt::output(&mut gradient_3, [b2_len]);
-        let mut sum = slot0.array([x_rows, w2_cols]);
+        let mut sum = rt::output(&mut gradient_3, [b2_len]);
+        let mut sum_2 = slot0.array([x_rows, w2_cols]);
         rt::each!(
             f32, [rt::broadcast_size(x_rows, y_rows), rt::broadcast_size(y_cols,
             rt::broadcast_size(w2_cols, b2_len))], (sub = sub.view()), (), (t = t), | m |
-            { let t_2 = sub * t * 2.0; [t_2, t_2] }, [sum_to b2_bar, sum_to sum]
+            { let t_2 = sub * t * 2.0; [t_2, t_2] }, [sum_to sum, sum_to sum_2]
         );
         let w2_t = w2.view().reversed_axes();
         let mut h_bar = slot1.array([x_rows, w2_rows]);
-        rt::matmul_into(h_bar.view_mut(), rt::one(), false, sum.view(), w2_t.view());
+        rt::matmul_into(h_bar.view_mut(), rt::one(), false, sum_2.view(), w2_t.view());
         let h_t = h.view().reversed_axes();
-        let mut w2_bar = rt::output(&mut gradient_2, [w2_rows, w2_cols]);
-        rt::matmul_into(w2_bar.view_mut(), rt::one(), false, h_t.view(), sum.view());
-        let mut b1_bar = rt::output(&mut gradient_1, [b1_len]);
-        let mut sum_2 = slot0.array([x_rows, w1_cols]);
+        let mut h_t_sum_2 = rt::output(&mut gradient_2, [w2_rows, w2_cols]);
+        rt::matmul_into(
+            h_t_sum_2.view_mut(),
+            rt::one(),
+            false,
+            h_t.view(),
+            sum_2.view(),
+        );
+        let mut sum_3 = rt::output(&mut gradient_1, [b1_len]);
+        let mut sum_4 = slot0.array([x_rows, w1_cols]);
         rt::each!(
             f32, [x_rows, w2_rows], (sub_2 = sub_2.view(), h_bar = h_bar.view()), (), (),
-            | m | { let t_3 = sub_2 * h_bar; [t_3, t_3] }, [sum_to b1_bar, sum_to sum_2]
+            | m | { let t_3 = sub_2 * h_bar; [t_3, t_3] }, [sum_to sum_3, sum_to sum_4]
         );
         let x_t = x.view().reversed_axes();
-        let mut w1_bar = rt::output(&mut gradient_0, [w1_rows, w1_cols]);
-        rt::matmul_into(w1_bar.view_mut(), rt::one(), false, x_t.view(), sum_2.view());
+        let mut x_t_sum_4 = rt::output(&mut gradient_0, [w1_rows, w1_cols]);
+        rt::matmul_into(
+            x_t_sum_4.view_mut(),
+            rt::one(),
+            false,
+            x_t.view(),
+            sum_4.view(),
+        );
         MlpGrad {
             w1: gradient_0,
             b1: gradient_1,

@@ -148,7 +148,7 @@ pub struct ResidualBlockSaved {
 )]
 impl residual_block {
     /// The derivation in matrix notation.
-    pub const FORMULA: &'static str = "n = layer_norm(x, gain, shift)\nt₁ = n·w\ng₁ = ndtr(t₁) + t₁·(exp(t₁·t₁·(−0.5))·0.3989422804014327)\ng₂ = cotangent·g₁\nn\u{304} = g₂·wᵀ\n(_, gain\u{304}, shift\u{304}) = layer_norm′(x, n\u{304})\nresidual_block = x + gelu(t₁)\n∂residual_block/∂gain = gain\u{304}\n∂residual_block/∂shift = shift\u{304}\n∂residual_block/∂w = nᵀ·g₂";
+    pub const FORMULA: &'static str = "n = layer_norm(x, gain, shift)\nt₁ = n·w\ng₁ = ndtr(t₁) + t₁·(exp(t₁·t₁·(−0.5))·0.3989422804014327)\ng₂ = cotangent·g₁\nn\u{304} = g₂·wᵀ\n(_, g₄, g₃) = layer_norm′(x, n\u{304})\nresidual_block = x + gelu(t₁)\n∂residual_block/∂gain = g₄\n∂residual_block/∂shift = g₃\n∂residual_block/∂w = nᵀ·g₂";
     #[doc(hidden)]
     pub fn value_and_grad<'result>(
         gain: &Array1<f32>,
@@ -192,8 +192,8 @@ impl residual_block {
         let gain_len = gain.shape()[0];
         let w_cols = w.shape()[1];
         let x_rows = x.shape()[0];
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f32> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f32> = &mut rt::Slot::default();
         let mut result_0: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut result_1: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut result_2: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
@@ -272,8 +272,8 @@ impl residual_block {
             cotangent.shape(),
             &[x_rows, rt::broadcast_size(gain_len, w_cols)],
         );
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f32> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f32> = &mut rt::Slot::default();
         let mut gradient_0 = rt::Output::empty();
         let mut gradient_1 = rt::Output::empty();
         let mut gradient_2 = rt::Output::empty();
@@ -291,15 +291,15 @@ impl residual_block {
         let mut n_bar = slot0.array([x_rows, gain_len]);
         rt::matmul_into(n_bar.view_mut(), rt::one(), false, t.view(), w_t.view());
         let n_t = n.view().reversed_axes();
-        let mut w_bar = rt::output(&mut gradient_2, [gain_len, w_cols]);
-        rt::matmul_into(w_bar.view_mut(), rt::one(), false, n_t.view(), t.view());
+        let mut n_t_t = rt::output(&mut gradient_2, [gain_len, w_cols]);
+        rt::matmul_into(n_t_t.view_mut(), rt::one(), false, n_t.view(), t.view());
         let mut layer_norm_grad = slot1.array([x_rows, gain_len]);
-        let mut gain_bar = rt::output(&mut gradient_0, [gain_len]);
-        let mut shift_bar = rt::output(&mut gradient_1, [gain_len]);
+        let mut layer_norm_grad_2 = rt::output(&mut gradient_0, [gain_len]);
+        let mut layer_norm_grad_3 = rt::output(&mut gradient_1, [gain_len]);
         rt::layer_norm_grad_into(
             Some(layer_norm_grad.view_mut()),
-            Some(gain_bar.view_mut()),
-            Some(shift_bar.view_mut()),
+            Some(layer_norm_grad_2.view_mut()),
+            Some(layer_norm_grad_3.view_mut()),
             n_bar.view(),
             x.view(),
             gain.view(),

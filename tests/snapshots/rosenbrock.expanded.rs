@@ -165,14 +165,14 @@ impl rosenbrock {
         let t_5 = t_4 * t_4;
         let t_6 = 100.0 * t_5;
         let t_7 = t_2 + t_6;
-        let y_bar = t_4 * 200.0;
-        let t_8 = x * y_bar;
-        let t_9 = t * 2.0;
-        let t_10 = 2.0 * t_8;
-        let t_11 = -t_10;
-        let x_bar = t_11 - t_9;
-        grad.x = x_bar;
-        grad.y = y_bar;
+        let t_8 = t_4 * 200.0;
+        let t_9 = x * t_8;
+        let t_10 = t * 2.0;
+        let t_11 = 2.0 * t_9;
+        let t_12 = -t_11;
+        let t_13 = t_12 - t_10;
+        grad.x = t_13;
+        grad.y = t_8;
         t_7
     }
     /// The value, and what the backward pass needs.
@@ -206,17 +206,14 @@ impl rosenbrock {
         let RosenbrockSaved { sizes: [], bounds: [], x, sub, sub_2, .. } = saved;
         let t = 100.0 * cotangent;
         let t_2 = sub_2 * t;
-        let y_bar = t_2 * 2.0;
-        let t_3 = x * y_bar;
-        let t_4 = sub * cotangent;
-        let t_5 = 2.0 * t_4;
-        let t_6 = 2.0 * t_3;
-        let t_7 = -t_6;
-        let x_bar = t_7 - t_5;
-        RosenbrockGrad {
-            x: x_bar,
-            y: y_bar,
-        }
+        let t_3 = t_2 * 2.0;
+        let t_4 = x * t_3;
+        let t_5 = sub * cotangent;
+        let t_6 = 2.0 * t_5;
+        let t_7 = 2.0 * t_4;
+        let t_8 = -t_7;
+        let t_9 = t_8 - t_6;
+        RosenbrockGrad { x: t_9, y: t_3 }
     }
     /// Whether the sizes of the arguments fit together.
     ///

@@ -223,16 +223,22 @@ impl softmax_regression {
             sum_2.view(),
             rt::Axis(1usize),
         );
-        let mut b_bar = rt::output(&mut grad.b, [b_len]);
-        let mut sum_3 = slot2.array([x_rows, w_cols]);
+        let mut sum_3 = rt::output(&mut grad.b, [b_len]);
+        let mut sum_4 = slot2.array([x_rows, w_cols]);
         rt::each!(
             f64, [x_rows, rt::broadcast_size(w_cols, b_len)], (log_softmax_grad =
             log_softmax_grad.view()), (), (), | m | { [log_softmax_grad,
-            log_softmax_grad] }, [sum_to b_bar, sum_to sum_3]
+            log_softmax_grad] }, [sum_to sum_3, sum_to sum_4]
         );
         let x_t = x.view().reversed_axes();
-        let mut w_bar = rt::output(&mut grad.w, [w_rows, w_cols]);
-        rt::matmul_into(w_bar.view_mut(), rt::one(), false, x_t.view(), sum_3.view());
+        let mut x_t_sum_4 = rt::output(&mut grad.w, [w_rows, w_cols]);
+        rt::matmul_into(
+            x_t_sum_4.view_mut(),
+            rt::one(),
+            false,
+            x_t.view(),
+            sum_4.view(),
+        );
         t_3
     }
     /// The value, and what the backward pass needs.
@@ -251,8 +257,8 @@ impl softmax_regression {
         let x_rows = x.shape()[0];
         let y_rows = y.shape()[0];
         let y_cols = y.shape()[1];
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f64> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f64> = &mut rt::Slot::default();
         let mut result_1: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
         let mut x_w = slot0.array([x_rows, w_cols]);
         rt::matmul_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
@@ -309,8 +315,8 @@ impl softmax_regression {
             log_softmax,
             ..
         } = saved;
-        let slot0 = &mut rt::Slot::default();
-        let slot1 = &mut rt::Slot::default();
+        let slot0: &mut rt::Slot<f64> = &mut rt::Slot::default();
+        let slot1: &mut rt::Slot<f64> = &mut rt::Slot::default();
         let mut gradient_0 = rt::Output::empty();
         let mut gradient_1 = rt::Output::empty();
         let count = x_rows as f64;
@@ -335,16 +341,22 @@ impl softmax_regression {
             sum.view(),
             rt::Axis(1usize),
         );
-        let mut b_bar = rt::output(&mut gradient_1, [b_len]);
-        let mut sum_2 = slot1.array([x_rows, w_cols]);
+        let mut sum_2 = rt::output(&mut gradient_1, [b_len]);
+        let mut sum_3 = slot1.array([x_rows, w_cols]);
         rt::each!(
             f64, [x_rows, rt::broadcast_size(w_cols, b_len)], (log_softmax_grad =
             log_softmax_grad.view()), (), (), | m | { [log_softmax_grad,
-            log_softmax_grad] }, [sum_to b_bar, sum_to sum_2]
+            log_softmax_grad] }, [sum_to sum_2, sum_to sum_3]
         );
         let x_t = x.view().reversed_axes();
-        let mut w_bar = rt::output(&mut gradient_0, [w_rows, w_cols]);
-        rt::matmul_into(w_bar.view_mut(), rt::one(), false, x_t.view(), sum_2.view());
+        let mut x_t_sum_3 = rt::output(&mut gradient_0, [w_rows, w_cols]);
+        rt::matmul_into(
+            x_t_sum_3.view_mut(),
+            rt::one(),
+            false,
+            x_t.view(),
+            sum_3.view(),
+        );
         SoftmaxRegressionGrad {
             w: gradient_0,
             b: gradient_1,

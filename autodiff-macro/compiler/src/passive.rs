@@ -36,6 +36,11 @@ impl Passive {
         &self.defines
     }
 
+    /// The identifiers in it.
+    pub(crate) fn uses(&self) -> &BTreeSet<String> {
+        &self.uses
+    }
+
     /// A statement that stays if a later one needs a variable it defines.
     pub(crate) fn on_demand(tokens: TokenStream, defines: Vec<String>) -> Self {
         Passive { keep: false, ..Passive::keep(tokens, defines) }
@@ -58,6 +63,11 @@ pub struct Prologue {
 impl Prologue {
     pub(crate) fn new(statements: Vec<Passive>, captures: Vec<Capture>) -> Self {
         Prologue { statements, captures }
+    }
+
+    /// Whether there are no statements that stay in any case.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.statements.iter().any(Passive::stays)
     }
 
     /// The expressions of captured integers, by number.

@@ -137,6 +137,7 @@ fn forward_rules_are_adjoint_to_reverse_rules() {
                 }
                 Derivative::Rule { jvp, .. } => jvp(&site, &dx),
                 Derivative::Several { jvp, .. } => jvp(&site, &dx)[0],
+                Derivative::Control => None,
                 Derivative::Linear(_) => {
                     let mut x = operands.to_vec();
                     x[0] = dx[0].ok_or("a linear operation of something not float")?;

@@ -58,4 +58,4 @@ pub use softmax::{
     softmax_grad_into, softmax_into,
 };
 pub use sort::{sort_axis_grad_into, sort_axis_into};
-pub use tape::{Frame, Record, Tape, add_assign, fill, held, save};
+pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, save};

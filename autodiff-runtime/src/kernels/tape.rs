@@ -98,6 +98,11 @@ impl<T: Copy + Default> Frame<T> {
         (several(arrays), several(indices), several(masks), several(tapes), record)
     }
 
+    /// The arm that was taken.
+    pub fn arm(&self) -> usize {
+        self.record.arm
+    }
+
     fn bytes(&self) -> usize {
         self.arrays.iter().map(Slot::bytes).sum::<usize>()
             + self.indices.iter().map(Slot::bytes).sum::<usize>()
@@ -122,11 +127,6 @@ impl<T: Copy + Default> Record<T> {
         self.scalars.extend_from_slice(scalars);
         self.numbers.clear();
         self.numbers.extend_from_slice(numbers);
-    }
-
-    /// The arm that was taken.
-    pub fn arm(&self) -> usize {
-        self.arm
     }
 
     /// The scalars.
@@ -187,11 +187,12 @@ mod tests {
             }
             let mut seen = Vec::new();
             for frame in tape.reversed() {
+                let arm = frame.arm();
                 let ([a, _], [], [], [inner], record) = frame.open();
                 assert_eq!(inner.len(), 1);
                 assert_eq!(record.sizes(), [7]);
                 assert_eq!(record.bounds(1), [-1]);
-                seen.push((record.arm(), held(a, [2]).to_vec(), record.scalars::<1>()[0]));
+                seen.push((arm, held(a, [2]).to_vec(), record.scalars::<1>()[0]));
             }
             let r = round as f64;
             assert_eq!(seen, [(2, vec![2.0, r], 1.0), (1, vec![1.0, r], 0.5), (0, vec![0.0, r], 0.0)]);

@@ -258,7 +258,12 @@ fn pull_back_control<'g>(site: &Site<'g>, cotangents: &[Option<Expr<'g>>]) -> Ve
     let pulled = site.builder.make(&CONTROL_GRAD, site.attrs.clone(), &operands);
     let mut contributions = none;
     for (i, j) in reverse.wanted.iter().enumerate() {
-        contributions[*j] = Some(pulled.part(i));
+        let part = pulled.part(i);
+        let name = site.builder.graph().node(site.x[*j].id()).name.clone();
+        if let Some(name) = name {
+            part.named(&format!("{name}_bar"));
+        }
+        contributions[*j] = Some(part);
     }
     contributions
 }

@@ -82,6 +82,11 @@ impl Names {
         name
     }
 
+    /// Notes a name that is in use.
+    pub fn take(&mut self, name: String) {
+        self.taken.insert(name);
+    }
+
     /// Whether a node's result has a variable.
     pub fn has(&self, id: NodeId, part: usize) -> bool {
         self.nodes.contains_key(&(id, part))

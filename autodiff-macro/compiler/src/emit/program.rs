@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
 use super::names::Names;
-use crate::ir::{Attr, Bound, Dim, Dims, Elem, Leaf, NodeId, Size, Type};
+use crate::ir::{Attr, Bound, Dim, Dims, Elem, Leaf, LeafSource, NodeId, Size, Type};
 use crate::ops::{Code, KernelCall, Scalar};
 use crate::schedule::{Kind, Loop, Place, Schedule, Step};
 
@@ -22,6 +22,8 @@ pub struct Target {
     pub kernels: TokenStream,
     /// Name of the scalar functions in each function: `m`, if the user's code has no variable of that name.
     pub math: proc_macro2::Ident,
+    /// The user's function, for messages.
+    pub function: String,
 }
 
 impl Target {
@@ -65,18 +67,33 @@ fn renamed(tokens: TokenStream, named: &HashMap<String, TokenStream>) -> TokenSt
 
 /// Makes the statements of one schedule.
 pub struct Program<'a> {
-    target: &'a Target,
-    schedule: &'a Schedule,
-    names: Names,
-    kernels: TokenStream,
+    pub(super) target: &'a Target,
+    pub(super) schedule: &'a Schedule,
+    pub(super) names: Names,
+    pub(super) kernels: TokenStream,
     /// Expressions of the integers that passive code computes.
     captures: &'a [TokenStream],
-    statements: Vec<TokenStream>,
+    pub(super) statements: Vec<TokenStream>,
     /// Whether the sizes were saved by the forward pass, so that all of them are variables.
     saved_sizes: bool,
     saved_bounds: std::collections::BTreeSet<usize>,
     /// Whether leaves are read as shapes.
     shapes: bool,
+    /// Number of the first slot and of the first tape: those before belong to what is around a body.
+    pub(super) slot_base: usize,
+    pub(super) tape_base: usize,
+    /// Where a body's outputs go.
+    pub(super) body_places: HashMap<usize, BodyPlace>,
+}
+
+/// Where an output of a body goes.
+pub(super) struct BodyPlace {
+    /// The mutable view, given the shape.
+    pub(super) view: Box<dyn Fn(&TokenStream) -> TokenStream>,
+    /// Whether it is added to what is there.
+    pub(super) adds: bool,
+    /// Whether it is there already.
+    pub(super) skip: bool,
 }
 
 impl<'a> Program<'a> {
@@ -102,6 +119,25 @@ impl<'a> Program<'a> {
             saved_sizes: false,
             saved_bounds: Default::default(),
             shapes: false,
+            slot_base: 0,
+            tape_base: 0,
+            body_places: HashMap::new(),
+        }
+    }
+
+    /// The variable of a slot.
+    pub(super) fn slot(&self, s: usize) -> Ident {
+        format_ident!("slot{}", self.slot_base + s, span = proc_macro2::Span::mixed_site())
+    }
+
+    /// The mutable view of output `k`.
+    fn output_view(&self, k: usize, shape: &TokenStream, output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
+        match self.body_places.get(&k) {
+            Some(place) => (place.view)(shape),
+            None => {
+                let (kernels, place) = (&self.kernels, output(k));
+                quote!(#kernels::output(#place, #shape))
+            }
         }
     }
 
@@ -122,7 +158,7 @@ impl<'a> Program<'a> {
         self.saved_bounds.iter().copied().collect()
     }
 
-    fn leaves(&self) -> &'a [Leaf] {
+    pub(super) fn leaves(&self) -> &'a [Leaf] {
         &self.schedule.joint.region.leaves
     }
 
@@ -136,13 +172,22 @@ impl<'a> Program<'a> {
             match step {
                 Step::Scalar(id) => self.scalar(*id),
                 Step::View(id) => self.view(*id),
+                Step::Kernel(id) if self.schedule.controls.contains_key(id) => self.control(*id, output),
                 Step::Kernel(id) => self.kernel(*id, output),
                 Step::Loop(l) => self.fused(l, output),
                 Step::Copy { from, output: k } => {
-                    let (kernels, place) = (self.kernels.clone(), output(*k));
+                    let (adds, skip) = self.body_places.get(k).map_or((false, false), |p| (p.adds, p.skip));
+                    if skip {
+                        continue;
+                    }
+                    let kernels = self.kernels.clone();
                     let shape = self.shape(self.schedule.node(*from).ty.shape());
-                    let from = self.read(*from);
-                    self.statements.push(quote!(#kernels::assign(#kernels::output(#place, #shape), #from);));
+                    let (place, from) = (self.output_view(*k, &shape, output), self.read(*from));
+                    self.statements.push(if adds {
+                        quote!(#kernels::add_assign(#place, #from);)
+                    } else {
+                        quote!(#kernels::assign(#place, #from);)
+                    });
                 }
             }
         }
@@ -292,7 +337,7 @@ impl<'a> Program<'a> {
     }
 
     /// A float literal in scalar code; inside loops `m` makes it for a generic type.
-    fn literal(&self, x: f64) -> Scalar {
+    pub(super) fn literal(&self, x: f64) -> Scalar {
         let elem = &self.target.elem;
         let tokens = match x {
             x if self.target.generic => {
@@ -318,7 +363,7 @@ impl<'a> Program<'a> {
     }
 
     /// A scalar operand in code outside loops.
-    fn scalar_read(&mut self, id: NodeId) -> Scalar {
+    pub(super) fn scalar_read(&mut self, id: NodeId) -> Scalar {
         let node = self.schedule.node(id);
         match node.op.name {
             "constant" => self.literal(node.attrs[0].as_float()),
@@ -335,7 +380,7 @@ impl<'a> Program<'a> {
     }
 
     /// Declares the float of a size, the first time it is read.
-    fn declare_size(&mut self, id: NodeId) {
+    pub(super) fn declare_size(&mut self, id: NodeId) {
         let node = self.schedule.node(id);
         if node.op.name != "size" {
             return;
@@ -457,15 +502,12 @@ impl<'a> Program<'a> {
     }
 
     /// The memory of a result, as an expression of a mutable view.
-    fn place(&mut self, key: (NodeId, usize), shape: &[Dim], output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
+    pub(super) fn place(&mut self, key: (NodeId, usize), shape: &[Dim], output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
         let shape = self.shape(shape);
         match self.schedule.places.get(&key) {
-            Some(Place::Output(k)) => {
-                let (kernels, place) = (&self.kernels, output(*k));
-                quote!(#kernels::output(#place, #shape))
-            }
+            Some(Place::Output(k)) => self.output_view(*k, &shape, output),
             Some(Place::Slot(s)) => {
-                let slot = format_ident!("slot{s}", span = proc_macro2::Span::mixed_site());
+                let slot = self.slot(*s);
                 quote!(#slot.array(#shape))
             }
             None => TokenStream::new(),
@@ -486,8 +528,7 @@ impl<'a> Program<'a> {
             let name = self.names.node(&self.schedule.joint, id, 0);
             let place = match self.schedule.places.get(&(id, 0)) {
                 Some(Place::Slot(s)) => {
-                    let (slot, shape) =
-                        (format_ident!("slot{s}", span = proc_macro2::Span::mixed_site()), self.shape(node.ty.shape()));
+                    let (slot, shape) = (self.slot(*s), self.shape(node.ty.shape()));
                     quote!(&mut *#slot, #shape)
                 }
                 _ => TokenStream::new(),
@@ -530,6 +571,15 @@ impl<'a> Program<'a> {
         emit: fn(&KernelCall) -> TokenStream,
         output: &dyn Fn(usize) -> TokenStream,
     ) {
+        let leaf = self.schedule.node(operand);
+        if let ("input", Some(LeafSource::Accumulator(_))) =
+            (leaf.op.name, leaf.attrs.first().map(|a| &self.leaves()[a.axis()].source))
+        {
+            let sum = &self.leaves()[leaf.attrs[0].axis()].read;
+            let call = self.call(id, &[quote!(#sum.view_mut())], operands, emit);
+            self.statements.push(quote!(#call;));
+            return;
+        }
         let places = &self.schedule.places;
         let shared = places.get(&(id, 0)).is_some() && places.get(&(id, 0)) == places.get(&(operand, 0));
         let name = if shared {
@@ -548,7 +598,7 @@ impl<'a> Program<'a> {
     }
 
     /// Parts of a result carry the names of their nodes.
-    fn name_parts(&mut self, id: NodeId) {
+    pub(super) fn name_parts(&mut self, id: NodeId) {
         let graph = &self.schedule.joint.region.graph;
         let users: Vec<NodeId> = graph.users(id).collect();
         for user in users {
@@ -626,7 +676,15 @@ impl<'a> Program<'a> {
             } else {
                 let place = self.place((o.node, 0), ty.shape(), output);
                 self.statements.push(quote!(let mut #name = #place;));
-                outputs.push(if o.sum { quote!(sum_to #name) } else { quote!(set #name) });
+                let adds = match self.schedule.places.get(&(o.node, 0)) {
+                    Some(Place::Output(k)) => self.body_places.get(k).is_some_and(|p| p.adds),
+                    _ => false,
+                };
+                outputs.push(match (adds, o.sum) {
+                    (true, _) => quote!(add_to #name),
+                    (false, true) => quote!(sum_to #name),
+                    (false, false) => quote!(set #name),
+                });
             }
         }
         let (kernels, elem) = (self.kernels.clone(), &self.target.elem);

@@ -53,7 +53,9 @@ impl<'g> Lower<'g, '_> {
             Expr::MethodCall(m) => self.method_call(m, e),
             Expr::Call(c) => self.call(c, e),
             Expr::Macro(m) => self.macro_call(m, e),
+            Expr::If(i) if !self.in_closure() => self.branch(i, e),
             Expr::If(i) => self.if_expression(i, e),
+            Expr::Match(m) if !self.in_closure() => self.match_expression(m, e),
             Expr::Field(f) => self.field(f, e),
             Expr::Index(i) => self.index(i, e),
             Expr::Try(t) => match self.expr(&t.expr)? {
@@ -211,6 +213,11 @@ impl<'g> Lower<'g, '_> {
                     }
                 }
                 self.elementwise(op, vec![], e, &[(&b.left, x), (&b.right, y)]).map(Value::Node)
+            }
+            (Value::Node(c), Value::Opaque) | (Value::Opaque, Value::Node(c))
+                if matches!(b.op, BinOp::And(_) | BinOp::Or(_)) && !c.is_float() && !self.in_closure() =>
+            {
+                self.mixed_logic(b, e)
             }
             (Value::Int(x), Value::Int(y)) => match arithmetic {
                 Some(a) => self.integers(a, x, y).map(Value::Int),

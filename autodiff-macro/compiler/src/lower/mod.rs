@@ -5,9 +5,12 @@
 //! user's own tokens in a prologue, in order.
 
 mod args;
+mod border;
 mod call;
 mod closure;
+mod control;
 mod expr;
+mod rounds;
 mod stmt;
 mod value;
 
@@ -66,6 +69,11 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         meanings: crate::emit::Meanings::default(),
         function: item.sig.ident.to_string(),
         unknown: std::collections::HashSet::new(),
+        counter: Default::default(),
+        mutable: std::rc::Rc::new(control::mutable_names(item)),
+        kept: Default::default(),
+        fixed: Default::default(),
+        changed: Default::default(),
     };
     let before = lower.errors.len();
     for (i, param) in signature.params.iter().enumerate() {
@@ -250,6 +258,16 @@ struct Lower<'g, 'a> {
     function: String,
     /// Variables whose value is not known because of an error that is noted.
     unknown: std::collections::HashSet<String>,
+    /// Numbers for variables of generated code, each used once in the function.
+    counter: std::rc::Rc<std::cell::Cell<usize>>,
+    /// Variables declared `mut`.
+    mutable: std::rc::Rc<std::collections::HashSet<String>>,
+    /// Integers of the outside that the passive code of this body changes.
+    kept: std::collections::BTreeSet<String>,
+    /// Variables that bodies read by name when they run, which is later than the passive code around them.
+    fixed: std::collections::HashSet<String>,
+    /// Variables that bodies change by passive code.
+    changed: std::collections::HashSet<String>,
 }
 
 impl<'g> Lower<'g, '_> {
@@ -402,6 +420,9 @@ impl<'g> Lower<'g, '_> {
             return n;
         }
         let n = self.captures.len();
+        if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.changed.contains(n)) {
+            self.errors.at(tokens, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
+        }
         let parameter = self.signature.params.iter().any(|p| p.ident == key && matches!(p.kind, ParamKind::Size));
         let tokens = if parameter {
             tokens.clone()

@@ -12,29 +12,10 @@ use crate::syntax::{ParamKind, pattern_names};
 impl<'g> Lower<'g, '_> {
     /// The body of the function: its last expression is the result.
     pub(super) fn body(&mut self, block: &Block) -> Option<Value<'g>> {
-        let count = block.stmts.len();
-        for (i, stmt) in block.stmts.iter().enumerate() {
-            let last = i + 1 == count;
-            match stmt {
-                Stmt::Expr(Expr::Return(r), _) if last => {
-                    let Some(value) = &r.expr else {
-                        self.errors.at(r, "`return` without a value");
-                        return None;
-                    };
-                    return self.result(value);
-                }
-                Stmt::Expr(e, None) if last => return self.result(e),
-                _ => self.statement(stmt),
-            }
-        }
-        self.errors.at(
-            block.stmts.last().map_or(quote!({}), |s| s.to_token_stream()),
-            "the function gives no value: a float result is what is differentiated",
-        );
-        None
+        self.flow(&block.stmts, super::control::Kind::Function)
     }
 
-    fn result(&mut self, e: &Expr) -> Option<Value<'g>> {
+    pub(super) fn result(&mut self, e: &Expr) -> Option<Value<'g>> {
         // A result that mentions nothing differentiated is still what is differentiated: its gradient is zero.
         match e {
             Expr::Tuple(t) => {
@@ -51,18 +32,24 @@ impl<'g> Lower<'g, '_> {
     /// A block as an expression.
     pub(super) fn block(&mut self, block: &Block) -> Option<Value<'g>> {
         self.scopes.push(Default::default());
-        let mut value = Some(Value::Unit);
-        for (i, stmt) in block.stmts.iter().enumerate() {
-            match stmt {
-                Stmt::Expr(e, None) if i + 1 == block.stmts.len() => value = self.expr(e),
-                _ => self.statement(stmt),
-            }
-        }
+        let value = self.statements(&block.stmts);
         self.scopes.pop();
         value
     }
 
-    fn statement(&mut self, stmt: &Stmt) {
+    /// Statements in the scope at hand; the last one may be a value.
+    pub(super) fn statements(&mut self, stmts: &[Stmt]) -> Option<Value<'g>> {
+        let mut value = Some(Value::Unit);
+        for (i, stmt) in stmts.iter().enumerate() {
+            match stmt {
+                Stmt::Expr(e, None) if i + 1 == stmts.len() && !is_effect(e) => value = self.expr(e),
+                _ => self.statement(stmt),
+            }
+        }
+        value
+    }
+
+    pub(super) fn statement(&mut self, stmt: &Stmt) {
         match stmt {
             Stmt::Local(local) => self.local(local),
             Stmt::Item(item) => self.keep(item, Passive::keep(item.to_token_stream(), vec![])),
@@ -86,6 +73,10 @@ impl<'g> Lower<'g, '_> {
             if statement.stays() {
                 self.errors.at(at.to_token_stream(), "this statement inside a closure is not understood: closures of `map` and `mapv` are written with `let`, `if` and float expressions");
             }
+            return;
+        }
+        if let Some(message) = super::control::conflicts(&statement, &self.fixed, &self.changed) {
+            self.errors.at(at.to_token_stream(), message);
             return;
         }
         // Inner blocks are flattened, so a variable of an inner block must not hide one of an outer block.
@@ -342,6 +333,15 @@ impl<'g> Lower<'g, '_> {
                 self.block(&b.block);
             }
             Expr::Paren(p) => self.effect(&p.expr),
+            Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
+                let _ = self.loop_statement(e);
+            }
+            Expr::If(i) if !self.in_closure() => {
+                let _ = self.branch(i, e);
+            }
+            Expr::Match(m) if !self.in_closure() => {
+                let _ = self.match_expression(m, e);
+            }
             Expr::Macro(m) => self.errors.at(
                 m,
                 "a macro that reads what generated code computes is not supported here: move it to a function that calls the loss",
@@ -385,7 +385,7 @@ impl<'g> Lower<'g, '_> {
         });
         self.errors.truncate(mark);
         match value {
-            Some((name, value)) if !matches!(value, Value::Opaque) => {
+            Some((name, value)) if !matches!(value, Value::Opaque) && !self.kept.contains(&name) => {
                 self.before_change(&defines);
                 self.keep(whole, Passive::on_demand(quote!(#whole;), defines));
                 self.set(&name, value, left);
@@ -523,7 +523,7 @@ impl Assign {
     }
 }
 
-fn assign_operator(op: &syn::BinOp) -> Option<Assign> {
+pub(super) fn assign_operator(op: &syn::BinOp) -> Option<Assign> {
     match op {
         syn::BinOp::AddAssign(_) => Some(Assign::Add),
         syn::BinOp::SubAssign(_) => Some(Assign::Sub),
@@ -531,6 +531,15 @@ fn assign_operator(op: &syn::BinOp) -> Option<Assign> {
         syn::BinOp::DivAssign(_) => Some(Assign::Div),
         syn::BinOp::RemAssign(_) => Some(Assign::Rem),
         _ => None,
+    }
+}
+
+/// Whether an expression is run for its effect alone.
+fn is_effect(e: &Expr) -> bool {
+    match e {
+        Expr::Assign(_) | Expr::ForLoop(_) | Expr::While(_) => true,
+        Expr::Binary(b) => assign_operator(&b.op).is_some(),
+        _ => false,
     }
 }
 

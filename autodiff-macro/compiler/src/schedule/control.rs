@@ -20,8 +20,8 @@ pub struct ControlPlan {
     pub condition: Option<Schedule>,
     /// The slots that the bodies need.
     pub slots: usize,
-    /// Whether the forward bodies save.
-    pub saves: bool,
+    /// The plan of the reverse, if the forward bodies save for it.
+    pub reverse: Option<Rc<ControlPlan>>,
 }
 
 /// One body.
@@ -44,6 +44,16 @@ pub enum Give {
     Add(usize),
     /// The same, and the program adds it there itself.
     Added(usize),
+}
+
+impl Give {
+    /// The operand whose cotangent it adds to.
+    pub fn adds_to(self) -> Option<usize> {
+        match self {
+            Give::Carry(_) => None,
+            Give::Add(j) | Give::Added(j) => Some(j),
+        }
+    }
 }
 
 /// The plans of all control nodes of a graph, and those whose tape is read.
@@ -87,7 +97,9 @@ fn forward(control: &Control, saves: bool) -> Result<ControlPlan, String> {
         _ => None,
     };
     let needed = arms.iter().map(|a| a.schedule.slots + control.carried).chain(condition.iter().map(|c| c.slots));
-    Ok(ControlPlan { slots: needed.max().unwrap_or(0), arms, condition, saves })
+    let slots = needed.max().unwrap_or(0);
+    let reverse = if saves { Some(Rc::new(backward(control)?)) } else { None };
+    Ok(ControlPlan { slots, arms, condition, reverse })
 }
 
 fn backward(control: &Control) -> Result<ControlPlan, String> {
@@ -96,11 +108,11 @@ fn backward(control: &Control) -> Result<ControlPlan, String> {
     for joint in &reverse.arms {
         let (_, backward, saved) = halves(control, joint)?;
         let (backward, gives) = accumulate(control, backward)?;
-        let adds: Vec<bool> = gives.iter().map(|g| !matches!(g, Give::Carry(_))).collect();
+        let adds: Vec<Option<usize>> = gives.iter().map(|g| g.adds_to()).collect();
         arms.push(ArmPlan { schedule: schedule_body(backward, &adds)?, saved, gives });
     }
     let slots = arms.iter().map(|a| a.schedule.slots + control.carried).max().unwrap_or(0);
-    Ok(ControlPlan { slots, arms, condition: None, saves: false })
+    Ok(ControlPlan { slots, arms, condition: None, reverse: None })
 }
 
 fn whole(region: &Region) -> Joint {

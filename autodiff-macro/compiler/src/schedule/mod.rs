@@ -128,8 +128,8 @@ pub fn schedule(joint: Joint) -> Result<Schedule, String> {
     schedule_body(joint, &[])
 }
 
-/// Makes the schedule of a graph of which some outputs are added to what is in their place: `adds` says so by output.
-pub(crate) fn schedule_body(joint: Joint, adds: &[bool]) -> Result<Schedule, String> {
+/// Makes the schedule of a graph of which some outputs are added to what is in a place: `adds` gives its number by output.
+pub(crate) fn schedule_body(joint: Joint, adds: &[Option<usize>]) -> Result<Schedule, String> {
     let graph = &joint.region.graph;
     let live = graph.reachable(joint.region.outputs.iter().copied());
     let outputs: BTreeSet<NodeId> = joint.region.outputs.iter().copied().collect();

@@ -62,9 +62,10 @@ fn memory(joint: &Joint, id: NodeId, out: &mut Vec<(NodeId, usize)>) {
 
 /// Gives each array output the memory of the step that makes it; where that cannot be, adds a copy.
 ///
-/// An output that is added to its place is claimed only by a loop whose value nothing else reads, or by a product that
-/// accumulates there.
-pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>, live: &[bool], adds: &[bool]) -> Places {
+/// An output that is added to a place is claimed only by a loop whose value nothing else reads, one loop for each place
+/// (two views of it cannot be written at once), or by a product that accumulates there.
+pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>, live: &[bool], adds: &[Option<usize>]) -> Places {
+    let mut added: HashSet<usize> = HashSet::new();
     let mut places = Places::new();
     let made: HashSet<(NodeId, usize)> = steps.iter().flat_map(|s| results(joint, s)).map(|(key, _)| key).collect();
     for (k, &id) in joint.region.outputs.iter().enumerate() {
@@ -78,11 +79,12 @@ pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>, live: &[bool],
         };
         // A reshape gives a view where it can, so it has no memory to claim.
         let mut makes_it = node.op.name != "reshape" && made.contains(&key);
-        if adds.get(k) == Some(&true) && !accumulates(joint, id) {
+        if let (Some(Some(place)), false) = (adds.get(k), accumulates(joint, id)) {
             let graph = &joint.region.graph;
             let alone = joint.region.outputs.iter().filter(|o| **o == id).count() == 1
                 && !graph.users(id).any(|u| live[u.index()]);
             makes_it &= alone && matches!(kind(joint, id), Kind::Elementwise | Kind::Sum);
+            makes_it = makes_it && added.insert(*place);
         }
         if makes_it && !places.contains_key(&key) {
             places.insert(key, Place::Output(k));

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 
 use super::super::program::Program;
 use super::Companion;
-use crate::ir::{Check, Requirement};
+use crate::ir::{Check, Dims, Requirement};
 use crate::schedule::Schedule;
 
 impl Companion<'_> {
@@ -89,33 +89,8 @@ impl Companion<'_> {
         quote!(#kernels::require(#call);)
     }
 
-    pub(super) fn check(&self, check: &Check, program: &mut Program<'_>, kernels: &TokenStream) -> TokenStream {
-        let function = self.item.sig.ident.to_string();
-        let Check { requirement, left, right, context } = check;
-        let (a, b) = (program.own_size(*left), program.own_size(*right));
-        let fits = match requirement {
-            Requirement::Equal => quote!(equal),
-            Requirement::Broadcast => quote!(broadcast),
-            Requirement::BroadcastInto => quote!(broadcast_into),
-        };
-        let operands: Vec<TokenStream> = context
-            .operands
-            .iter()
-            .map(|(name, shape)| {
-                let sizes: Vec<TokenStream> = shape.iter().map(|d| program.own_size(*d)).collect();
-                quote!((#name, &[#(#sizes),*]))
-            })
-            .collect();
-        let (text, line) = (&context.expression, context.line as u32);
-        let named = self.lowered.region.dims.name(*left).filter(|_| text.starts_with("shape("));
-        let dimension = named.map(|n| quote!(.with_dimension(#n)));
-        quote! {
-            if !#kernels::sizes::#fits(#a, #b) {
-                return ::core::result::Result::Err(#kernels::ShapeError::new(
-                    #function, #text, ::core::file!(), #line, &[#(#operands),*], (#a, #b),
-                ) #dimension);
-            }
-        }
+    fn check(&self, check: &Check, program: &mut Program<'_>, kernels: &TokenStream) -> TokenStream {
+        check_statement(&self.item.sig.ident.to_string(), &self.lowered.region.dims, check, program, kernels)
     }
 
     pub(super) fn check_function(
@@ -146,4 +121,39 @@ impl Companion<'_> {
             #sizes_fit
         }
     }
+}
+
+/// The statement that returns an error if a requirement on sizes does not hold.
+pub(in crate::emit) fn check_statement(
+    function: &str,
+    dims: &Dims,
+    check: &Check,
+    program: &mut Program<'_>,
+    kernels: &TokenStream,
+) -> TokenStream {
+    let Check { requirement, left, right, context } = check;
+    let (a, b) = (program.own_size(*left), program.own_size(*right));
+    let fits = match requirement {
+        Requirement::Equal => quote!(equal),
+        Requirement::Broadcast => quote!(broadcast),
+        Requirement::BroadcastInto => quote!(broadcast_into),
+    };
+    let operands: Vec<TokenStream> = context
+        .operands
+        .iter()
+        .map(|(name, shape)| {
+            let sizes: Vec<TokenStream> = shape.iter().map(|d| program.own_size(*d)).collect();
+            quote!((#name, &[#(#sizes),*]))
+        })
+        .collect();
+    let (text, line) = (&context.expression, context.line as u32);
+    let named = dims.name(*left).filter(|_| text.starts_with("shape("));
+    let dimension = named.map(|n| quote!(.with_dimension(#n)));
+    quote! {
+        if !#kernels::sizes::#fits(#a, #b) {
+            return ::core::result::Result::Err(#kernels::ShapeError::new(
+                #function, #text, ::core::file!(), #line, &[#(#operands),*], (#a, #b),
+            ) #dimension);
+        }
+}
 }

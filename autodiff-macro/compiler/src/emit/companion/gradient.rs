@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, Visibility};
 
+use super::super::control::tape;
 use super::super::program::{Program, Target};
 use super::{Companion, camel, local, turbofish};
 use crate::schedule::Schedule;
@@ -31,24 +32,32 @@ impl Companion<'_> {
         let slots = schedule.slots;
         let body = self.value_and_grad_into(schedule, &target);
         let slot_names: Vec<Ident> = (0..slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
+        // Tapes of loops and branches, where there are any.
+        let tapes = schedule.tapes.len();
+        let tape_names = (0..tapes).map(tape);
+        let tapes_field = (tapes > 0).then(|| quote!(tapes: [#krate::kernels::Tape<T>; #tapes],));
+        let tapes_value = (tapes > 0).then(|| quote!(tapes: ::core::array::from_fn(|_| #krate::kernels::Tape::default()),));
+        let tapes_bytes = (tapes > 0).then(|| quote!(+ self.tapes.iter().map(#krate::kernels::Tape::bytes).sum::<usize>()));
+        let tapes_pattern = (tapes > 0).then(|| quote!(tapes: [#(#tape_names),*],));
+        let sum = if tapes > 0 { quote!(sum::<usize>()) } else { quote!(sum()) };
         let workspace_doc = format!("Memory that [`{name}`]'s gradient is computed in: empty at first, grown on first use.");
         let items = quote! {
             #(#cfg)*
             #[doc = #workspace_doc]
             #[derive(Clone, Debug)]
             #[allow(non_camel_case_types, clippy::all, clippy::pedantic)]
-            #vis struct #workspace<T> { slots: [#krate::kernels::Slot<T>; #slots] }
+            #vis struct #workspace<T> { slots: [#krate::kernels::Slot<T>; #slots], #tapes_field }
             #(#cfg)*
             impl<T: #krate::Element> ::core::default::Default for #workspace<T> {
                 fn default() -> Self {
-                    Self { slots: ::core::array::from_fn(|_| #krate::kernels::Slot::default()) }
+                    Self { slots: ::core::array::from_fn(|_| #krate::kernels::Slot::default()), #tapes_value }
                 }
             }
             #(#cfg)*
             impl<T: #krate::Element> #workspace<T> {
                 /// Bytes of memory held.
                 pub fn bytes(&self) -> usize {
-                    self.slots.iter().map(#krate::kernels::Slot::bytes).sum()
+                    self.slots.iter().map(#krate::kernels::Slot::bytes).#sum #tapes_bytes
                 }
             }
         };
@@ -79,7 +88,7 @@ impl Companion<'_> {
                 #(#params,)*
                 #grad: &mut #grad_ty,
             ) -> #value_ty #clause {
-                let #workspace { slots: [#(#slot_names),*] } = #ws;
+                let #workspace { slots: [#(#slot_names),*], #tapes_pattern } = #ws;
                 #body
             }
         };

@@ -4,9 +4,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Visibility};
 
+use super::super::control::tape;
 use super::super::program::Program;
 use super::{Companion, camel, local};
-use crate::ir::Dim;
+use crate::ir::{Dim, Type};
 use crate::syntax::owned_array;
 
 impl Companion<'_> {
@@ -68,7 +69,7 @@ impl Companion<'_> {
         };
         let slots: Vec<Ident> =
             (0..split.backward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
-        let declare_slots: TokenStream = slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
+        let declare_slots: TokenStream = slots.iter().map(|s| quote!(let #s: &mut #kernels::Slot<#float> = &mut #kernels::Slot::default();)).collect();
         let cotangent_check = (split.cotangent.rank() > 0).then(|| {
             let shape = backward.shape(split.cotangent.shape());
             let function = self.item.sig.ident.to_string();
@@ -84,6 +85,14 @@ impl Companion<'_> {
         let (dim_names, dims): (Vec<Ident>, Vec<Dim>) = saved_dims.iter().map(|(d, i)| (i.clone(), *d)).unzip();
         let count = dims.len();
         let fields: Vec<&Ident> = split.saved.iter().map(|s| &s.field).collect();
+        let field_patterns: Vec<TokenStream> = split
+            .saved
+            .iter()
+            .map(|s| {
+                let field = &s.field;
+                if s.ty == Type::Tape { quote!(mut #field) } else { quote!(#field) }
+            })
+            .collect();
         let field_types: Vec<TokenStream> = split.saved.iter().map(|s| self.saved_type(&s.ty)).collect();
         let cotangent_ty = self.node_type(0);
 
@@ -111,7 +120,10 @@ impl Companion<'_> {
                     if s.ty.rank() == 0 { read } else { quote!(#kernels::to_owned(#read)) }
                 }
                 Some(k) => {
-                    if s.ty.rank() == 0 {
+                    if s.ty == Type::Tape {
+                        let tape = forward.tape(split.forward.node(outputs[k]).operands[0]);
+                        quote!(#tape)
+                    } else if s.ty.rank() == 0 {
                         forward.read(outputs[k])
                     } else if let Some(first) =
                         outputs.iter().position(|o| *o == outputs[k]).filter(|first| *first < k && *first < results)
@@ -130,7 +142,11 @@ impl Companion<'_> {
         let checks = self.require_sizes();
         let forward_slots: Vec<Ident> =
             (0..split.forward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
-        let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let #s = &mut #kernels::Slot::default();)).collect();
+        let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let #s: &mut #kernels::Slot<#float> = &mut #kernels::Slot::default();)).collect();
+        let forward_slots = {
+            let tapes = (0..split.forward.tapes.len()).map(tape);
+            quote!(#forward_slots #(let mut #tapes = #kernels::Tape::<#float>::default();)*)
+        };
         let (sizes, forward_steps, _) = forward.finish();
         let needed = self.needed(&quote!(#sizes #checks #forward_steps #value #(#saved_values)* #(#dim_values)* #(#bound_values)*));
         let prologue = self.prologue(needed);
@@ -175,7 +191,7 @@ impl Companion<'_> {
             /// If the cotangent has another shape than the result.
             pub fn backward #saved_generics (saved: #saved #saved_args, cotangent: #cotangent_ty) -> #grad_ty {
                 #import
-                let #saved { sizes: [#(#dim_names),*], bounds: [#(#bound_names),*], #(#fields,)* .. } = saved;
+                let #saved { sizes: [#(#dim_names),*], bounds: [#(#bound_names),*], #(#field_patterns,)* .. } = saved;
                 #cotangent_check
                 #declare_slots
                 #declare

@@ -1,6 +1,6 @@
 //! The items that go beside the user's function: the companion type with its functions, and the structs they give.
 
-mod checks;
+pub(super) mod checks;
 mod gradient;
 mod halves;
 mod types;
@@ -66,6 +66,7 @@ impl Companion<'_> {
             krate: self.krate.clone(),
             kernels: self.kernels(),
             math: self.math(),
+            function: self.item.sig.ident.to_string(),
         }
     }
 

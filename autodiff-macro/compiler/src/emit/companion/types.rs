@@ -131,7 +131,10 @@ impl Companion<'_> {
 
     /// The owned type of a saved value.
     pub(super) fn saved_type(&self, ty: &Type) -> TokenStream {
-        let float = &self.lowered.float;
+        let (float, krate) = (&self.lowered.float, &self.krate);
+        if *ty == Type::Tape {
+            return quote!(#krate::kernels::Tape<#float>);
+        }
         let elem = match ty.elem() {
             Elem::Float => float.to_token_stream(),
             Elem::Bool => quote!(bool),

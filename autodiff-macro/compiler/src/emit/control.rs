@@ -1,0 +1,510 @@
+//! Loops and branches: `for`, `loop`, `if` and `match` around the statements of their bodies.
+//!
+//! In: a control node or its reverse with the plan of its bodies. Out: one statement. A forward body writes what its
+//! reverse needs to a frame of the tape, the reverse reads the frames from the last to the first.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use super::companion::checks::check_statement;
+use super::program::{BodyPlace, Program};
+use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, Region, Type};
+use crate::passive::{Prologue, SIZE_PREFIX};
+use crate::schedule::{ArmPlan, ControlPlan, Give, Schedule};
+use crate::syntax::free_identifiers;
+
+/// The variable of a tape.
+pub(super) fn tape(number: usize) -> Ident {
+    format_ident!("tape{number}", span = Span::mixed_site())
+}
+
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// A mutable view by name.
+fn view_of(name: &Ident) -> Box<dyn Fn(&TokenStream) -> TokenStream> {
+    let name = name.clone();
+    Box::new(move |_| quote!(#name.view_mut()))
+}
+
+/// An array in a slot.
+fn in_slot(slot: &Ident) -> Box<dyn Fn(&TokenStream) -> TokenStream> {
+    let slot = slot.clone();
+    Box::new(move |shape| quote!(#slot.array(#shape)))
+}
+
+/// A body of the reverse, written out.
+struct Reversed {
+    tokens: TokenStream,
+    /// The sizes it reads from the frame, and the signed integers by capture number.
+    dims: Vec<Dim>,
+    bounds: Vec<usize>,
+}
+
+/// What a frame holds, by kind, in order.
+#[derive(Default)]
+struct Frame {
+    arrays: Vec<Ident>,
+    indices: Vec<Ident>,
+    masks: Vec<Ident>,
+    tapes: Vec<Ident>,
+}
+
+impl Frame {
+    fn add(&mut self, ty: &Type, name: Ident) {
+        match (ty, ty.elem()) {
+            (Type::Tape, _) => self.tapes.push(name),
+            (_, Elem::Float) => self.arrays.push(name),
+            (_, Elem::Index) => self.indices.push(name),
+            (_, Elem::Bool) => self.masks.push(name),
+        }
+    }
+
+    fn pattern(&self) -> TokenStream {
+        let Frame { arrays, indices, masks, tapes } = self;
+        let record = local("record");
+        quote!(([#(#arrays),*], [#(#indices),*], [#(#masks),*], [#(#tapes),*], #record))
+    }
+}
+
+impl<'a> Program<'a> {
+    /// The variable of the tape of a control node.
+    pub(super) fn tape(&self, control: NodeId) -> Ident {
+        let number = self.schedule.tapes.iter().position(|id| *id == control).unwrap_or(0);
+        tape(self.tape_base + number)
+    }
+
+    /// The statements of a control node or its reverse.
+    pub(super) fn control(&mut self, id: NodeId, output: &dyn Fn(usize) -> TokenStream) {
+        let node = self.schedule.node(id);
+        let Some(control) = node.attrs.first().and_then(Attr::control).cloned() else { return };
+        let Some(plan) = self.schedule.controls.get(&id).cloned() else { return };
+        self.name_parts(id);
+        if node.op.name == "control_grad" {
+            self.reverse_control(id, &control, &plan, output);
+        } else {
+            self.forward_control(id, &control, &plan, output);
+        }
+    }
+
+    /// A variable that bodies read an operand by.
+    fn operand(&mut self, id: NodeId) -> TokenStream {
+        let node = self.schedule.node(id).clone();
+        if node.ty.is_scalar() {
+            self.declare_size(id);
+            return self.scalar_read(id).tokens;
+        }
+        if node.op.name == "input" {
+            return self.leaves()[node.attrs[0].axis()].read.clone();
+        }
+        let view = self.read(id);
+        let like = match node.op.name {
+            "broadcast" | "part" => node.name.clone().unwrap_or_else(|| "operand".to_string()),
+            _ => self.names.node(&self.schedule.joint, id, 0).to_string(),
+        };
+        let name = self.names.fresh(&like);
+        self.statements.push(quote!(let #name = #view;));
+        quote!(#name)
+    }
+
+    fn forward_control(&mut self, id: NodeId, control: &Control, plan: &ControlPlan, output: &dyn Fn(usize) -> TokenStream) {
+        let kernels = self.kernels.clone();
+        let node = self.schedule.node(id).clone();
+        for (name, d) in &control.sizes {
+            let (name, size) = (format_ident!("{name}"), self.size(*d));
+            self.statements.push(quote!(let #name = #size;));
+        }
+        let mut operands = Vec::new();
+        for (j, &operand) in node.operands.iter().enumerate() {
+            if j >= control.carried {
+                operands.push(self.operand(operand));
+                continue;
+            }
+            let start = self.read(operand);
+            let name = self.names.node(&self.schedule.joint, id, j);
+            let ty = &control.operands[j];
+            let statement = if ty.is_scalar() {
+                quote!(let mut #name = #start;)
+            } else {
+                let place = self.place((id, j), ty.shape(), output);
+                quote!(let mut #name = #place; #kernels::assign(#name.view_mut(), #start);)
+            };
+            self.statements.push(statement);
+            operands.push(quote!(#name));
+        }
+        let results: Vec<Ident> =
+            (0..control.results.len()).map(|k| self.names.node(&self.schedule.joint, id, k)).collect();
+        for k in control.carried..control.results.len() {
+            let (name, ty) = (&results[k], &control.results[k]);
+            let statement = if ty.is_scalar() {
+                quote!(let #name;)
+            } else {
+                let place = self.place((id, k), ty.shape(), output);
+                quote!(let mut #name = #place;)
+            };
+            self.statements.push(statement);
+        }
+        if plan.reverse.is_some() {
+            let tape = self.tape(id);
+            self.statements.push(quote!(#tape.clear();));
+        }
+        let bodies: Vec<TokenStream> =
+            (0..plan.arms.len()).map(|k| self.forward_arm(id, control, plan, k, &operands, &results)).collect();
+        let statement = match &control.header {
+            Header::For { pattern, iterator } => quote!(for #pattern in #iterator { #(#bodies)* }),
+            Header::Loop { condition } => {
+                let test = match (condition, &plan.condition) {
+                    (Some(Condition::Tokens(t)), _) => quote!(if !(#t) { break; }),
+                    (Some(Condition::Operand(j)), _) => {
+                        let holds = &operands[*j];
+                        quote!(if !#holds { break; })
+                    }
+                    (Some(Condition::Region(arm)), Some(schedule)) => self.condition(arm, schedule, &operands),
+                    _ => TokenStream::new(),
+                };
+                quote!(loop { #test #(#bodies)* })
+            }
+            Header::If(condition) => {
+                let test = match condition {
+                    Condition::Operand(j) => operands[*j].clone(),
+                    Condition::Tokens(t) => t.clone(),
+                    Condition::Region(_) => quote!(true),
+                };
+                let (yes, no) = (&bodies[0], &bodies[1]);
+                quote!(if #test { #yes } else { #no })
+            }
+            Header::Match { scrutinee, patterns } => quote!(match #scrutinee { #(#patterns => { #bodies })* }),
+        };
+        self.statements.push(statement);
+    }
+
+    /// A program for a body: its leaves read the operands.
+    fn body<'b>(&self, schedule: &'b Schedule, captures: &'b [TokenStream]) -> Program<'b>
+    where
+        'a: 'b,
+    {
+        let mut taken: Vec<String> = Vec::new();
+        for leaf in &schedule.joint.region.leaves {
+            taken.extend(free_identifiers(leaf.read.clone()));
+        }
+        for capture in captures {
+            taken.extend(free_identifiers(capture.clone()));
+        }
+        let mut program = Program::new(self.target, schedule, captures, taken);
+        program.slot_base = self.slot_base + self.schedule.own_slots;
+        program.tape_base = self.tape_base + self.schedule.tapes.len();
+        program
+    }
+
+    /// `if !condition { break; }`, computed.
+    fn condition(&self, arm: &Arm, schedule: &Schedule, operands: &[TokenStream]) -> TokenStream {
+        let mut schedule = schedule.clone();
+        bind(&mut schedule.joint.region.leaves, operands);
+        let captures = arm.prologue.captures();
+        let mut program = self.body(&schedule, &captures);
+        program.run(&|_| TokenStream::new());
+        let holds = program.read(schedule.joint.region.outputs[0]);
+        let (sizes, steps, _) = program.finish();
+        let prologue = self.arm_prologue(&arm.region, &arm.prologue, operands, quote!(#sizes #steps #holds));
+        quote!({ #prologue #sizes #steps if !(#holds) { break; } })
+    }
+
+    fn forward_arm(
+        &self,
+        id: NodeId,
+        control: &Control,
+        plan: &ControlPlan,
+        k: usize,
+        operands: &[TokenStream],
+        results: &[Ident],
+    ) -> TokenStream {
+        let kernels = &self.kernels;
+        let (arm, arm_plan) = (&control.arms[k], &plan.arms[k]);
+        let mut schedule = arm_plan.schedule.clone();
+        bind(&mut schedule.joint.region.leaves, operands);
+        let captures = arm.prologue.captures();
+        let mut program = self.body(&schedule, &captures);
+        results.iter().for_each(|r| program.names.take(r.to_string()));
+        operands.iter().flat_map(|t| free_identifiers(t.clone())).for_each(|n| program.names.take(n));
+        let outputs = schedule.joint.region.outputs.clone();
+        let count = control.results.len();
+        // Results: carried values are made beside the old ones, which the round still reads.
+        for (r, ty) in control.results.iter().enumerate().filter(|(_, ty)| !ty.is_scalar()) {
+            let place = if r < control.carried {
+                let skip = is_leaf(&schedule, outputs[r], |source| matches!(source, LeafSource::Operand(j) if *j == r));
+                BodyPlace { view: in_slot(&program.slot(schedule.slots + r)), adds: false, skip }
+            } else {
+                BodyPlace { view: view_of(&results[r]), adds: false, skip: false }
+            };
+            let _ = ty;
+            program.body_places.insert(r, place);
+        }
+        let mut frame = Frame::default();
+        let mut stored = Vec::new();
+        for (n, saved) in arm_plan.saved.iter().enumerate() {
+            if saved.ty.is_scalar() {
+                continue;
+            }
+            let name = match (&saved.ty, saved.output) {
+                (Type::Tape, Some(o)) => program.tape(schedule.node(outputs[o]).operands[0]),
+                _ => local(&format!("saved_{n}")),
+            };
+            match saved.output {
+                Some(o) if saved.ty != Type::Tape => {
+                    let place = BodyPlace { view: in_slot(&name), adds: false, skip: false };
+                    program.body_places.insert(o, place);
+                }
+                Some(_) => {}
+                None => {
+                    let read = program.read(saved.node);
+                    stored.push(quote!(#kernels::save(#name, #read);));
+                }
+            }
+            frame.add(&saved.ty, name);
+        }
+        program.run(&|_| TokenStream::new());
+        let mut opening = TokenStream::new();
+        let mut record = TokenStream::new();
+        if let Some(reverse) = &plan.reverse {
+            let tape = self.tape(id);
+            let pattern = frame.pattern();
+            opening = quote!(let #pattern = #tape.push().open(););
+            let scalars: Vec<TokenStream> = arm_plan
+                .saved
+                .iter()
+                .filter(|s| s.ty.is_scalar())
+                .map(|s| program.read(s.output.map_or(s.node, |o| outputs[o])))
+                .collect();
+            let read = program.reverse_arm(control, &reverse.arms[k], k, &[], &[]);
+            let dims: Vec<TokenStream> = read.dims.iter().map(|d| program.size(*d)).collect();
+            let bounds: Vec<&TokenStream> = read.bounds.iter().filter_map(|c| captures.get(*c)).collect();
+            let recorded = local("record");
+            record = quote!(#(#stored)* #recorded.set(#k, &[#(#scalars),*], &[#((#dims) as isize,)* #((#bounds) as isize),*]););
+        }
+        // New values of scalars first: each may read the old ones of others.
+        let (mut values, mut gives) = (TokenStream::new(), TokenStream::new());
+        for (r, ty) in control.results.iter().enumerate() {
+            let name = &results[r];
+            if ty.is_scalar() {
+                let (value, new) = (program.read(outputs[r]), local(&format!("new_{r}")));
+                values.extend(quote!(let #new = #value;));
+                gives.extend(quote!(#name = #new;));
+            } else if r < control.carried && !program.body_places.get(&r).is_some_and(|p| p.skip) {
+                let value = program.read(outputs[r]);
+                gives.extend(quote!(#kernels::assign(#name.view_mut(), #value);));
+            }
+        }
+        let stop = arm.stops.then(|| {
+            let (stop, zero) = (program.read(outputs[count]), program.literal(0.0).tokens);
+            quote!(if #stop != #zero { break; })
+        });
+        let (sizes, steps, _) = program.finish();
+        let checks = self.arm_checks(&arm.region, &captures, operands);
+        let rest = quote!(#checks #sizes #steps #record #values #gives #stop);
+        let prologue = self.arm_prologue(&arm.region, &arm.prologue, operands, rest);
+        quote!(#prologue #checks #opening #sizes #steps #record #values #gives #stop)
+    }
+
+    /// The passive code of a body that its other tokens need.
+    fn arm_prologue(&self, region: &Region, prologue: &Prologue, operands: &[TokenStream], rest: TokenStream) -> TokenStream {
+        let statements = prologue.statements(free_identifiers(rest));
+        let mut region = region.clone();
+        bind(&mut region.leaves, operands);
+        let (captures, empty) = (prologue.captures(), Schedule::empty(&region));
+        let mut program = Program::new(self.target, &empty, &captures, []);
+        let lets: TokenStream = free_identifiers(statements.clone())
+            .into_iter()
+            .filter_map(|name| {
+                let d = Dim(name.strip_prefix(SIZE_PREFIX)?.parse().ok()?);
+                let (name, size) = (format_ident!("{name}"), program.own_size(region.dims.find(d)));
+                Some(quote!(let #name = #size;))
+            })
+            .collect();
+        quote!(#lets #statements)
+    }
+
+    /// What a body requires of sizes, before it computes.
+    fn arm_checks(&self, region: &Region, captures: &[TokenStream], operands: &[TokenStream]) -> TokenStream {
+        if region.checks.is_empty() {
+            return TokenStream::new();
+        }
+        let mut region = region.clone();
+        bind(&mut region.leaves, operands);
+        let empty = Schedule::empty(&region);
+        let mut program = Program::new(self.target, &empty, captures, []);
+        let (kernels, function) = (&self.kernels, &self.target.function);
+        let checks: TokenStream =
+            region.checks.iter().map(|c| check_statement(function, &region.dims, c, &mut program, kernels)).collect();
+        quote!(#kernels::require((|| { #checks ::core::result::Result::Ok(()) })());)
+    }
+
+    fn reverse_control(&mut self, id: NodeId, control: &Control, plan: &ControlPlan, output: &dyn Fn(usize) -> TokenStream) {
+        let Some(reverse) = &control.reverse else { return };
+        let kernels = self.kernels.clone();
+        let node = self.schedule.node(id).clone();
+        let tape_node = self.schedule.node(node.operands[0]).clone();
+        let tape = match tape_node.op.name {
+            "input" => self.leaves()[tape_node.attrs[0].axis()].read.clone(),
+            _ => {
+                let tape = self.tape(tape_node.operands[0]);
+                quote!(#tape)
+            }
+        };
+        let (reads, cotangents) = node.operands[1..].split_at(reverse.reads.len());
+        let mut operands: Vec<TokenStream> = vec![TokenStream::new(); control.operands.len()];
+        for (j, id) in reverse.reads.iter().zip(reads) {
+            operands[*j] = self.operand(*id);
+        }
+        let mut given: Vec<TokenStream> = vec![TokenStream::new(); control.results.len()];
+        for (k, id) in reverse.cotangents.iter().zip(cotangents).filter(|(k, _)| **k >= control.carried) {
+            given[*k] = self.operand(*id);
+        }
+        let mut sums: Vec<Option<Ident>> = vec![None; control.operands.len()];
+        for (i, &j) in reverse.wanted.iter().enumerate() {
+            let ty = &control.operands[j];
+            let name = self.names.node(&self.schedule.joint, id, i);
+            let start = reverse.cotangents.iter().position(|k| j < control.carried && *k == j).map(|at| self.read(cotangents[at]));
+            let zero = self.literal(0.0).tokens;
+            let statement = if ty.is_scalar() {
+                let start = start.unwrap_or(zero);
+                quote!(let mut #name = #start;)
+            } else {
+                let place = self.place((id, i), ty.shape(), output);
+                match start {
+                    Some(start) => quote!(let mut #name = #place; #kernels::assign(#name.view_mut(), #start);),
+                    None => quote!(let mut #name = #place; #kernels::fill(#name.view_mut(), #zero);),
+                }
+            };
+            self.statements.push(statement);
+            if j < control.carried {
+                given[j] = quote!(#name);
+            }
+            sums[j] = Some(name);
+        }
+        let names: Vec<TokenStream> = sums.iter().map(|s| s.as_ref().map(|s| quote!(#s)).unwrap_or_default()).collect();
+        operands.extend(given);
+        let bodies: Vec<TokenStream> =
+            plan.arms.iter().enumerate().map(|(k, arm)| self.reverse_arm(control, arm, k, &operands, &names).tokens).collect();
+        let frame = local("frame");
+        self.statements.push(match (&control.header, bodies.as_slice()) {
+            (Header::For { .. } | Header::Loop { .. }, [body]) => quote!(for #frame in #tape.reversed() { #body }),
+            _ => {
+                let numbers = 0..bodies.len();
+                let last = bodies.len() - 1;
+                let patterns = numbers.map(|k| if k == last { quote!(_) } else { quote!(#k) });
+                quote!(for #frame in #tape.reversed() { match #frame.arm() { #(#patterns => { #bodies })* } })
+            }
+        });
+    }
+
+    /// A body of the reverse. `operands` are the variables of the operands, then those of the results' cotangents;
+    /// `sums` those that contributions are added to.
+    fn reverse_arm(&self, control: &Control, plan: &ArmPlan, k: usize, operands: &[TokenStream], sums: &[TokenStream]) -> Reversed {
+        let _ = k;
+        let kernels = &self.kernels;
+        let mut schedule = plan.schedule.clone();
+        let count = control.operands.len();
+        for leaf in &mut schedule.joint.region.leaves {
+            let read = match leaf.source {
+                LeafSource::Operand(j) => operands.get(j),
+                LeafSource::ResultCotangent(r) => operands.get(count + r),
+                LeafSource::Accumulator(j) => sums.get(j),
+                _ => None,
+            };
+            if let Some(read) = read.filter(|r| !r.is_empty()) {
+                leaf.read = read.clone();
+            }
+        }
+        let mut program = self.body(&schedule, &[]).with_saved_sizes();
+        sums.iter().chain(operands).flat_map(|t| free_identifiers(t.clone())).for_each(|n| program.names.take(n));
+        plan.saved.iter().for_each(|s| program.names.take(s.field.to_string()));
+        let outputs = schedule.joint.region.outputs.clone();
+        for (o, give) in plan.gives.iter().enumerate() {
+            if schedule.node(outputs[o]).ty.is_scalar() {
+                continue;
+            }
+            let place = match *give {
+                Give::Carry(j) => {
+                    let skip = is_leaf(&schedule, outputs[o], |s| matches!(s, LeafSource::ResultCotangent(r) if *r == j));
+                    BodyPlace { view: in_slot(&program.slot(schedule.slots + j)), adds: false, skip }
+                }
+                Give::Add(j) | Give::Added(j) => {
+                    let name = sums.get(j).cloned().unwrap_or_default();
+                    BodyPlace { view: Box::new(move |_| quote!(#name.view_mut())), adds: true, skip: false }
+                }
+            };
+            program.body_places.insert(o, place);
+        }
+        program.run(&|_| TokenStream::new());
+        let mut frame = Frame::default();
+        let mut opened = TokenStream::new();
+        let mut scalars = Vec::new();
+        for saved in &plan.saved {
+            let field = &saved.field;
+            if saved.ty.is_scalar() {
+                scalars.push(field);
+                continue;
+            }
+            frame.add(&saved.ty, field.clone());
+            if saved.ty != Type::Tape {
+                let shape = program.shape(saved.ty.shape());
+                opened.extend(quote!(let #field = #kernels::held(#field, #shape);));
+            }
+        }
+        let (mut values, mut gives) = (TokenStream::new(), TokenStream::new());
+        for (o, give) in plan.gives.iter().enumerate() {
+            let scalar = schedule.node(outputs[o]).ty.is_scalar();
+            let skip = program.body_places.get(&o).is_some_and(|p| p.skip);
+            match *give {
+                Give::Carry(j) if scalar => {
+                    let (value, new) = (program.read(outputs[o]), local(&format!("new_{j}")));
+                    let name = sums.get(j).cloned().unwrap_or_default();
+                    values.extend(quote!(let #new = #value;));
+                    gives.extend(quote!(#name = #new;));
+                }
+                Give::Carry(j) if !skip => {
+                    let value = program.read(outputs[o]);
+                    let name = sums.get(j).cloned().unwrap_or_default();
+                    gives.extend(quote!(#kernels::assign(#name.view_mut(), #value);));
+                }
+                Give::Add(j) if scalar => {
+                    let value = program.read(outputs[o]);
+                    let name = sums.get(j).cloned().unwrap_or_default();
+                    values.extend(quote!(#name += #value;));
+                }
+                _ => {}
+            }
+        }
+        let bounds = program.saved_bounds();
+        let bound_names: Vec<Ident> = bounds.iter().map(|c| local(&format!("bound_{c}"))).collect();
+        let (_, steps, names) = program.finish();
+        let (dims, dim_names): (Vec<Dim>, Vec<Ident>) = names.named_dims().into_iter().unzip();
+        let (frame_name, record, count) = (local("frame"), local("record"), dims.len());
+        let pattern = frame.pattern();
+        let read_scalars = (!scalars.is_empty()).then(|| quote!(let [#(#scalars),*] = #record.scalars();));
+        let read_sizes = (!dim_names.is_empty()).then(|| quote!(let [#(#dim_names),*] = #record.sizes();));
+        let read_bounds = (!bound_names.is_empty()).then(|| quote!(let [#(#bound_names),*] = #record.bounds(#count);));
+        let tokens = quote! {
+            let #pattern = #frame_name.open();
+            #read_scalars #read_sizes #read_bounds #opened #steps #values #gives
+        };
+        Reversed { tokens, dims, bounds }
+    }
+}
+
+/// Leaves that are operands read their variables.
+fn bind(leaves: &mut [Leaf], operands: &[TokenStream]) {
+    for leaf in leaves {
+        if let LeafSource::Operand(j) = leaf.source
+            && let Some(read) = operands.get(j)
+        {
+            leaf.read = read.clone();
+        }
+    }
+}
+
+fn is_leaf(schedule: &Schedule, id: NodeId, source: impl Fn(&LeafSource) -> bool) -> bool {
+    let node = schedule.node(id);
+    node.op.name == "input" && source(&schedule.joint.region.leaves[node.attrs[0].axis()].source)
+}

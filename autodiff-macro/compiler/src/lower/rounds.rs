@@ -1,0 +1,348 @@
+//! What a `for` goes through: ranges and passive iterators as they stand, arrays by index.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Expr, Pat};
+
+use super::Lower;
+use super::border::{Border, Crossing};
+use super::value::Value;
+use crate::ir::{Attr, Bound, Dim, Expr as Node, Slice};
+use crate::ops::structure::SLICE;
+use crate::syntax::pattern_names;
+
+/// What a loop goes through.
+#[derive(Clone)]
+pub(super) enum Rounds<'g> {
+    /// Integers, by tokens; the pattern binds integers.
+    Integers(TokenStream, Vec<(String, Value<'g>)>),
+    /// A passive iterator; the pattern binds passive values.
+    Passive(TokenStream),
+    /// By index.
+    Indexed(Items<'g>, Dim),
+}
+
+/// The item of a round by its index.
+#[derive(Clone)]
+pub(super) enum Items<'g> {
+    /// `start + index`
+    Count(Dim),
+    /// Parts of an array along an axis.
+    Along(String, Node<'g>, usize),
+    /// `width` parts from the index on.
+    Window(String, Node<'g>, Dim),
+    /// The index and the item.
+    Enumerate(Box<Items<'g>>),
+    /// Two items.
+    Zip(Box<Items<'g>>, Box<Items<'g>>),
+    /// From the last of so many.
+    Rev(Box<Items<'g>>, Dim),
+    /// `index·step + start`
+    Stride(Box<Items<'g>>, Dim, Dim),
+}
+
+/// The head of the loop.
+pub(super) struct Begun {
+    pub(super) pattern: TokenStream,
+    pub(super) iterator: TokenStream,
+}
+
+impl<'g> Lower<'g, '_> {
+    /// What the loop goes through.
+    pub(super) fn rounds(&mut self, e: &Expr) -> Option<Rounds<'g>> {
+        if let Some((items, count)) = self.items(e)? {
+            if let (Items::Count(_), Some((start, end, tail))) = (&items, range_of(e)) {
+                // A plain range stays as it is written, with computed sizes in it by name.
+                let mut hidden = Vec::new();
+                let bound = |lower: &mut Self, b: Option<&Expr>, hidden: &mut Vec<(String, Value<'g>)>| -> Option<TokenStream> {
+                    let Some(b) = b else { return Some(quote!(0)) };
+                    match lower.expr(b)? {
+                        Value::Int(d) => {
+                            let name = format!("bound_{}_outside", hidden.len());
+                            hidden.push((name.clone(), Value::Int(d)));
+                            let name = format_ident!("{name}");
+                            Some(quote!(#name))
+                        }
+                        _ => Some(b.to_token_stream()),
+                    }
+                };
+                let (start, end) = (bound(self, start, &mut hidden)?, bound(self, end, &mut hidden)?);
+                return Some(Rounds::Integers(quote!((#start..#end) #tail), hidden));
+            }
+            return Some(Rounds::Indexed(items, count));
+        }
+        if let Some((start, end, tail)) = range_of(e) {
+            let closed = matches!(strip(range_base(e)), Expr::Range(r) if matches!(r.limits, syn::RangeLimits::Closed(_)));
+            let (start, end) = (start.map_or(quote!(0), ToTokens::to_token_stream), end.map(ToTokens::to_token_stream));
+            let range = if closed { quote!((#start..=#end)) } else { quote!((#start..#end)) };
+            return Some(Rounds::Integers(quote!(#range #tail), vec![]));
+        }
+        if let Some(name) = self.active_variable(&e.to_token_stream(), true) {
+            self.errors.at(e, format!("this way of going through `{name}`, which depends on differentiated parameters, is not supported: use a range of indices, `iter`, `outer_iter`, `axis_iter`, `windows`, `zip`, `enumerate`, `rev`, `skip`, `take` or `step_by`"));
+            return None;
+        }
+        Some(Rounds::Passive(e.to_token_stream()))
+    }
+
+    /// Items by index, if the expression goes through arrays or integers that are followed. The outer `None` is an error.
+    fn items(&mut self, e: &Expr) -> Option<Option<(Items<'g>, Dim)>> {
+        let one = self.b.literal(1);
+        match strip(e) {
+            Expr::Range(r) => {
+                let zero = self.b.literal(0);
+                let mark = self.errors.len();
+                let start = r.start.as_ref().map_or(Some(Value::Int(zero)), |s| self.expr(s));
+                let end = r.end.as_ref().and_then(|s| self.expr(s));
+                self.errors.truncate(mark);
+                let (Some(Value::Int(start)), Some(Value::Int(end))) = (start, end) else { return Some(None) };
+                let closed = matches!(r.limits, syn::RangeLimits::Closed(_));
+                if closed {
+                    return Some(None);
+                }
+                let count = self.b.dims(|d| d.sub(end, start));
+                Some(Some((Items::Count(start), count)))
+            }
+            Expr::MethodCall(m) => {
+                let name = m.method.to_string();
+                let args: Vec<&Expr> = m.args.iter().collect();
+                match (name.as_str(), args.as_slice()) {
+                    ("iter" | "into_iter" | "copied" | "cloned" | "by_ref", []) => match self.items(&m.receiver)? {
+                        Some(items) => Some(Some(items)),
+                        None => Some(None),
+                    },
+                    ("outer_iter" | "rows" | "genrows" | "into_outer_iter", []) => Some(self.along(&m.receiver, 0)),
+                    ("columns" | "gencolumns", []) => Some(self.along(&m.receiver, 1)),
+                    ("axis_iter", [axis]) => {
+                        if !self.is_node(&m.receiver) {
+                            return Some(None);
+                        }
+                        let axis = self.axis(axis)?;
+                        Some(self.along(&m.receiver, axis))
+                    }
+                    ("enumerate", []) => Some(self.items(&m.receiver)?.map(|(i, n)| (Items::Enumerate(Box::new(i)), n))),
+                    ("zip", [other]) => {
+                        let (a, b) = (self.items(&m.receiver)?, self.items(other)?);
+                        let (Some((a, n)), Some((b, k))) = (a, b) else { return Some(None) };
+                        let count = self.b.dims(|d| d.min(n, k));
+                        Some(Some((Items::Zip(Box::new(a), Box::new(b)), count)))
+                    }
+                    ("rev", []) => Some(self.items(&m.receiver)?.map(|(i, n)| (Items::Rev(Box::new(i), n), n))),
+                    ("skip", [k]) => {
+                        let Some((i, n)) = self.items(&m.receiver)? else { return Some(None) };
+                        let k = self.size(k)?;
+                        let count = self.b.dims(|d| d.sub(n, k));
+                        Some(Some((Items::Stride(Box::new(i), one, k), count)))
+                    }
+                    ("take", [k]) => {
+                        let Some((i, n)) = self.items(&m.receiver)? else { return Some(None) };
+                        let k = self.size(k)?;
+                        let count = self.b.dims(|d| d.min(n, k));
+                        Some(Some((i, count)))
+                    }
+                    ("step_by", [k]) => {
+                        let Some((i, n)) = self.items(&m.receiver)? else { return Some(None) };
+                        let k = self.size(k)?;
+                        let zero = self.b.literal(0);
+                        let count = self.b.dims(|d| {
+                            let less = d.sub(k, one);
+                            let up = d.add(n, less);
+                            d.quotient(up, k)
+                        });
+                        Some(Some((Items::Stride(Box::new(i), k, zero), count)))
+                    }
+                    ("windows", [w]) => {
+                        let Some(x) = self.quiet_node(&m.receiver) else { return Some(None) };
+                        if x.rank() != 1 {
+                            return Some(None);
+                        }
+                        let w = self.size(w)?;
+                        let count = self.b.dims(|d| {
+                            let more = d.add(x.dim(0), one);
+                            d.sub(more, w)
+                        });
+                        Some(Some((Items::Window(self.label(&m.receiver), x, w), count)))
+                    }
+                    _ => Some(self.elements(e)),
+                }
+            }
+            _ => Some(self.elements(e)),
+        }
+    }
+
+    fn is_node(&mut self, e: &Expr) -> bool {
+        self.quiet_node(e).is_some()
+    }
+
+    /// The array an expression stands for; an expression that is none is no error.
+    fn quiet_node(&mut self, e: &Expr) -> Option<Node<'g>> {
+        let mark = self.errors.len();
+        let value = self.expr(e);
+        self.errors.truncate(mark);
+        match value {
+            Some(Value::Node(x)) if x.rank() > 0 && x.is_float() => Some(x),
+            _ => None,
+        }
+    }
+
+    fn label(&self, e: &Expr) -> String {
+        super::stmt::plain_name(strip(e)).unwrap_or_else(|| "items".to_string())
+    }
+
+    fn along(&mut self, e: &Expr, axis: usize) -> Option<(Items<'g>, Dim)> {
+        let x = self.quiet_node(e).filter(|x| axis < x.rank())?;
+        Some((Items::Along(self.label(e), x, axis), x.dim(axis)))
+    }
+
+    /// All elements of an array, in row-major order.
+    fn elements(&mut self, e: &Expr) -> Option<(Items<'g>, Dim)> {
+        let x = self.quiet_node(e)?;
+        let count = x.count();
+        let flat = if x.rank() == 1 { x } else { x.reshape(&[count]) };
+        Some((Items::Along(self.label(e), flat, 0), count))
+    }
+}
+
+impl<'g> Rounds<'g> {
+    /// Values that the loop goes through, as variables that no user can name.
+    pub(super) fn hidden(&self) -> Vec<(String, Value<'g>)> {
+        match self {
+            Rounds::Integers(_, hidden) => hidden.clone(),
+            _ => vec![],
+        }
+    }
+
+    /// Binds the pattern inside the body.
+    pub(super) fn begin(&self, inner: &mut Lower<'_, '_>, border: &mut Border<'_>, at: &mut Crossing, pat: &Pat) -> Option<Begun> {
+        match self {
+            Rounds::Integers(tokens, hidden) => {
+                for name in pattern_names(pat) {
+                    let ident = format_ident!("{name}");
+                    let d = inner.capture_dim(&quote!(#ident));
+                    inner.b.dims(|dims| dims.set_name(d, &name));
+                    inner.bind(&name, Value::Int(d));
+                }
+                // Bounds that are computed sizes are declared outside.
+                let mut tokens = tokens.clone();
+                for (name, value) in hidden {
+                    if let Value::Int(d) = value {
+                        let size = border.size(*d);
+                        tokens = replaced(tokens, name, &size);
+                    }
+                }
+                Some(Begun { pattern: pat.to_token_stream(), iterator: tokens })
+            }
+            Rounds::Passive(tokens) => {
+                for name in pattern_names(pat) {
+                    inner.bind(&name, Value::Opaque);
+                }
+                Some(Begun { pattern: pat.to_token_stream(), iterator: tokens.clone() })
+            }
+            Rounds::Indexed(items, count) => {
+                let number = border.counter.get();
+                border.counter.set(number + 1);
+                let index = format_ident!("index_{number}");
+                let d = inner.capture_dim(&quote!(#index));
+                let value = items.item(inner, border, at, d)?;
+                inner.bind_pattern(pat, value);
+                let end = border.size(*count);
+                Some(Begun { pattern: quote!(#index), iterator: quote!(0..#end) })
+            }
+        }
+    }
+}
+
+impl<'o> Items<'o> {
+    fn item<'h>(&self, inner: &mut Lower<'h, '_>, border: &mut Border<'_>, at: &mut Crossing, index: Dim) -> Option<Value<'h>> {
+        match self {
+            Items::Count(start) => {
+                let start = border.dim(inner, at, *start);
+                Some(Value::Int(inner.b.dims(|d| d.add(start, index))))
+            }
+            Items::Along(name, x, axis) => {
+                let x = border.bring(inner, at, name, x.id());
+                let mut slices = vec![whole(); x.rank()];
+                slices[*axis] = Slice::Index(Bound::Dim(index));
+                let part = x.with(&SLICE, vec![Attr::Slices(slices)]);
+                Some(Value::Node(if x.rank() == 1 { part.sum() } else { part }))
+            }
+            Items::Window(name, x, width) => {
+                let x = border.bring(inner, at, name, x.id());
+                let width = border.dim(inner, at, *width);
+                let end = inner.b.dims(|d| d.add(index, width));
+                let range = Slice::Range { start: Bound::Dim(index), end: Some(Bound::Dim(end)), step: Bound::Literal(1) };
+                Some(Value::Node(x.with(&SLICE, vec![Attr::Slices(vec![range])])))
+            }
+            Items::Enumerate(items) => {
+                let item = items.item(inner, border, at, index)?;
+                Some(Value::Tuple(vec![Value::Int(index), item]))
+            }
+            Items::Zip(a, b) => {
+                let (a, b) = (a.item(inner, border, at, index)?, b.item(inner, border, at, index)?);
+                Some(Value::Tuple(vec![a, b]))
+            }
+            Items::Rev(items, count) => {
+                let count = border.dim(inner, at, *count);
+                let one = inner.b.literal(1);
+                let index = inner.b.dims(|d| {
+                    let last = d.sub(count, one);
+                    d.sub(last, index)
+                });
+                items.item(inner, border, at, index)
+            }
+            Items::Stride(items, step, start) => {
+                let (step, start) = (border.dim(inner, at, *step), border.dim(inner, at, *start));
+                let index = inner.b.dims(|d| {
+                    let scaled = d.product(index, step);
+                    d.add(scaled, start)
+                });
+                items.item(inner, border, at, index)
+            }
+        }
+    }
+}
+
+fn whole() -> Slice {
+    Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }
+}
+
+fn strip(e: &Expr) -> &Expr {
+    match e {
+        Expr::Paren(p) => strip(&p.expr),
+        Expr::Group(g) => strip(&g.expr),
+        Expr::Reference(r) => strip(&r.expr),
+        other => other,
+    }
+}
+
+/// The innermost receiver of a chain of methods.
+fn range_base(e: &Expr) -> &Expr {
+    match strip(e) {
+        Expr::MethodCall(m) => range_base(&m.receiver),
+        other => other,
+    }
+}
+
+/// A range with methods that keep it one of integers: its bounds and the methods.
+fn range_of(e: &Expr) -> Option<(Option<&Expr>, Option<&Expr>, TokenStream)> {
+    match strip(e) {
+        Expr::Range(r) => Some((r.start.as_deref(), r.end.as_deref(), TokenStream::new())),
+        Expr::MethodCall(m) if matches!(m.method.to_string().as_str(), "rev" | "step_by" | "skip" | "take" | "filter") => {
+            let (start, end, tail) = range_of(&m.receiver)?;
+            let (method, args) = (&m.method, &m.args);
+            Some((start, end, quote!(#tail .#method(#args))))
+        }
+        _ => None,
+    }
+}
+
+fn replaced(tokens: TokenStream, name: &str, by: &proc_macro2::Ident) -> TokenStream {
+    use proc_macro2::{Group, TokenTree};
+    tokens
+        .into_iter()
+        .map(|t| match t {
+            TokenTree::Ident(i) if i == name => TokenTree::Ident(by.clone()),
+            TokenTree::Group(g) => TokenTree::Group(Group::new(g.delimiter(), replaced(g.stream(), name, by))),
+            other => other,
+        })
+        .collect()
+}
