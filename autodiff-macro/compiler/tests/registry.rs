@@ -13,6 +13,9 @@ use common::{Random, Sizes, close, differences, operand_kinds, operands, pulled,
 /// Operations without samples, and why.
 const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("input", "brings its own type and value"),
+    ("outer_add", "made by the reverse of loops; tested end to end by the corpus"),
+    ("control", "holds regions; tested end to end by the corpus"),
+    ("control_grad", "holds regions; tested end to end by the corpus"),
     ("constant", "has no operands"),
     ("size", "has no operands"),
     ("part", "takes a result of several apart; tested with every operation that has several"),

@@ -1,5 +1,10 @@
 //! Branches and loops.
-#![allow(clippy::needless_range_loop, clippy::assign_op_pattern, clippy::explicit_counter_loop, reason = "loops as people write them are what is tested")]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::assign_op_pattern,
+    clippy::explicit_counter_loop,
+    reason = "loops as people write them are what is tested"
+)]
 
 use autodiff_runtime::prelude::*;
 use ndarray::prelude::*;
@@ -224,6 +229,17 @@ fn power_iteration(w: &Array2<f64>, x: &Array1<f64>, steps: usize) -> Array1<f64
     v
 }
 
+/// A parameter that bounds a loop and a slice, and whose name is taken over later.
+#[differentiate(wrt(x))]
+fn taken_over(x: &Array1<f64>, n: usize) -> f64 {
+    let mut s = x.slice(s![..n]).sum();
+    for i in 0..n {
+        s *= x[i];
+    }
+    let n: usize = 1;
+    s * x[n]
+}
+
 #[test]
 fn loops_over_indices() {
     for (n, d, t) in [(3, 2, 4), (1, 1, 1), (2, 3, 0), (4, 1, 7)] {
@@ -238,6 +254,8 @@ fn loops_over_indices() {
         let x = matrix(shape.0, shape.1, 6);
         verify!(nested, [x], (&x));
     }
+    let x = vector(4, 22);
+    verify!(taken_over, [x], (&x, 3));
     for n in [1, 2, 6] {
         let x = vector(n, 7);
         verify!(rosenbrock_loop, [x], (&x));

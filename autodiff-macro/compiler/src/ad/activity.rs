@@ -48,9 +48,9 @@ pub fn active_results(control: &Control, operands: &[bool]) -> Vec<bool> {
             }
         }
         let before = operands.clone();
-        for k in 0..control.carried {
-            operands[k] |= results[k];
-            results[k] = operands[k];
+        for (operand, result) in operands.iter_mut().zip(&mut results).take(control.carried) {
+            *operand |= *result;
+            *result = *operand;
         }
         if before == operands {
             return results;

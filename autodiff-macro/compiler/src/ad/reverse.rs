@@ -74,13 +74,7 @@ fn copied<'g>(builder: &'g Builder, region: &Region, copies: &[Option<NodeId>]) 
 
 fn cotangent_leaf<'g>(builder: &'g Builder, leaves: &mut Vec<Leaf>, name: &str, source: LeafSource, of: Expr<'g>) -> Expr<'g> {
     let ident = quote::format_ident!("{name}");
-    leaves.push(Leaf {
-        read: quote::quote!(#ident),
-        name: name.to_string(),
-        source,
-        ty: of.ty(),
-        differentiate: false,
-    });
+    leaves.push(Leaf { read: quote::quote!(#ident), name: name.to_string(), source, ty: of.ty(), differentiate: false });
     builder.input(leaves.len() - 1, of.ty()).named(name)
 }
 

@@ -133,10 +133,8 @@ impl<'a> Program<'a> {
             self.statements.push(statement);
             operands.push(quote!(#name));
         }
-        let results: Vec<Ident> =
-            (0..control.results.len()).map(|k| self.names.node(&self.schedule.joint, id, k)).collect();
-        for k in control.carried..control.results.len() {
-            let (name, ty) = (&results[k], &control.results[k]);
+        let results: Vec<Ident> = (0..control.results.len()).map(|k| self.names.node(&self.schedule.joint, id, k)).collect();
+        for (k, (name, ty)) in results.iter().zip(&control.results).enumerate().skip(control.carried) {
             let statement = if ty.is_scalar() {
                 quote!(let #name;)
             } else {

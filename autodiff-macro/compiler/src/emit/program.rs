@@ -572,9 +572,7 @@ impl<'a> Program<'a> {
         output: &dyn Fn(usize) -> TokenStream,
     ) {
         let leaf = self.schedule.node(operand);
-        if let ("input", Some(LeafSource::Accumulator(_))) =
-            (leaf.op.name, leaf.attrs.first().map(|a| &self.leaves()[a.axis()].source))
-        {
+        if leaf.op.name == "input" && matches!(self.leaves()[leaf.attrs[0].axis()].source, LeafSource::Accumulator(_)) {
             let sum = &self.leaves()[leaf.attrs[0].axis()].read;
             let call = self.call(id, &[quote!(#sum.view_mut())], operands, emit);
             self.statements.push(quote!(#call;));

@@ -253,6 +253,12 @@ impl Dims {
         }
     }
 
+    /// Whether a size is made of another one, and is another one.
+    pub fn depends(&mut self, d: Dim, part: Dim) -> bool {
+        let (d, part) = (self.resolve(d), self.resolve(part));
+        d != part && !matches!(self.size(d), Size::Broadcast(..)) && self.mentions(d, part)
+    }
+
     fn add_scaled(&mut self, a: Dim, b: Dim, scale: i64) -> Dim {
         let linear = |dims: &Dims, d: Dim| match dims.size(d) {
             Size::Linear(terms, n) => (terms.clone(), *n),

@@ -84,7 +84,14 @@ impl<'g> Border<'g> {
     }
 
     /// A leaf that reads operand `j`.
-    pub(super) fn leaf<'h>(&mut self, inner: &mut Lower<'h, '_>, at: &mut Crossing, j: usize, name: &str, active: bool) -> Node<'h> {
+    pub(super) fn leaf<'h>(
+        &mut self,
+        inner: &mut Lower<'h, '_>,
+        at: &mut Crossing,
+        j: usize,
+        name: &str,
+        active: bool,
+    ) -> Node<'h> {
         let ty = self.outer.graph().node(self.operands[j]).ty.clone();
         let number = inner.leaves.len();
         let mut shape = Vec::new();

@@ -113,6 +113,7 @@ impl<'g> Lower<'g, '_> {
             unknown: self.unknown.clone(),
             counter: self.counter.clone(),
             mutable: self.mutable.clone(),
+            locals: self.locals.clone(),
             kept: passive.clone(),
             fixed: HashSet::new(),
             changed: self.changed.clone(),
@@ -178,7 +179,17 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let region = Region { graph, dims, leaves, outputs: vec![], checks };
-        Some(Lowered { region, prologue: Prologue::new(statements, captures), value, names, nodes, varies, outward, changed, reads })
+        Some(Lowered {
+            region,
+            prologue: Prologue::new(statements, captures),
+            value,
+            names,
+            nodes,
+            varies,
+            outward,
+            changed,
+            reads,
+        })
     }
 
     /// Notes what the passive code of bodies changes and reads: the code around runs before all of them.
@@ -243,7 +254,10 @@ impl<'g> Lower<'g, '_> {
         } else {
             if let Some(name) = self.active_variable(&cond.to_token_stream(), true) {
                 let at = match cond {
-                    Expr::Let(l) => &*l.expr,
+                    Expr::Let(l) => match &*l.expr {
+                        Expr::Paren(p) => &*p.expr,
+                        other => other,
+                    },
                     other => other,
                 };
                 self.errors.at(at, format!("`{name}` depends on differentiated parameters and is taken apart by a pattern, which is not supported: compare it by `if`"));
@@ -326,7 +340,8 @@ impl<'g> Lower<'g, '_> {
                 let types: Vec<Option<Type>> = bodies.iter().zip(&flat).map(|(b, f)| self.exported(b, b.nodes[f[k]])).collect();
                 let types: Option<Vec<Type>> = types.into_iter().collect();
                 let Some(types) = types else {
-                    self.errors.at(e, "the sizes of an array made in a branch are known only there: make it of sizes known outside");
+                    self.errors
+                        .at(e, "the sizes of an array made in a branch are known only there: make it of sizes known outside");
                     return None;
                 };
                 if types.iter().any(|ty| ty.rank() != types[0].rank()) {
@@ -430,11 +445,7 @@ impl<'g> Lower<'g, '_> {
         }
         let mut ways: Vec<Way> = m.arms.iter().map(|a| Way::Expr((*a.body).clone())).collect();
         let opaque: Vec<Vec<String>> = m.arms.iter().map(|a| pattern_names(&a.pat)).collect();
-        let patterns: Vec<TokenStream> = m
-            .arms
-            .iter()
-            .map(|a| a.pat.to_token_stream())
-            .collect();
+        let patterns: Vec<TokenStream> = m.arms.iter().map(|a| a.pat.to_token_stream()).collect();
         if let Some(guard) = m.arms.iter().find_map(|a| guard_of(&a.pat).1.cloned().filter(|g| self.mentions_active(g))) {
             self.errors.at(guard, "a guard that depends on differentiated parameters: write an `if` inside the arm");
             return None;
@@ -463,6 +474,13 @@ impl<'g> Lower<'g, '_> {
                     };
                     (quote!(let #name = #on;), test)
                 }
+                // The other value of a condition needs no test.
+                Pat::Lit(l) if matches!(l.lit, syn::Lit::Bool(_)) => match (&l.lit, &guard, &out) {
+                    (_, None, None) => (quote!(), None),
+                    (syn::Lit::Bool(b), None, _) if b.value => (quote!(), Some((**on).clone())),
+                    (_, None, _) => (quote!(), Some(syn::parse2(quote!(!(#on))).ok()?)),
+                    _ => return None,
+                },
                 Pat::Lit(l) => {
                     let value = &l.lit;
                     let test = guard.map(|g| quote!(&& (#g)));
@@ -580,7 +598,10 @@ impl<'g> Lower<'g, '_> {
             if let Stmt::Local(local) = stmt
                 && let Some(name) = pattern_names(&local.pat).into_iter().find(|n| read.contains(n))
             {
-                self.errors.at(local, format!("`{name}` is declared in a block that may leave early, and read after it: give it another name"));
+                self.errors.at(
+                    local,
+                    format!("`{name}` is declared in a block that may leave early, and read after it: give it another name"),
+                );
                 return false;
             }
         }
@@ -702,7 +723,10 @@ impl<'g> Lower<'g, '_> {
             let name = lowered.region.leaves[k].name.clone();
             let sizes = vec![(format!("{name} after a round"), ty.shape().to_vec()), (name.clone(), leaf.shape().to_vec())];
             builder.set_context(Some(Context { expression: format!("{name} in the loop"), line: line(e), operands: sizes }));
-            if ty.elem() != leaf.elem() || builder.require_same_shape(ty.shape(), leaf.shape()).is_err() {
+            // A size made of the old one is another one.
+            let grows = ty.rank() == leaf.rank()
+                && ty.shape().iter().zip(leaf.shape()).any(|(a, b)| builder.dims(|dims| dims.depends(*a, *b)));
+            if grows || ty.elem() != leaf.elem() || builder.require_same_shape(ty.shape(), leaf.shape()).is_err() {
                 self.errors.at(e, format!("`{name}` changes its shape in this loop, which is not supported: collect parts of an array with `stack` or `concatenate`, or write to a part of one made before"));
                 return None;
             }
@@ -1100,11 +1124,29 @@ pub(super) fn mutable_names(item: &syn::ItemFn) -> HashSet<String> {
     mutable.0
 }
 
+/// All variables that are bound in a function's body.
+pub(super) fn bound_names(item: &syn::ItemFn) -> HashSet<String> {
+    struct Bound(HashSet<String>);
+    impl<'a> Visit<'a> for Bound {
+        fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
+            self.0.insert(p.ident.to_string());
+            syn::visit::visit_pat_ident(self, p);
+        }
+    }
+    let mut bound = Bound(HashSet::new());
+    bound.visit_block(&item.block);
+    bound.0
+}
+
 /// Passive statements outside of bodies run before all bodies.
 pub(super) fn conflicts(statement: &Passive, fixed: &HashSet<String>, changed: &HashSet<String>) -> Option<String> {
     if let Some(name) = statement.uses().iter().find(|n| changed.contains(*n)) {
-        return Some(format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
+        return Some(format!(
+            "`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"
+        ));
     }
     let name = statement.defines().iter().find(|n| fixed.contains(*n))?;
-    Some(format!("`{name}` is read by a loop or branch on differentiated values above, which generated code runs later than this: give this one another name"))
+    Some(format!(
+        "`{name}` is read by a loop or branch on differentiated values above, which generated code runs later than this: give this one another name"
+    ))
 }

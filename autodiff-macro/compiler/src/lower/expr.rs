@@ -91,7 +91,12 @@ impl<'g> Lower<'g, '_> {
     }
 
     pub(super) fn wrong(&mut self, e: &Expr, found: &Value<'g>, wanted: &str) {
+        let changed = crate::syntax::free_identifiers(e.to_token_stream()).into_iter().find(|n| self.changed.contains(n));
         let hint = match found {
+            Value::Opaque | Value::Tokens(_) if changed.is_some() => format!(
+                "`{}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own",
+                changed.unwrap_or_default()
+            ),
             Value::Opaque | Value::Tokens(_) => {
                 let text = compact(&e.to_token_stream().to_string());
                 let float = self.float.to_token_stream().to_string();

@@ -71,6 +71,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         unknown: std::collections::HashSet::new(),
         counter: Default::default(),
         mutable: std::rc::Rc::new(control::mutable_names(item)),
+        locals: std::rc::Rc::new(control::bound_names(item)),
         kept: Default::default(),
         fixed: Default::default(),
         changed: Default::default(),
@@ -262,6 +263,8 @@ struct Lower<'g, 'a> {
     counter: std::rc::Rc<std::cell::Cell<usize>>,
     /// Variables declared `mut`.
     mutable: std::rc::Rc<std::collections::HashSet<String>>,
+    /// Variables bound in the function's body.
+    locals: std::rc::Rc<std::collections::HashSet<String>>,
     /// Integers of the outside that the passive code of this body changes.
     kept: std::collections::BTreeSet<String>,
     /// Variables that bodies read by name when they run, which is later than the passive code around them.
@@ -423,7 +426,9 @@ impl<'g> Lower<'g, '_> {
         if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.changed.contains(n)) {
             self.errors.at(tokens, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
         }
-        let parameter = self.signature.params.iter().any(|p| p.ident == key && matches!(p.kind, ParamKind::Size));
+        // A parameter is read by its name, unless a variable takes the name over.
+        let parameter = !self.locals.contains(&key)
+            && self.signature.params.iter().any(|p| p.ident == key && matches!(p.kind, ParamKind::Size));
         let tokens = if parameter {
             tokens.clone()
         } else {

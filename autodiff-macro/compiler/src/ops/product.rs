@@ -9,7 +9,7 @@ use quote::quote;
 const FAMILY: &str = "matrix products";
 
 /// The operations of this file.
-pub static OPERATIONS: &[&Operation] = &[&DOT, &DOT_ADD, &OUTER, &MATMUL];
+pub static OPERATIONS: &[&Operation] = &[&DOT, &DOT_ADD, &OUTER, &OUTER_ADD, &MATMUL];
 
 fn infer_dot<'g>(b: &'g Builder, x: &[Expr<'g>], _: &[Attr]) -> Result<Type, String> {
     let (p, q) = (x[0].shape(), x[1].shape());
@@ -135,6 +135,42 @@ pub static DOT_ADD: Operation = Operation {
     samples: &[],
     doc: "`c + a·b`, accumulated in place.",
     source: "BLAS gemm with β = 1",
+};
+
+/// `c + x·yᵀ`: made by the reverse of loops only.
+pub static OUTER_ADD: Operation = Operation {
+    name: "outer_add",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, attrs| {
+        let product = (OUTER.infer)(b, &x[1..], attrs)?;
+        b.require_same_shape(&x[0].shape(), product.shape())?;
+        Ok(product)
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Definition(|s| vec![s.x[0] + outer(s.x[1], s.x[2])]),
+    formula: Text::Write(|x, _| {
+        let product = Formula::infix(&x[1], "·", &Formula { text: format!("{}ᵀ", x[2].at(9)), strength: 9 }, 7);
+        Formula::infix(&x[0], " + ", &product, 6)
+    }),
+    code: Code::Kernel {
+        emit: |c| {
+            let call = KernelCall { operands: &c.operands[1..], ranks: &c.ranks[1..], accumulate: true, ..*c };
+            match &OUTER.code {
+                Code::Kernel { emit, .. } => emit(&call),
+                _ => TokenStream::new(),
+            }
+        },
+        in_place: Some(0),
+    },
+    value: |attrs, x| {
+        let mut y = (OUTER.value)(attrs, &x[1..]);
+        y[0].data.iter_mut().zip(&x[0].data).for_each(|(y, c)| *y += c);
+        y
+    },
+    samples: &[],
+    doc: "`c + x·yᵀ`, accumulated in place.",
+    source: "BLAS ger",
 };
 
 /// Outer product of two vectors.

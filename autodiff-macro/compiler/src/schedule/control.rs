@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use super::{Schedule, schedule, schedule_body};
 use crate::ir::{Attr, Builder, Condition, Control, Header, Joint, Leaf, LeafSource, NodeId, Region, Type, rebuild};
-use crate::ops::product::{DOT, DOT_ADD};
+use crate::ops::assign::SLICE_ADD;
+use crate::ops::product::{DOT, DOT_ADD, OUTER, OUTER_ADD};
+use crate::ops::structure::UNSLICE;
 use crate::split::{Saved, cut};
 
 /// A control node or its reverse, ready to be written out.
@@ -126,7 +128,7 @@ fn halves(control: &Control, joint: &Joint) -> Result<(Joint, Joint, Vec<Saved>)
     cut(joint, &cotangent, &both)
 }
 
-/// Products that are contributions accumulate in the operand's cotangent themselves.
+/// Products and parts that are contributions are added to the operand's cotangent where it is.
 fn accumulate(control: &Control, joint: Joint) -> Result<(Joint, Vec<Give>), String> {
     let region = &joint.region;
     let builder = Builder::with_dims(region.dims.clone());
@@ -150,7 +152,10 @@ fn accumulate(control: &Control, joint: Joint) -> Result<(Joint, Vec<Give>), Str
         }
         let node = builder.graph().node(id).clone();
         let alone = !read.contains(&id) && outputs.iter().filter(|o| **o == id).count() == 1;
-        if node.op.name == DOT.name && node.ty.rank() > 0 && alone {
+        let in_place = [(&DOT, &DOT_ADD), (&OUTER, &OUTER_ADD), (&UNSLICE, &SLICE_ADD)]
+            .into_iter()
+            .find(|(op, _)| op.name == node.op.name && node.ty.rank() > 0 && alone);
+        if let Some((op, added)) = in_place {
             let number = leaves.iter().position(|l| matches!(l.source, LeafSource::Accumulator(i) if i == j));
             let number = number.unwrap_or_else(|| {
                 leaves.push(Leaf {
@@ -163,8 +168,9 @@ fn accumulate(control: &Control, joint: Joint) -> Result<(Joint, Vec<Give>), Str
                 leaves.len() - 1
             });
             let sum = builder.input(number, builder.resolved(&node.ty));
-            let product = builder.make(&DOT_ADD, vec![], &[sum, builder.expr(node.operands[0]), builder.expr(node.operands[1])]);
-            ids.push(product.id());
+            let attrs = if op.name == UNSLICE.name { vec![node.attrs[0].clone()] } else { vec![] };
+            let operands: Vec<_> = std::iter::once(sum).chain(node.operands.iter().map(|o| builder.expr(*o))).collect();
+            ids.push(builder.make(added, attrs, &operands).id());
             gives.push(Give::Added(j));
         } else {
             ids.push(id);

@@ -66,15 +66,7 @@ impl Schedule {
     /// A program without steps, to spell the sizes of a region.
     pub fn empty(region: &crate::ir::Region) -> Self {
         let joint = Joint { region: region.clone(), results: 0, gradients: vec![] };
-        Schedule {
-            joint,
-            steps: vec![],
-            places: HashMap::new(),
-            slots: 0,
-            own_slots: 0,
-            controls: HashMap::new(),
-            tapes: vec![],
-        }
+        Schedule { joint, steps: vec![], places: HashMap::new(), slots: 0, own_slots: 0, controls: HashMap::new(), tapes: vec![] }
     }
 
     /// Whether a node is a float array.

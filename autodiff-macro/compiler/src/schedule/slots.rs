@@ -81,8 +81,7 @@ pub(crate) fn claim_outputs(joint: &Joint, steps: &mut Vec<Step>, live: &[bool],
         let mut makes_it = node.op.name != "reshape" && made.contains(&key);
         if let (Some(Some(place)), false) = (adds.get(k), accumulates(joint, id)) {
             let graph = &joint.region.graph;
-            let alone = joint.region.outputs.iter().filter(|o| **o == id).count() == 1
-                && !graph.users(id).any(|u| live[u.index()]);
+            let alone = joint.region.outputs.iter().filter(|o| **o == id).count() == 1 && !graph.users(id).any(|u| live[u.index()]);
             makes_it &= alone && matches!(kind(joint, id), Kind::Elementwise | Kind::Sum);
             makes_it = makes_it && added.insert(*place);
         }

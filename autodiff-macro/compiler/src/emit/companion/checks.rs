@@ -150,10 +150,10 @@ pub(in crate::emit) fn check_statement(
     let named = dims.name(*left).filter(|_| text.starts_with("shape("));
     let dimension = named.map(|n| quote!(.with_dimension(#n)));
     quote! {
-        if !#kernels::sizes::#fits(#a, #b) {
-            return ::core::result::Result::Err(#kernels::ShapeError::new(
-                #function, #text, ::core::file!(), #line, &[#(#operands),*], (#a, #b),
-            ) #dimension);
-        }
-}
+            if !#kernels::sizes::#fits(#a, #b) {
+                return ::core::result::Result::Err(#kernels::ShapeError::new(
+                    #function, #text, ::core::file!(), #line, &[#(#operands),*], (#a, #b),
+                ) #dimension);
+            }
+    }
 }

@@ -69,7 +69,8 @@ impl Companion<'_> {
         };
         let slots: Vec<Ident> =
             (0..split.backward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
-        let declare_slots: TokenStream = slots.iter().map(|s| quote!(let #s: &mut #kernels::Slot<#float> = &mut #kernels::Slot::default();)).collect();
+        let declare_slots: TokenStream =
+            slots.iter().map(|s| quote!(let #s: &mut #kernels::Slot<#float> = &mut #kernels::Slot::default();)).collect();
         let cotangent_check = (split.cotangent.rank() > 0).then(|| {
             let shape = backward.shape(split.cotangent.shape());
             let function = self.item.sig.ident.to_string();
@@ -142,7 +143,8 @@ impl Companion<'_> {
         let checks = self.require_sizes();
         let forward_slots: Vec<Ident> =
             (0..split.forward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
-        let forward_slots: TokenStream = forward_slots.iter().map(|s| quote!(let #s: &mut #kernels::Slot<#float> = &mut #kernels::Slot::default();)).collect();
+        let forward_slots: TokenStream =
+            forward_slots.iter().map(|s| quote!(let #s: &mut #kernels::Slot<#float> = &mut #kernels::Slot::default();)).collect();
         let forward_slots = {
             let tapes = (0..split.forward.tapes.len()).map(tape);
             quote!(#forward_slots #(let mut #tapes = #kernels::Tape::<#float>::default();)*)

@@ -1,0 +1,89 @@
+//! Loops and branches that are refused.
+
+use autodiff_runtime::prelude::*;
+use ndarray::prelude::*;
+
+#[differentiate]
+fn return_in_a_loop(w: &Array1<f64>) -> f64 {
+    let mut s = 0.0;
+    for i in 0..w.len() {
+        if s > 3.0 {
+            return s;
+        }
+        s += w[i];
+    }
+    s
+}
+
+#[differentiate]
+fn labelled(w: &Array1<f64>) -> f64 {
+    let mut s = 0.0;
+    'outer: for i in 0..w.len() {
+        s += w[i];
+        continue 'outer;
+    }
+    s
+}
+
+#[differentiate]
+fn growing(w: &Array2<f64>) -> f64 {
+    let mut h = w.to_owned();
+    for _ in 0..2 {
+        h = ndarray::concatenate![Axis(0), h, h];
+    }
+    h.sum()
+}
+
+#[differentiate]
+fn counted(w: &Array1<f64>) -> f64 {
+    let mut s = 0.0;
+    let mut count = 0;
+    for i in 0..w.len() {
+        s += w[i];
+        count += 1;
+    }
+    s / count as f64
+}
+
+#[differentiate]
+fn shadowed_after(w: &Array1<f64>, steps: usize) -> f64 {
+    let mut s = 1.0;
+    for k in first(steps) {
+        let k: f64 = k;
+        s *= w.sum() * k;
+    }
+    let steps = opaque();
+    let steps: f64 = steps;
+    s * steps
+}
+
+#[differentiate]
+fn ranks(w: &Array1<f64>, flag: bool) -> f64 {
+    let h = if flag { w.sum() } else { w * 2.0 };
+    h * 2.0
+}
+
+#[differentiate]
+fn whole_array_condition(w: &Array1<f64>) -> f64 {
+    let mask = w.mapv(|v| v) * 2.0;
+    if w.sum() > 0.0 && mask.sum() > 1.0 { w.sum() } else { break_out(w) }
+}
+
+#[differentiate]
+fn pattern(w: &Array1<f64>) -> f64 {
+    if let Some(m) = w.mean() { m } else { 0.0 }
+}
+
+fn first(n: usize) -> Vec<f64> {
+    vec![1.0; n]
+}
+
+fn break_out(w: &Array1<f64>) -> f64 {
+    w[0]
+}
+
+fn opaque() -> f64 {
+    2.0
+}
+
+fn main() {}
