@@ -26,6 +26,28 @@ const KINDS: &[Kind] = &[
         s
     }),
     ("one long sum", |n| format!("fn f(p: &Array1<f64>) -> f64 {{ ({}).sum() }}", vec!["p * 0.5"; n / 2].join(" + "))),
+    ("one expression of scalars", |n| {
+        let terms: Vec<String> = (0..n / 3).map(|k| format!("(p * {k}.5).sin()")).collect();
+        format!("fn f(p: f64) -> f64 {{ {} }}", terms.join(" + "))
+    }),
+    ("one expression of arrays", |n| {
+        let terms: Vec<String> = (0..n / 3).map(|k| format!("(p * {k}.5).sin()")).collect();
+        format!("fn f(p: &Array1<f64>) -> f64 {{ let y = {}; y.sum() }}", terms.join(" + "))
+    }),
+    ("closures", |n| {
+        let mut s = String::from("fn f(p: &Array1<f64>) -> f64 { let c0 = 1.0;");
+        (0..n / 4).for_each(|k| {
+            let _ = write!(s, "let f{k} = |v: f64| v * c{k}; let c{} = p.mapv(f{k}).sum();", k + 1);
+        });
+        let _ = write!(s, "c{} }}", n / 4);
+        s
+    }),
+    ("many parameters", |n| {
+        let n = n / 2;
+        let params: Vec<String> = (0..n).map(|k| format!("p{k}: &Array1<f64>")).collect();
+        let terms: Vec<String> = (0..n).map(|k| format!("p{k}.sum()")).collect();
+        format!("fn f({}) -> f64 {{ {} }}", params.join(", "), terms.join(" + "))
+    }),
     ("sum of many terms", |n| {
         let mut s = String::from("fn f(p: &Array1<f64>) -> f64 { let mut t = 0.0;");
         (0..n / 4).for_each(|k| {

@@ -3,7 +3,7 @@
 //! Saved are the values that backward nodes read and that are not cheaper to have again: constants, views, broadcasts
 //! and masks are recomputed from what is saved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use proc_macro2::Ident;
 use quote::{format_ident, quote};
@@ -81,7 +81,9 @@ pub(crate) fn cut(
 
     let mut forward_region = region.clone();
     forward_region.outputs.truncate(joint.results);
-    let mut names = BTreeSet::from(["sizes".to_string(), "bounds".to_string(), "float".to_string(), "cotangent".to_string()]);
+    // The number that the next name like this one is tried with.
+    let mut next: HashMap<String, usize> = HashMap::new();
+    let mut names = HashSet::from(["sizes".to_string(), "bounds".to_string(), "float".to_string(), "cotangent".to_string()]);
     let mut fields = Vec::new();
     for &id in &saved {
         let node = graph.node(id);
@@ -95,10 +97,10 @@ pub(crate) fn cut(
             name = format!("{name}_");
         }
         let base = name.clone();
-        let mut count = 2;
+        let count = next.entry(base.clone()).or_insert(2);
         while !names.insert(name.clone()) {
             name = format!("{base}_{count}");
-            count += 1;
+            *count += 1;
         }
         let output = (node.op.name != "input").then(|| {
             forward_region.outputs.push(id);

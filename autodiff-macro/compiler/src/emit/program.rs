@@ -1,6 +1,6 @@
 //! From a schedule to statements.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -203,7 +203,7 @@ impl<'a> Program<'a> {
     /// `let` statements of the sizes that were named.
     fn sizes(&mut self) -> TokenStream {
         let mut out = TokenStream::new();
-        let mut done: Vec<Dim> = Vec::new();
+        let mut done: HashSet<Dim> = HashSet::new();
         // Naming a compound size names its parts, so go on until nothing is new.
         loop {
             let pending: Vec<(Dim, Ident)> = self.names.named_dims().into_iter().filter(|(d, _)| !done.contains(d)).collect();
@@ -213,7 +213,7 @@ impl<'a> Program<'a> {
             for (d, name) in pending {
                 let value = self.size_value(d);
                 out.extend(quote!(let #name = #value;));
-                done.push(d);
+                done.insert(d);
             }
         }
     }
@@ -648,17 +648,22 @@ impl<'a> Program<'a> {
             *uses.entry(self.through_broadcasts(o.value)).or_default() += 1;
         }
         let mut lets = TokenStream::new();
+        // How deep the code of a value is nested: a `let` ends it where a reader, and a parser, would be lost.
+        let mut depths: HashMap<NodeId, usize> = HashMap::new();
         for &id in &l.body {
             let node = self.schedule.node(id).clone();
             let operands: Vec<Scalar> = node.operands.iter().map(|o| self.element(*o, &codes)).collect();
             let Code::Scalar { emit, .. } = &node.op.code else { continue };
             let code = self.target.scalar_code(*emit, &operands, &node.attrs);
-            if uses.get(&id).copied().unwrap_or(0) > 1 {
+            let below = node.operands.iter().filter_map(|o| depths.get(&self.through_broadcasts(*o))).max();
+            let depth = 1 + below.copied().unwrap_or(0);
+            if uses.get(&id).copied().unwrap_or(0) > 1 || depth >= DEEPEST_CODE {
                 let local = self.local(id);
                 let tokens = code.tokens;
                 lets.extend(quote!(let #local = #tokens;));
                 codes.insert(id, Scalar::atom(quote!(#local)));
             } else {
+                depths.insert(id, depth);
                 codes.insert(id, code);
             }
         }
@@ -725,6 +730,9 @@ impl<'a> Program<'a> {
         self.literal(self.schedule.node(id).attrs.first().map_or(f64::NAN, |a| a.as_float()))
     }
 }
+
+/// Scalar code nested this deep gets a `let`.
+const DEEPEST_CODE: usize = 24;
 
 fn special(x: f64) -> TokenStream {
     match x {

@@ -4,6 +4,7 @@
 //! handles broadcast as ndarray's do, by explicit `broadcast` nodes, whose own reverse rule is the sum back.
 
 use std::cell::{Ref, RefCell};
+use std::collections::HashSet;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::attr::Attr;
@@ -24,7 +25,7 @@ pub struct Context {
 }
 
 /// What a [`Check`] requires of two sizes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Requirement {
     /// They are equal.
     Equal,
@@ -52,6 +53,7 @@ struct Inner {
     graph: Graph,
     dims: Dims,
     checks: Vec<Check>,
+    known_checks: HashSet<(Requirement, Dim, Dim)>,
     context: Option<Context>,
     bugs: Vec<String>,
 }
@@ -96,6 +98,21 @@ impl Builder {
     /// Sets the source expression that later requirements on sizes are blamed on; returns the previous one.
     pub fn set_context(&self, context: Option<Context>) -> Option<Context> {
         std::mem::replace(&mut self.inner.borrow_mut().context, context)
+    }
+
+    /// Builds something whose requirements on sizes are blamed on a source expression, which is asked for only if
+    /// there are any: the text of a long expression is long.
+    pub fn blamed<R>(&self, build: impl FnOnce() -> R, context: impl FnOnce() -> Context) -> R {
+        let before = self.inner.borrow().checks.len();
+        let placeholder = Context { expression: String::new(), line: 0, operands: vec![] };
+        let previous = self.set_context(Some(placeholder));
+        let result = build();
+        self.set_context(previous);
+        if self.inner.borrow().checks.len() > before {
+            let context = context();
+            self.inner.borrow_mut().checks[before..].iter_mut().for_each(|check| check.context = context.clone());
+        }
+        result
     }
 
     /// Notes a failure that no user input should be able to cause.
@@ -260,11 +277,9 @@ impl Builder {
 impl Inner {
     fn note(&mut self, requirement: Requirement, left: Dim, right: Dim) {
         // Rules only relate sizes that the program has related already, so a check always has a source expression.
-        let known = |c: &Check| c.requirement == requirement && (c.left, c.right) == (left, right);
-        if self.checks.iter().any(known) {
-            return;
-        }
-        if let Some(context) = self.context.clone() {
+        if let Some(context) = self.context.clone()
+            && self.known_checks.insert((requirement, left, right))
+        {
             self.checks.push(Check { requirement, left, right, context });
         }
     }

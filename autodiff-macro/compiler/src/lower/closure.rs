@@ -1,5 +1,8 @@
 //! Closures of `mapv` and its kin: scalar code on one element, lowered to elementwise nodes on the whole array.
 
+use std::collections::HashMap;
+
+use quote::ToTokens;
 use syn::{Expr, ExprClosure, Pat};
 
 use super::Lower;
@@ -69,13 +72,20 @@ impl<'g> Lower<'g, '_> {
         value
     }
 
+    /// The variables that a closure mentions, as they are where it is written.
+    pub(super) fn mentioned_variables(&self, closure: &ExprClosure) -> HashMap<String, super::Binding<'g>> {
+        let mut names = crate::syntax::free_identifiers(closure.to_token_stream());
+        names.extend(self.in_closure().then(|| CLOSURE_SCOPE.to_string()));
+        names.into_iter().filter_map(|name| Some((name.clone(), super::Binding { value: self.lookup(&name)?.clone() }))).collect()
+    }
+
     /// The body of a closure with its parameters bound.
     pub(super) fn call_closure(&mut self, closure: &ExprClosure, args: Vec<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
         if closure.inputs.len() != args.len() {
             self.errors.at(e, format!("a closure of {} parameters called with {}", closure.inputs.len(), args.len()));
             return None;
         }
-        let mut scope = std::collections::HashMap::new();
+        let mut scope = HashMap::new();
         scope.insert(CLOSURE_SCOPE.to_string(), super::Binding { value: Value::Unit });
         if self.scopes.len() > 60 {
             self.errors.at(e, "closures nested too deeply");

@@ -179,8 +179,33 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    fn binary(&mut self, b: &syn::ExprBinary, e: &Expr) -> Option<Value<'g>> {
-        let (left, right) = (self.expr(&b.left), self.expr(&b.right));
+    /// A chain of operators, from the innermost left operand outwards and not by recursion: `a + b + …` may have
+    /// thousands of terms.
+    fn binary<'e>(&mut self, b: &'e syn::ExprBinary, e: &'e Expr) -> Option<Value<'g>> {
+        let (mut chain, mut first): (Vec<(&'e syn::ExprBinary, &'e Expr)>, &'e Expr) = (vec![(b, e)], &b.left);
+        while let Expr::Binary(inner) = first
+            && super::stmt::assign_operator(&inner.op).is_none()
+        {
+            chain.push((inner, first));
+            first = &inner.left;
+        }
+        let mut active = chain.len() > 1 && self.mentions_active(first);
+        let mut left = self.expr(first);
+        while let Some((b, e)) = chain.pop() {
+            active |= !chain.is_empty() && self.mentions_active(&b.right);
+            let right = self.expr(&b.right);
+            let mark = self.errors.len();
+            left = self.operator(b, left, right, e);
+            // As in `expr`: passive code that is not understood is the user's own.
+            if left.is_none() && !active && !chain.is_empty() {
+                self.errors.truncate(mark);
+                left = Some(Value::Opaque);
+            }
+        }
+        left
+    }
+
+    fn operator(&mut self, b: &syn::ExprBinary, left: Option<Value<'g>>, right: Option<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
         let (left, right) = (left?, right?);
         let arithmetic = match b.op {
             BinOp::Add(_) => Some(Assign::Add),
@@ -385,15 +410,18 @@ impl<'g> Lower<'g, '_> {
         operands: &[(&Expr, Node<'g>)],
         build: impl FnOnce(&'g Builder) -> Result<NodeId, String>,
     ) -> Option<NodeId> {
-        let shaped = operands.iter().filter(|(_, n)| n.rank() > 0);
-        let context = Context {
-            expression: self.text.get(e),
-            line: syn::spanned::Spanned::span(e).start().line,
-            operands: shaped.map(|(e, n)| (self.operand_text(e), self.leaf_shape(*n))).collect(),
-        };
-        let previous = self.b.set_context(Some(context));
-        let result = build(self.b);
-        self.b.set_context(previous);
+        let result = self.b.blamed(
+            || build(self.b),
+            || Context {
+                expression: self.text.get(e),
+                line: syn::spanned::Spanned::span(e).start().line,
+                operands: operands
+                    .iter()
+                    .filter(|(_, n)| n.rank() > 0)
+                    .map(|(e, n)| (self.operand_text(e), self.leaf_shape(*n)))
+                    .collect(),
+            },
+        );
         match result {
             Ok(id) => Some(id),
             Err(message) => {

@@ -140,7 +140,7 @@ impl<'g> Lower<'g, '_> {
             && let Pat::Ident(p) = pat
         {
             self.keep(local, Passive::on_demand(local.to_token_stream(), names));
-            let closure = super::value::Closure { syntax: closure.clone(), scopes: self.scopes.clone() };
+            let closure = super::value::Closure { syntax: closure.clone(), scopes: vec![self.mentioned_variables(closure)] };
             self.bind(&p.ident.to_string(), Value::Closure(closure.into()));
             return;
         }
