@@ -228,3 +228,9 @@ pub fn one_hot(labels: &[usize], classes: usize) -> Array2<f64> {
 pub fn labels(n: usize, classes: usize) -> Vec<usize> {
     (0..n).map(|i| (i * 5 + 3) % classes).collect()
 }
+
+/// For the element type of a tree: the error allowed beside equal computations; the step of differences of gradients and
+/// the error that these may have.
+pub fn tolerances<P: Parameters>(_: &P) -> (f64, (f64, f64)) {
+    if tolerance::<P::Elem>() > 1e-10 { (2e-5, (0.03, 2e-3)) } else { (1e-11, (1e-3, 1e-7)) }
+}

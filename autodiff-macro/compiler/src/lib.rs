@@ -16,6 +16,7 @@ pub mod formula;
 pub mod interpret;
 pub mod ir;
 pub mod lower;
+pub mod modes;
 pub mod ops;
 pub mod opt;
 pub mod options;

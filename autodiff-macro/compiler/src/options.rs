@@ -12,6 +12,8 @@ pub struct Options {
     pub wrt: Option<Vec<Ident>>,
     /// Where the runtime is, if not at `::autodiff_runtime`.
     pub krate: Option<syn::Path>,
+    /// Companions made on request, where they were asked for.
+    pub modes: Vec<(Mode, Ident)>,
     /// Names for the sizes of parameters.
     pub shapes: Vec<(Ident, Vec<SizeName>)>,
 }
@@ -27,7 +29,21 @@ pub enum SizeName {
     Any,
 }
 
-const ARGUMENTS: [&str; 3] = ["wrt", "crate", "shape"];
+/// A companion made on request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Value and directional derivative.
+    Jvp,
+    /// Value, gradient, and the Hessian's product with a direction.
+    Hvp,
+    /// Value, gradient and Hessian.
+    Hessian,
+    /// Value and Jacobian.
+    Jacobian,
+}
+
+const ARGUMENTS: [&str; 4] = ["wrt", "modes", "crate", "shape"];
+const MODES: [(&str, Mode); 4] = [("jvp", Mode::Jvp), ("hvp", Mode::Hvp), ("hessian", Mode::Hessian), ("jacobian", Mode::Jacobian)];
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -60,6 +76,13 @@ impl Parse for Options {
                         }
                         options.wrt = Some(seen);
                     }
+                    "modes" => {
+                        let list;
+                        parenthesized!(list in input);
+                        for n in Punctuated::<Ident, Token![,]>::parse_terminated(&list)? {
+                            options.modes.push((mode(&n, &options.modes)?, n));
+                        }
+                    }
                     "shape" => {
                         let list;
                         parenthesized!(list in input);
@@ -82,6 +105,20 @@ impl Parse for Options {
         }
         Ok(options)
     }
+}
+
+/// The mode of a name that is not yet among the others.
+fn mode(name: &Ident, others: &[(Mode, Ident)]) -> syn::Result<Mode> {
+    let Some((_, mode)) = MODES.iter().find(|m| *name == m.0) else {
+        let hint = crate::diag::nearest(&name.to_string(), MODES.map(|m| m.0))
+            .map(|n| format!("; did you mean `{n}`?"))
+            .unwrap_or_else(|| format!("; it takes {}", MODES.map(|m| format!("`{}`", m.0)).join(", ")));
+        return Err(syn::Error::new(name.span(), format!("`modes` has no `{name}`{hint}")));
+    };
+    if others.iter().any(|o| o.0 == *mode) {
+        return Err(syn::Error::new(name.span(), format!("`{name}` is in `modes` twice")));
+    }
+    Ok(*mode)
 }
 
 struct ShapeEntry {
@@ -117,6 +154,11 @@ impl Options {
     /// Parses the attribute's tokens.
     pub fn parse(tokens: TokenStream) -> syn::Result<Self> {
         syn::parse2(tokens)
+    }
+
+    /// Where a companion was asked for, if it was.
+    pub fn mode(&self, mode: Mode) -> Option<&Ident> {
+        self.modes.iter().find(|m| m.0 == mode).map(|m| &m.1)
     }
 
     /// The path of the runtime.

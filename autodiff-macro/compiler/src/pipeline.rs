@@ -9,6 +9,7 @@ use crate::diag::Errors;
 use crate::emit::{Companion, bare_placeholder, placeholder};
 use crate::ir::{Joint, dot};
 use crate::lower::{Lowered, internal, lower};
+use crate::modes::{Modes, modes};
 use crate::opt::{expand_definitions, optimise};
 use crate::options::Options;
 use crate::schedule::{Schedule, schedule};
@@ -66,6 +67,8 @@ pub struct Compiled {
     pub schedule: Option<Schedule>,
     /// Forward and backward programs.
     pub split: Split,
+    /// The companions on request.
+    pub modes: Modes,
     /// The derivation.
     pub formula: String,
     /// The joint graph in DOT.
@@ -75,7 +78,11 @@ pub struct Compiled {
 /// Runs the stages. `None` if there were errors.
 pub fn compile(function: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Compiled> {
     let lowered = lower(function, signature, options, errors)?;
-    match stages(function, lowered) {
+    let modes = modes(&lowered, signature, options, errors);
+    if !errors.is_empty() {
+        return None;
+    }
+    match modes.and_then(|modes| stages(function, lowered, modes)) {
         Ok(compiled) => Some(compiled),
         Err(message) => {
             errors.at(&function.sig.ident, internal(&message));
@@ -84,7 +91,7 @@ pub fn compile(function: &ItemFn, signature: &Signature, options: &Options, erro
     }
 }
 
-fn stages(function: &ItemFn, lowered: Lowered) -> Result<Compiled, String> {
+fn stages(function: &ItemFn, lowered: Lowered, modes: Modes) -> Result<Compiled, String> {
     let region = &lowered.region;
     let scalar = region.graph.node(region.outputs[0]).ty.rank() == 0;
     let joint = if scalar { Some(reverse(region, Seed::One)?) } else { None };
@@ -97,7 +104,7 @@ fn stages(function: &ItemFn, lowered: Lowered) -> Result<Compiled, String> {
     let joint = joint.map(optimise).transpose()?;
     let split = split(&optimise(expand_definitions(pulled)?)?)?;
     let schedule = joint.clone().map(schedule).transpose()?;
-    Ok(Compiled { joint, schedule, split, formula, graph, lowered })
+    Ok(Compiled { joint, schedule, split, modes, formula, graph, lowered })
 }
 
 impl Compiled {
@@ -110,6 +117,7 @@ impl Compiled {
             krate: options.runtime(),
             joint: self.schedule.as_ref(),
             split: &self.split,
+            modes: &self.modes,
             formula: self.formula.clone(),
             graph: self.graph.clone(),
         }

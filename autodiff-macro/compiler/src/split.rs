@@ -40,11 +40,13 @@ pub struct Split {
     pub cotangent: Type,
 }
 
-/// Splits a joint graph that was made with a cotangent input.
+/// Splits a joint graph that was made with a cotangent input, or with one tangent: what depends on it is the backward
+/// program, which can then run once for each of many.
 pub fn split(joint: &Joint) -> Result<Split, String> {
     let leaves = &joint.region.leaves;
-    let cotangent = leaves.iter().position(|l| matches!(l.source, LeafSource::Cotangent)).ok_or("no cotangent")?;
-    let (forward, backward, saved) = cut(joint, &|leaf| matches!(leaf.source, LeafSource::Cotangent), &|_| false)?;
+    let varies = |l: &Leaf| matches!(l.source, LeafSource::Cotangent | LeafSource::Tangent(_));
+    let cotangent = leaves.iter().position(varies).ok_or("no cotangent")?;
+    let (forward, backward, saved) = cut(joint, &varies, &|_| false)?;
     Ok(Split {
         forward: schedule(forward)?,
         backward: schedule(backward)?,

@@ -9,6 +9,7 @@ pub mod product;
 
 mod attention;
 mod conv;
+mod directions;
 mod dispatch;
 mod extremum;
 mod gather;
@@ -35,6 +36,7 @@ pub use conv::{
     avg_pool2d_grad_into, avg_pool2d_into, conv1d_into, conv2d_grad_input_into, conv2d_grad_weights_into, conv2d_into,
     convolve_into, max_pool2d_grad_into, max_pool2d_into,
 };
+pub use directions::{check_tangent, matrix_by_columns, matrix_by_rows, one_by_one};
 pub use extremum::{extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into};
 pub use gather::{gather_rows_into, scatter_add, scatter_add_into};
 pub use loss::{

@@ -262,13 +262,13 @@ fn pull_back_control<'g>(site: &Site<'g>, cotangents: &[Option<Expr<'g>>]) -> Ve
     contributions
 }
 
-type Pullback = for<'g> fn(&Site<'g>, Expr<'g>) -> Vec<Option<Expr<'g>>>;
+pub(super) type Pullback = for<'g> fn(&Site<'g>, Expr<'g>) -> Vec<Option<Expr<'g>>>;
 
 /// Applies an elementwise rule under the selection that made the cotangent.
 ///
 /// Where the cotangent is `select(c, h, 0)`, the rule acts on `h` and the selection is made last: a branch that was
-/// not taken contributes an exact 0 even if the rule's slope there is infinite or NaN.
-fn guarded<'g>(rule: Pullback, site: &Site<'g>, g: Expr<'g>) -> Vec<Option<Expr<'g>>> {
+/// not taken contributes an exact 0 even if the rule's slope there is infinite or NaN. The same holds of tangents.
+pub(super) fn guarded<'g>(rule: Pullback, site: &Site<'g>, g: Expr<'g>) -> Vec<Option<Expr<'g>>> {
     let Some(node) = g.matches(&compare::SELECT) else { return rule(site, g) };
     let [condition, yes, no] = [0, 1, 2].map(|i| site.builder.expr(node.operands[i]));
     let zero = |e: Expr<'g>| e.as_constant() == Some(0.0);

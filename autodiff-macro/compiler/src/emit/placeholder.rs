@@ -8,7 +8,8 @@ use quote::quote;
 use syn::{Attribute, ItemFn};
 
 use super::companion::camel;
-use crate::options::Options;
+use crate::modes::tangent_ident;
+use crate::options::{Mode, Options};
 use crate::syntax::{Float, Holder, ParamKind, Signature, owned_array};
 
 /// The companion type alone: where not even the signature could be read.
@@ -89,6 +90,26 @@ fn functions(item: &ItemFn, signature: &Signature, options: &Options) -> Option<
             quote!(#ident: #ty)
         })
         .collect();
+    let tangents: Vec<TokenStream> = wrt
+        .iter()
+        .map(|i| {
+            let (name, ty) = (tangent_ident(&format!("{}_tangent", params[*i].ident)), &params[*i].ty);
+            quote!(#name: #ty)
+        })
+        .collect();
+    let matrix = owned_array(float, 2, &krate);
+    let modes = options.modes.iter().map(|(mode, name)| match mode {
+        Mode::Jvp => {
+            quote!(pub fn #name #bounded (#(#arguments,)* #(#tangents),*) -> (#value_ty, #cotangent_ty) #clause { ::core::unreachable!() })
+        }
+        Mode::Hvp => {
+            quote!(pub fn #name #bounded (#(#arguments,)* #(#tangents),*) -> (#value_ty, #grad_ty, #grad_ty) #clause { ::core::unreachable!() })
+        }
+        Mode::Hessian => {
+            quote!(pub fn #name #bounded (#(#arguments),*) -> (#value_ty, #grad_ty, #matrix) #clause { ::core::unreachable!() })
+        }
+        Mode::Jacobian => quote!(pub fn #name #bounded (#(#arguments),*) -> (#value_ty, #matrix) #clause { ::core::unreachable!() }),
+    });
     Some(quote! {
         #grad_item
         #(#cfg)*
@@ -111,6 +132,7 @@ fn functions(item: &ItemFn, signature: &Signature, options: &Options) -> Option<
             pub fn forward #bounded (#(#arguments),*) -> (#value_ty, #saved #used) #clause { ::core::unreachable!() }
             pub fn backward #declared (saved: #saved #used, cotangent: #cotangent_ty) -> #grad_ty { ::core::unreachable!() }
             pub fn check #bounded (#(#arguments),*) -> ::core::result::Result<(), #krate::ShapeError> #clause { ::core::unreachable!() }
+            #(#modes)*
         }
     })
 }

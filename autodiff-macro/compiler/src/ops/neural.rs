@@ -1,6 +1,7 @@
 //! Operations of neural networks that have kernels of their own.
 
 use super::compare::eq;
+use super::product::sum_options;
 use super::reduce::{axis_kernel, composites};
 use super::scalar::{EXP, RSQRT};
 use super::{Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, no_attrs, no_simplification};
@@ -175,14 +176,15 @@ pub static CROSS_ENTROPY: Operation = Operation {
     },
     simplify: no_simplification,
     derivative: Derivative::Several {
-        vjp: |s, g| match g[0] {
-            Some(g) => vec![Some(s.builder.make(&CROSS_ENTROPY_GRAD, vec![], &[s.x[0], s.y.part(1), s.x[1], g])), None],
-            None => vec![None, None],
+        vjp: |s, g| {
+            let of_mean = g[0].map(|g| s.builder.make(&CROSS_ENTROPY_GRAD, vec![], &[s.x[0], s.y.part(1), s.x[1], g]));
+            let of_rows = g[1].map(|g| g.insert_axis(1) * row_weights(s));
+            vec![sum_options(of_mean, of_rows), None]
         },
         jvp: |s, dx| {
             let one = s.builder.constant(1.0);
             let slope = s.builder.make(&CROSS_ENTROPY_GRAD, vec![], &[s.x[0], s.y.part(1), s.x[1], one]);
-            vec![dx[0].map(|d| (slope * d).sum()), None]
+            vec![dx[0].map(|d| (slope * d).sum()), dx[0].map(|d| (row_weights(s) * d).sum_axis(1))]
         },
     },
     formula: Text::Call("cross_entropy"),
@@ -206,6 +208,11 @@ pub static CROSS_ENTROPY: Operation = Operation {
     doc: "Mean over rows of `logsumexp(row) − row[label]`.",
     source: "PyTorch cross_entropy",
 };
+
+/// The softmax of the rows from their logsumexp: the slope of the latter.
+fn row_weights<'g>(s: &super::Site<'g>) -> Expr<'g> {
+    (s.x[0] - s.y.part(1).insert_axis(1)).map(&EXP)
+}
 
 /// `g/n·(softmax(logits) − onehot(labels))`.
 pub static CROSS_ENTROPY_GRAD: Operation = Operation {
@@ -267,13 +274,22 @@ pub static LAYER_NORM: Operation = Operation {
     },
     simplify: no_simplification,
     derivative: Derivative::Several {
-        vjp: |s, g| match g[0] {
-            Some(g) => {
-                let parts = s.builder.make(&LAYER_NORM_GRAD, vec![], &[g, s.x[0], s.x[1], s.y.part(1), s.y.part(2)]);
-                let epsilon = s.x[3].as_constant().is_none().then(|| (g * layer_norm_slope_in_epsilon(s)).sum());
-                vec![Some(parts.part(0)), Some(parts.part(1)), Some(parts.part(2)), epsilon]
-            }
-            None => vec![None; 4],
+        vjp: |s, g| {
+            let mut out = match g[0] {
+                Some(g) => {
+                    let parts = s.builder.make(&LAYER_NORM_GRAD, vec![], &[g, s.x[0], s.x[1], s.y.part(1), s.y.part(2)]);
+                    let epsilon = s.x[3].as_constant().is_none().then(|| (g * layer_norm_slope_in_epsilon(s)).sum());
+                    vec![Some(parts.part(0)), Some(parts.part(1)), Some(parts.part(2)), epsilon]
+                }
+                None => vec![None; 4],
+            };
+            let axis = s.x[0].rank() - 1;
+            let of_mean = g[1].map(|g| (g.insert_axis(axis) / s.builder.size(s.x[0].dim(axis))).broadcast(&s.x[0].shape()));
+            let (h, _) = normalised(s.x[0], s.y.part(1), s.y.part(2));
+            let (of_rstd, epsilon) = reciprocal_root_adjoints(g[2], s.y.part(2), h);
+            out[0] = sum_options(sum_options(out[0], of_mean), of_rstd);
+            out[3] = sum_options(out[3], epsilon.filter(|_| s.x[3].as_constant().is_none()));
+            out
         },
         jvp: |s, dx| {
             let axis = s.x[0].rank() - 1;
@@ -283,7 +299,9 @@ pub static LAYER_NORM: Operation = Operation {
             let shifted = dx[2].map(|db| db.broadcast(&s.x[0].shape()));
             let damped = dx[3].map(|de| de * layer_norm_slope_in_epsilon(s));
             let sum = super::product::sum_options;
-            vec![sum(sum(through, scaled), sum(shifted, damped)), None, None]
+            let of_mean = dx[0].map(|d| d.mean_keep(axis).remove_axis(axis));
+            let of_rstd = reciprocal_root_tangent(dx[0], dx[3], s.y.part(2), h);
+            vec![sum(sum(through, scaled), sum(shifted, damped)), of_mean, of_rstd]
         },
     },
     formula: Text::Write(|x, _| Formula::call("layer_norm", &x[..3])),
@@ -338,6 +356,21 @@ fn normalised<'g>(x: Expr<'g>, mean: Expr<'g>, rstd: Expr<'g>) -> (Expr<'g>, Exp
     ((x - mean.insert_axis(axis)) * r, r)
 }
 
+/// Adjoints of `r = 1/√(mean c² + ε)` in `x` and `ε`, from its cotangent and `h = c·r`, where c is x, centred or not.
+fn reciprocal_root_adjoints<'g>(g: Option<Expr<'g>>, r: Expr<'g>, h: Expr<'g>) -> (Option<Expr<'g>>, Option<Expr<'g>>) {
+    let Some(g) = g else { return (None, None) };
+    let axis = h.rank() - 1;
+    let scaled = (g * r.square()).insert_axis(axis) / r.builder().size(h.dim(axis));
+    (Some(-(scaled * h)), Some((-0.5 * (g * r * r.square())).sum()))
+}
+
+/// The tangent of `r = 1/√(mean c² + ε)`.
+fn reciprocal_root_tangent<'g>(dx: Option<Expr<'g>>, de: Option<Expr<'g>>, r: Expr<'g>, h: Expr<'g>) -> Option<Expr<'g>> {
+    let axis = h.rank() - 1;
+    let through = dx.map(|d| -(r.square() * (h * d).mean_keep(axis).remove_axis(axis)));
+    sum_options(through, de.map(|de| -0.5 * (de * r * r.square())))
+}
+
 /// Adjoints of [`LAYER_NORM`] in `x`, `w`, `b`, from the cotangent, `x`, `w`, mean and reciprocal deviation.
 pub static LAYER_NORM_GRAD: Operation = Operation {
     name: "layer_norm_grad",
@@ -382,13 +415,20 @@ pub static RMS_NORM: Operation = Operation {
     },
     simplify: no_simplification,
     derivative: Derivative::Several {
-        vjp: |s, g| match g[0] {
-            Some(g) => {
-                let parts = s.builder.make(&RMS_NORM_GRAD, vec![], &[g, s.x[0], s.x[1], s.y.part(1)]);
-                let epsilon = s.x[2].as_constant().is_none().then(|| (g * rms_norm_slope_in_epsilon(s)).sum());
-                vec![Some(parts.part(0)), Some(parts.part(1)), epsilon]
-            }
-            None => vec![None; 3],
+        vjp: |s, g| {
+            let mut out = match g[0] {
+                Some(g) => {
+                    let parts = s.builder.make(&RMS_NORM_GRAD, vec![], &[g, s.x[0], s.x[1], s.y.part(1)]);
+                    let epsilon = s.x[2].as_constant().is_none().then(|| (g * rms_norm_slope_in_epsilon(s)).sum());
+                    vec![Some(parts.part(0)), Some(parts.part(1)), epsilon]
+                }
+                None => vec![None; 3],
+            };
+            let h = s.x[0] * s.y.part(1).insert_axis(s.x[0].rank() - 1);
+            let (of_rstd, epsilon) = reciprocal_root_adjoints(g[1], s.y.part(1), h);
+            out[0] = sum_options(out[0], of_rstd);
+            out[2] = sum_options(out[2], epsilon.filter(|_| s.x[2].as_constant().is_none()));
+            out
         },
         jvp: |s, dx| {
             let axis = s.x[0].rank() - 1;
@@ -397,7 +437,8 @@ pub static RMS_NORM: Operation = Operation {
             let through = dx[0].map(|d| r * (d - h * (h * d).mean_keep(axis)) * s.x[1]);
             let damped = dx[2].map(|de| de * rms_norm_slope_in_epsilon(s));
             let sum = super::product::sum_options;
-            vec![sum(sum(through, dx[1].map(|dw| h * dw)), damped), None]
+            let of_rstd = reciprocal_root_tangent(dx[0], dx[2], s.y.part(1), h);
+            vec![sum(sum(through, dx[1].map(|dw| h * dw)), damped), of_rstd]
         },
     },
     formula: Text::Write(|x, _| Formula::call("rms_norm", &x[..2])),
@@ -477,16 +518,22 @@ pub static ATTENTION: Operation = Operation {
     },
     simplify: no_simplification,
     derivative: Derivative::Several {
-        vjp: |s, g| match g[0] {
-            Some(g) => {
+        vjp: |s, g| {
+            let mut out = vec![None; s.x.len()];
+            if let Some(g) = g[0] {
                 let mut operands = vec![g, s.x[0], s.x[1], s.x[2], s.y.part(0), s.y.part(1)];
                 operands.extend(s.x.get(3));
                 let parts = s.builder.make(&ATTENTION_GRAD, s.attrs.clone(), &operands);
-                let mut out = vec![Some(parts.part(0)), Some(parts.part(1)), Some(parts.part(2))];
-                out.extend(s.x.get(3).map(|_| None));
-                out
+                (0..3).for_each(|i| out[i] = Some(parts.part(i)));
             }
-            None => vec![None; s.x.len()],
+            // The slope of the rows' logsumexp are the weights.
+            if let Some(g) = g[1] {
+                let last = s.x[0].rank() - 1;
+                let ds = g.insert_axis(last) * attention_weights(s) / s.builder.size(s.x[0].dim(last)).map(&super::scalar::SQRT);
+                out[0] = sum_options(out[0], Some(ds.matmul(s.x[1])));
+                out[1] = sum_options(out[1], Some(ds.mt().matmul(s.x[0])));
+            }
+            out
         },
         jvp: |s, dx| {
             let [q, k, v] = [s.x[0], s.x[1], s.x[2]];
@@ -498,7 +545,8 @@ pub static ATTENTION: Operation = Operation {
                 let ds = ds * scale;
                 (p * (ds - (p * ds).sum_keep(last))).matmul(v)
             });
-            vec![super::product::sum_options(through, dx[2].map(|d| p.matmul(d))), None]
+            let of_rows = ds.map(|ds| (p * (ds * scale)).sum_axis(last));
+            vec![super::product::sum_options(through, dx[2].map(|d| p.matmul(d))), of_rows]
         },
     },
     formula: Text::Write(|x, a| {

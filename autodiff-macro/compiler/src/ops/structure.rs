@@ -493,7 +493,12 @@ pub static CONCATENATE: Operation = Operation {
                     start = end;
                     let mut slices = vec![whole(); g.rank()];
                     slices[axis] = part;
-                    Some(g.with(&SLICE, vec![Attr::Slices(slices)]))
+                    let part = g.with(&SLICE, vec![Attr::Slices(slices)]);
+                    // Equal by construction, also where the program has required the total to be some other size.
+                    if let Err(message) = s.builder.require_equal(size, part.dim(axis)) {
+                        s.builder.bug(message);
+                    }
+                    Some(part)
                 })
                 .collect()
         },

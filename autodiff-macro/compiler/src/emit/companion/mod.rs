@@ -3,6 +3,7 @@
 pub(super) mod checks;
 mod gradient;
 mod halves;
+mod modes;
 mod types;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use syn::{Attribute, GenericParam, ItemFn};
 use super::program::{Program, Target};
 use crate::ir::{Dim, LeafSource};
 use crate::lower::{Lowered, Output, SIZE_PREFIX};
+use crate::modes::Modes;
 use crate::schedule::Schedule;
 use crate::split::Split;
 use crate::syntax::{Float, Signature};
@@ -32,6 +34,8 @@ pub struct Companion<'a> {
     pub joint: Option<&'a Schedule>,
     /// Value, and gradient from a cotangent.
     pub split: &'a Split,
+    /// The companions on request.
+    pub modes: &'a Modes,
     /// The derivation.
     pub formula: String,
     /// The joint graph in DOT.
@@ -128,6 +132,7 @@ impl Companion<'_> {
         let saved = camel(name, "Saved");
         let (forward_backward, saved_item) =
             self.forward_backward(&saved, vis, &cfg, &bounded, clause, &params, &grad_ty, &value_ty);
+        let modes = self.mode_functions(&generics, &params, &grad_ty, &value_ty);
         let (formula, graph) = (&self.formula, &self.graph);
         let joint = self.joint.map(|schedule| self.joint_items(schedule, vis, &cfg, &generics, &params, &grad_ty, &value_ty));
         let (workspace_items, joint_functions) = joint.unzip();
@@ -154,6 +159,7 @@ impl Companion<'_> {
 
                 #joint_functions
                 #forward_backward
+                #modes
                 #checks
 
                 /// The function as written: it is used even if only its derivatives are.
