@@ -13,6 +13,7 @@ use proc_macro::TokenStream;
 /// | argument | meaning |
 /// |---|---|
 /// | `wrt(a, b)` | the parameters to differentiate; left out: every float scalar and float array |
+/// | `modes(jvp, hvp, hessian, jacobian)` | further companions: directional derivative, product of the Hessian and a direction, Hessian, Jacobian |
 /// | `crate = path` | where the runtime is found, if renamed |
 /// | `shape(x: [n, d], w: [d, k])` | names for sizes, checked on entry |
 #[proc_macro_attribute]

@@ -4,6 +4,6 @@
 #[diagnostic::on_unimplemented(
     message = "this function's result is an array, so it has no `grad` or `value_and_grad`",
     label = "the gradient of an array is a Jacobian",
-    note = "call `forward`, then `backward` with a cotangent of the result's shape: a vector-Jacobian product; a unit cotangent gives a row of the jacobian"
+    note = "call `forward`, then `backward` with a cotangent of the result's shape: a vector-Jacobian product; or ask for the whole `jacobian` by `modes(jacobian)`, for a vector of one"
 )]
 pub trait ScalarResult {}
