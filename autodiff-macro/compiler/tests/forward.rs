@@ -68,7 +68,7 @@ fn forward_mode_is_adjoint_to_reverse_mode() {
         let all: Vec<Tensor> = inputs.iter().chain(&v).cloned().collect();
         let dy = evaluate(&joint.region, &all, &[])?.pop().ok_or("no tangent")?;
         let optimised = evaluate(&optimise(joint)?.region, &all, &[])?.pop().ok_or("no tangent")?;
-        close(&[dy.clone()], &[optimised], 1e-12)?;
+        close(std::slice::from_ref(&dy), &[optimised], 1e-12)?;
         let g = random.tensor(&dy.shape, (-1.0, 1.0));
         let back = pulled(&region, &inputs, &g, &[])?;
         let (left, right) = (g.inner(&dy), back.iter().zip(&v).map(|(a, b)| a.inner(b)).sum::<f64>());
