@@ -104,6 +104,13 @@ impl<'g> Lower<'g, '_> {
         value
     }
 
+    /// Whether the code at hand is the body of a closure, and the variable is not one of the closure's own: changing it
+    /// is an effect that elementwise code does not have.
+    pub(super) fn outside_closure(&self, name: &str) -> bool {
+        let closure = self.scopes.iter().rposition(|s| s.contains_key(CLOSURE_SCOPE));
+        closure.is_some_and(|at| !self.scopes[at..].iter().any(|s| s.contains_key(name)))
+    }
+
     /// Whether the code at hand is the body of a closure.
     pub(super) fn in_closure(&self) -> bool {
         self.scopes.iter().any(|s| s.contains_key(CLOSURE_SCOPE))

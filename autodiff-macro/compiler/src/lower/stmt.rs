@@ -357,6 +357,13 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn set(&mut self, name: &str, value: Value<'g>, place: &Expr) {
+        if self.outside_closure(name) {
+            self.errors.at(
+                place,
+                format!("a closure that changes `{name}`, a variable of the function around it, is not supported: write what it computes with array operations and `let`"),
+            );
+            return;
+        }
         if let Value::Node(e) = &value {
             e.named(name);
         }
