@@ -5,7 +5,8 @@ use crate::math::{self, Math};
 use ndarray::NdFloat;
 
 mod private {
-    pub trait Sealed {}
+    /// Only the two float types, with what products of them are compiled for.
+    pub trait Sealed: crate::kernels::product::simd::Lanes {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
 }

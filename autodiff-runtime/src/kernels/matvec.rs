@@ -68,35 +68,6 @@ impl<T: Element> Task<T> for Dot<'_, T> {
     }
 }
 
-/// `dst = α·a·x` or `dst += α·a·x` where the rows of `a` are contiguous.
-pub(super) struct Rows<'a, T> {
-    pub(super) dst: *mut T,
-    pub(super) dst_stride: isize,
-    pub(super) alpha: T,
-    pub(super) accumulate: bool,
-    pub(super) a: *const T,
-    pub(super) row_stride: isize,
-    pub(super) rows: usize,
-    pub(super) x: &'a [T],
-}
-
-impl<T: Element> Task<T> for Rows<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<M: Math<T>>(self, m: M) {
-        for i in 0..self.rows as isize {
-            // SAFETY: the operands are views of these lengths and strides; `dst` is unique.
-            unsafe {
-                let row = from_raw_parts(self.a.offset(i * self.row_stride), self.x.len());
-                let y = self.alpha * T::of(inner(m, row, self.x));
-                let place = self.dst.offset(i * self.dst_stride);
-                place.write(if self.accumulate { *place + y } else { y });
-            }
-        }
-    }
-}
-
 /// `dst = α·a·x` or `dst += α·a·x` where the columns of `a` and `dst` are contiguous.
 pub(super) struct Columns<'a, T> {
     pub(super) dst: &'a mut [T],

@@ -4,11 +4,16 @@
 //! overwritten or added to. Guaranteed: shapes are checked first; a destination that is overwritten is never read, so
 //! NaN in it does not matter; an empty inner dimension gives zeros; the result does not depend on the number of threads.
 
+mod blocked;
+pub(crate) mod simd;
+mod tile;
+mod transpose;
+
 use super::dispatch::dispatch;
 use super::fuse::MAX_RANK;
-use super::matvec::{Columns, Dot, Outer, Rows};
+use super::matvec::{Columns, Dot, Outer};
 use crate::Element;
-use gemm::Parallelism;
+use blocked::{Problem, product};
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Dimension};
@@ -96,32 +101,9 @@ unsafe fn multiply<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, a: 
         if with_vector(dst, alpha, accumulate, a, b) {
             return;
         }
-        gemm::gemm(
-            dst.rows,
-            dst.columns,
-            a.columns,
-            dst.pointer,
-            dst.column_stride,
-            dst.row_stride,
-            accumulate,
-            a.pointer,
-            a.column_stride,
-            a.row_stride,
-            b.pointer,
-            b.column_stride,
-            b.row_stride,
-            T::one(),
-            alpha,
-            false,
-            false,
-            false,
-            parallelism(dst.rows, dst.columns, a.columns),
-        );
+        product(Problem { dst, alpha, accumulate, a, b });
     }
 }
-
-/// Elements of a matrix up to which inner products by rows beat the set-up of the general product.
-const FEW: usize = 1024;
 
 /// The products of a matrix and a vector, and of two vectors, where an axis of unit stride allows it. A general matrix
 /// product packs its operands, which costs more than the few operations per element here.
@@ -138,13 +120,6 @@ unsafe fn with_vector<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, 
     unsafe {
         if dst.columns == 1 {
             let k = a.columns;
-            if a.column_stride == 1 && (b.row_stride == 1 || k == 1) && k * dst.rows < FEW {
-                let x = from_raw_parts(b.pointer, k);
-                let (rows, row_stride) = (dst.rows, a.row_stride);
-                let (to, dst_stride) = (dst.pointer, dst.row_stride);
-                dispatch(Rows { dst: to, dst_stride, alpha, accumulate, a: a.pointer, row_stride, rows, x });
-                return true;
-            }
             if a.row_stride == 1 && dst.row_stride == 1 {
                 let to = from_raw_parts_mut(dst.pointer, dst.rows);
                 let (column_stride, x_stride) = (a.column_stride, b.row_stride);
@@ -171,16 +146,6 @@ unsafe fn with_vector<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, 
         }
         false
     }
-}
-
-/// Threads from the size on where the work outweighs waking them.
-fn parallelism(m: usize, n: usize, k: usize) -> Parallelism {
-    #[cfg(feature = "rayon")]
-    if m.saturating_mul(n).saturating_mul(k) >= 256 * 256 * 256 {
-        return Parallelism::Rayon(0);
-    }
-    let _ = (m, n, k);
-    Parallelism::None
 }
 
 /// `dst = α·a·x`, or `dst += α·a·x` if `accumulate`.

@@ -138,3 +138,91 @@ fn long_inner_products_keep_their_digits() {
     let want = 1e6 * f64::from(0.1f32) * f64::from(0.1f32);
     assert!((f64::from(dot(x.view(), x.view())) / want - 1.0).abs() < 1e-5);
 }
+
+#[test]
+fn blocks_and_panels_agree_with_plain_loops() {
+    for (case, &(m, k, n)) in
+        [(130, 300, 100), (40, 600, 10), (10, 600, 40), (300, 3, 200), (9, 5000, 3), (70, 40, 49)].iter().enumerate()
+    {
+        for layout in 0..6 {
+            let layouts = [(layout + case) % 6, layout, (layout * 5 + case) % 6];
+            check::<f64>(m, k, n, layouts, layout % 2 == 0, 1e-13);
+            check::<f32>(m, k, n, layouts, layout % 2 == 1, 1e-5);
+        }
+    }
+}
+
+/// The same product by the tiles of one instruction set.
+fn by_tiles<T: Element, S: simd::Tiles<T>>(tolerance: f64) {
+    use blocked::Problem;
+    use simd::WithTiles;
+    for (m, k, n) in [(1, 1, 1), (3, 5, 7), (13, 40, 29), (70, 300, 50), (33, 64, 4), (20, 9, 70)] {
+        for layouts in [[0, 0, 0], [1, 0, 0], [0, 1, 1], [2, 2, 2], [3, 4, 0], [1, 1, 5]] {
+            laid_out::<T, _>(layouts[0], m, k, 3, |a| {
+                laid_out::<T, _>(layouts[1], k, n, 5, |b| {
+                    laid_out::<T, _>(layouts[2], m, n, 9, |mut dst| {
+                        let (a, b) = (a.view(), b.view());
+                        for accumulate in [false, true] {
+                            let before = dst.to_owned();
+                            if !accumulate {
+                                dst.fill(T::nan());
+                            }
+                            let problem = Problem {
+                                dst: Raw::new_mut(&mut dst),
+                                alpha: T::of(0.75),
+                                accumulate,
+                                a: Raw::new(&a),
+                                b: Raw::new(&b),
+                            };
+                            // SAFETY: checked sizes; the caller has checked the instruction set.
+                            unsafe { problem.run::<S>() };
+                            for ((i, j), &got) in dst.indexed_iter() {
+                                let sum: f64 = (0..k).map(|p| a[[i, p]].widen() * b[[p, j]].widen()).sum();
+                                let want = 0.75 * sum + if accumulate { before[[i, j]].widen() } else { 0.0 };
+                                let fits = (got.widen() - want).abs() <= tolerance * (k as f64 + 1.0);
+                                assert!(fits, "{m}×{k}·{k}×{n} {layouts:?}: [{i}, {j}] is {got}, not {want}");
+                            }
+                        }
+                    });
+                });
+            });
+        }
+    }
+}
+
+#[test]
+fn tiles_of_every_instruction_set() {
+    by_tiles::<f32, simd::Portable>(1e-5);
+    by_tiles::<f64, simd::Portable>(1e-13);
+    #[cfg(target_arch = "x86_64")]
+    {
+        let isa = crate::kernels::fuse::isa::detect();
+        if isa >= crate::kernels::fuse::isa::AVX2 {
+            by_tiles::<f32, simd::Avx2>(1e-5);
+            by_tiles::<f64, simd::Avx2>(1e-13);
+        }
+        if isa >= crate::kernels::fuse::isa::AVX512 {
+            by_tiles::<f32, simd::Avx512>(1e-5);
+            by_tiles::<f64, simd::Avx512>(1e-13);
+        }
+    }
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn do_not_depend_on_threads() {
+    for (m, k, n) in [(300, 260, 200), (60, 300, 700), (5000, 200, 9), (9, 200, 5000), (2000, 3000, 1)] {
+        let a = Array2::from_shape_fn((m, k), |(i, j)| value(i, j) as f32);
+        let b = Array2::from_shape_fn((k, n), |(i, j)| value(i + 1, j) as f32);
+        let compute = |threads: usize| {
+            let mut c = Array2::<f32>::zeros((m, n));
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| matmul_into(c.view_mut(), 1.0, false, a.view(), b.view()));
+            c
+        };
+        let one = compute(1);
+        for threads in [2, 3, 5] {
+            assert!(compute(threads) == one, "{m}×{k}·{k}×{n} on {threads} threads");
+        }
+    }
+}

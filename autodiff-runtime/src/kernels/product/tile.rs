@@ -1,0 +1,176 @@
+//! The innermost loops of a product: a tile of the result held in registers.
+
+use super::simd::Simd;
+use crate::Element;
+use std::mem::MaybeUninit;
+
+/// A tile whose vectors lie along the columns: `c = α·a·b` or `c += α·a·b` for a few rows and vectors.
+pub struct Tile<T> {
+    /// The inner length.
+    pub k: usize,
+    /// The rows of the left factor, read one element at a time.
+    pub a: *const T,
+    /// From a row of `a` to the next.
+    pub a_row: isize,
+    /// From an element of a row of `a` to the next.
+    pub a_step: isize,
+    /// The right factor, whose columns are contiguous.
+    pub b: *const T,
+    /// From a row of `b` to the next.
+    pub b_step: isize,
+    /// Elements in the last vector.
+    pub last: usize,
+    /// The result.
+    pub c: *mut T,
+    /// From a row of `c` to the next.
+    pub c_row: isize,
+    /// From a column of `c` to the next.
+    pub c_column: isize,
+    /// The factor.
+    pub alpha: T,
+    /// Whether to add to `c`.
+    pub accumulate: bool,
+}
+
+/// See [`Tile`].
+///
+/// # Safety
+/// The processor has the instruction set; the operands are valid for `R` rows and `V` vectors, `last` elements of the
+/// last one; `c` is unique.
+#[inline(always)]
+pub(super) unsafe fn tile<T: Element, S: Simd<T>, const R: usize, const V: usize>(t: &Tile<T>) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let mut acc = [[S::zero(); V]; R];
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in 0..t.k {
+            let mut row = [S::zero(); V];
+            for (v, x) in row.iter_mut().enumerate() {
+                let from = b.add(v * S::LANES);
+                *x = if v + 1 == V { S::load_first(from, t.last) } else { S::load(from) };
+            }
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let x = S::splat(*a.offset(i as isize * t.a_row));
+                for v in 0..V {
+                    acc[v] = S::mul_add(x, row[v], acc[v]);
+                }
+            }
+            a = a.offset(t.a_step);
+            b = b.offset(t.b_step);
+        }
+        let alpha = S::splat(t.alpha);
+        if t.c_column == 1 {
+            for (i, acc) in acc.iter().enumerate() {
+                let c = t.c.offset(i as isize * t.c_row);
+                for (v, &x) in acc.iter().enumerate() {
+                    let to = c.add(v * S::LANES);
+                    let n = if v + 1 == V { t.last } else { S::LANES };
+                    let y = if t.accumulate { S::mul_add(alpha, x, S::load_first(to, n)) } else { S::mul(alpha, x) };
+                    S::store_first(to, y, n);
+                }
+            }
+            return;
+        }
+        // Through memory. Nothing here may index the sums by a variable: they would leave the registers in the loop above.
+        let mut held = [[[const { MaybeUninit::<T>::uninit() }; WIDEST]; V]; R];
+        for i in 0..R {
+            for v in 0..V {
+                S::store(held[i][v].as_mut_ptr().cast(), S::mul(alpha, acc[i][v]));
+            }
+        }
+        for (i, row) in held.iter().enumerate() {
+            scatter::<T, V>(t, S::LANES, t.c.offset(i as isize * t.c_row), row);
+        }
+    }
+}
+
+/// The elements of the widest vector.
+const WIDEST: usize = 16;
+
+/// A row of a tile to places that are not contiguous.
+#[inline(never)]
+unsafe fn scatter<T: Element, const V: usize>(t: &Tile<T>, lanes: usize, c: *mut T, row: &[[MaybeUninit<T>; WIDEST]; V]) {
+    for (v, x) in row.iter().enumerate() {
+        let n = if v + 1 == V { t.last } else { lanes };
+        for (j, x) in x[..n].iter().enumerate() {
+            // SAFETY: the first elements of each vector were written; the places exist.
+            unsafe {
+                let to = c.offset((v * lanes + j) as isize * t.c_column);
+                let x = x.assume_init();
+                to.write(if t.accumulate { *to + x } else { x });
+            }
+        }
+    }
+}
+
+/// A tile whose vectors lie along the inner length: each element of the result is an inner product of two contiguous rows.
+pub struct Inner<T> {
+    /// The inner length.
+    pub k: usize,
+    /// The rows of the left factor.
+    pub a: *const T,
+    /// From a row of `a` to the next.
+    pub a_row: isize,
+    /// The columns of the right factor.
+    pub b: *const T,
+    /// From a column of `b` to the next.
+    pub b_column: isize,
+    /// The result.
+    pub c: *mut T,
+    /// From a row of `c` to the next.
+    pub c_row: isize,
+    /// From a column of `c` to the next.
+    pub c_column: isize,
+    /// The factor.
+    pub alpha: T,
+    /// Whether to add to `c`.
+    pub accumulate: bool,
+}
+
+/// See [`Inner`].
+///
+/// # Safety
+/// The processor has the instruction set; the operands are valid for `R` rows and `C` columns; `c` is unique.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "sums are indexed by constants once the loops are unrolled")]
+pub(super) unsafe fn inner<T: Element, S: Simd<T>, const R: usize, const C: usize>(t: &Inner<T>) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let mut acc = [[S::zero(); C]; R];
+        let whole = t.k / S::LANES * S::LANES;
+        let mut p = 0;
+        while p < whole {
+            let mut x = [S::zero(); R];
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = S::load(t.a.offset(i as isize * t.a_row).add(p));
+            }
+            for j in 0..C {
+                let y = S::load(t.b.offset(j as isize * t.b_column).add(p));
+                for i in 0..R {
+                    acc[i][j] = S::mul_add(x[i], y, acc[i][j]);
+                }
+            }
+            p += S::LANES;
+        }
+        let rest = t.k - whole;
+        if rest > 0 {
+            let mut x = [S::zero(); R];
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = S::load_first(t.a.offset(i as isize * t.a_row).add(p), rest);
+            }
+            for j in 0..C {
+                let y = S::load_first(t.b.offset(j as isize * t.b_column).add(p), rest);
+                for i in 0..R {
+                    acc[i][j] = S::mul_add(x[i], y, acc[i][j]);
+                }
+            }
+        }
+        for (i, acc) in acc.iter().enumerate() {
+            for (j, &x) in acc.iter().enumerate() {
+                let to = t.c.offset(i as isize * t.c_row + j as isize * t.c_column);
+                let y = t.alpha * S::sum(x);
+                to.write(if t.accumulate { *to + y } else { y });
+            }
+        }
+    }
+}

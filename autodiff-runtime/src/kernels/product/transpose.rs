@@ -1,0 +1,108 @@
+//! Columns that lie in memory one after the other, put side by side for the vectors of a tile.
+//!
+//! `to[p·width + j] = from[j·stride + p]` for j < `columns`, p < `k`; the rest of each row of `to` becomes zero.
+
+/// One element at a time.
+///
+/// # Safety
+/// The pointers are valid for the lengths; `to` is unique and has `k·width` elements.
+pub(super) unsafe fn scalar<T: crate::Element>(to: *mut T, width: usize, from: *const T, stride: isize, columns: usize, k: usize) {
+    // SAFETY: as promised by the caller.
+    unsafe { rest(to, width, from, stride, (0, columns), (0, k)) }
+    // SAFETY: as promised by the caller.
+    unsafe { pad(to, width, columns, k) }
+}
+
+/// The elements of some columns and places.
+#[inline(always)]
+unsafe fn rest<T: crate::Element>(
+    to: *mut T,
+    width: usize,
+    from: *const T,
+    stride: isize,
+    columns: (usize, usize),
+    places: (usize, usize),
+) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        for j in columns.0..columns.1 {
+            let from = from.offset(j as isize * stride);
+            for p in places.0..places.1 {
+                to.add(p * width + j).write(*from.add(p));
+            }
+        }
+    }
+}
+
+/// Zeros beside the columns.
+#[inline(always)]
+unsafe fn pad<T: crate::Element>(to: *mut T, width: usize, columns: usize, k: usize) {
+    for p in 0..k {
+        for j in columns..width {
+            // SAFETY: as promised by the caller.
+            unsafe { to.add(p * width + j).write(T::zero()) };
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{pad, rest};
+    use core::arch::x86_64::*;
+
+    /// In squares of 8×8.
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) unsafe fn f32_by_8(to: *mut f32, width: usize, from: *const f32, stride: isize, columns: usize, k: usize) {
+        let (whole, places) = (columns / 8 * 8, k / 8 * 8);
+        // SAFETY: as promised by the caller.
+        unsafe {
+            for j in (0..whole).step_by(8) {
+                for p in (0..places).step_by(8) {
+                    let row = |i: usize| _mm256_loadu_ps(from.offset((j + i) as isize * stride).add(p));
+                    let (a0, a1) = (_mm256_unpacklo_ps(row(0), row(1)), _mm256_unpackhi_ps(row(0), row(1)));
+                    let (a2, a3) = (_mm256_unpacklo_ps(row(2), row(3)), _mm256_unpackhi_ps(row(2), row(3)));
+                    let (a4, a5) = (_mm256_unpacklo_ps(row(4), row(5)), _mm256_unpackhi_ps(row(4), row(5)));
+                    let (a6, a7) = (_mm256_unpacklo_ps(row(6), row(7)), _mm256_unpackhi_ps(row(6), row(7)));
+                    let (b0, b1) = (_mm256_shuffle_ps::<0x44>(a0, a2), _mm256_shuffle_ps::<0xee>(a0, a2));
+                    let (b2, b3) = (_mm256_shuffle_ps::<0x44>(a1, a3), _mm256_shuffle_ps::<0xee>(a1, a3));
+                    let (b4, b5) = (_mm256_shuffle_ps::<0x44>(a4, a6), _mm256_shuffle_ps::<0xee>(a4, a6));
+                    let (b6, b7) = (_mm256_shuffle_ps::<0x44>(a5, a7), _mm256_shuffle_ps::<0xee>(a5, a7));
+                    let to = to.add(p * width + j);
+                    for (i, (low, high)) in [(b0, b4), (b1, b5), (b2, b6), (b3, b7)].into_iter().enumerate() {
+                        _mm256_storeu_ps(to.add(i * width), _mm256_permute2f128_ps::<0x20>(low, high));
+                        _mm256_storeu_ps(to.add((i + 4) * width), _mm256_permute2f128_ps::<0x31>(low, high));
+                    }
+                }
+            }
+            rest(to, width, from, stride, (0, whole), (places, k));
+            rest(to, width, from, stride, (whole, columns), (0, k));
+            pad(to, width, columns, k);
+        }
+    }
+
+    /// In squares of 4×4.
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) unsafe fn f64_by_4(to: *mut f64, width: usize, from: *const f64, stride: isize, columns: usize, k: usize) {
+        let (whole, places) = (columns / 4 * 4, k / 4 * 4);
+        // SAFETY: as promised by the caller.
+        unsafe {
+            for j in (0..whole).step_by(4) {
+                for p in (0..places).step_by(4) {
+                    let row = |i: usize| _mm256_loadu_pd(from.offset((j + i) as isize * stride).add(p));
+                    let (a0, a1) = (_mm256_unpacklo_pd(row(0), row(1)), _mm256_unpackhi_pd(row(0), row(1)));
+                    let (a2, a3) = (_mm256_unpacklo_pd(row(2), row(3)), _mm256_unpackhi_pd(row(2), row(3)));
+                    let to = to.add(p * width + j);
+                    for (i, (low, high)) in [(a0, a2), (a1, a3)].into_iter().enumerate() {
+                        _mm256_storeu_pd(to.add(i * width), _mm256_permute2f128_pd::<0x20>(low, high));
+                        _mm256_storeu_pd(to.add((i + 2) * width), _mm256_permute2f128_pd::<0x31>(low, high));
+                    }
+                }
+            }
+            rest(to, width, from, stride, (0, whole), (places, k));
+            rest(to, width, from, stride, (whole, columns), (0, k));
+            pad(to, width, columns, k);
+        }
+    }
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{f32_by_8, f64_by_4};
