@@ -4,7 +4,7 @@
 mod common;
 
 use autodiff_compiler::interpret::evaluate;
-use autodiff_compiler::ir::{Attr, Elem, Tensor};
+use autodiff_compiler::ir::{Attr, Builder, Elem, Tensor};
 use autodiff_compiler::ops::{Arg, Composite, Form, composites};
 use common::{Random, Sizes, close, differences, pulled, region};
 
@@ -15,6 +15,7 @@ const SHAPES: &[[&[usize]; 4]] = &[
     [&[3, 4], &[4], &[4], &[4]],
     [&[3, 3], &[3, 3], &[3, 3], &[3, 3]],
     [&[2, 3, 4], &[4], &[4], &[4]],
+    [&[3, 4], &[2], &[2], &[2]],
 ];
 
 fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Random) -> Result<(), String> {
@@ -40,7 +41,7 @@ fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Rando
                 inputs.push(random.tensor(&[], (0.3, 0.6)));
                 kinds.push(Elem::Float);
             }
-            Arg::Mask => {
+            Arg::Mask | Arg::Gate => {
                 inputs.push(random.tensor(first, (0.0, 2.0)).map(f64::floor));
                 kinds.push(Elem::Bool);
             }
@@ -51,11 +52,17 @@ fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Rando
             Arg::Axis => attrs.push(Attr::Int(0)),
             Arg::Int => attrs.push(Attr::Int(1)),
             Arg::Axes => attrs.push(Attr::Axes((0..first.len()).rev().collect())),
+            Arg::Size => attrs.push(Attr::Flag(true)),
+            Arg::Widths => attrs.push(Attr::Axes([1, 2].repeat(first.len()))),
             Arg::Shape | Arg::Slice => return Err("an argument that is made by operations only".to_string()),
         }
     }
     let given: Vec<Vec<usize>> = inputs.iter().map(|t: &Tensor| t.shape.clone()).collect();
-    let region = region(&given, &kinds, sizes, |b, x| Ok(vec![b.expr((c.build)(b, x, &attrs)?.id())]))?;
+    let attrs_of = |b: &Builder| {
+        let sized = |a: &Attr| if *a == Attr::Flag(true) { Attr::Dims(vec![b.literal(2)]) } else { a.clone() };
+        attrs.iter().map(sized).collect::<Vec<_>>()
+    };
+    let region = region(&given, &kinds, sizes, |b, x| Ok(vec![b.expr((c.build)(b, x, &attrs_of(b))?.id())]))?;
     let y = evaluate(&region, &inputs, &[])?;
     let g = random.tensor(&y[0].shape, (-1.0, 1.0));
     close(&pulled(&region, &inputs, &g, &[])?, &differences(&region, &inputs, &g, &[])?, 1e-7).map_err(|m| format!("GRADIENT {m}"))

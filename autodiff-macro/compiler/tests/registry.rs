@@ -29,6 +29,7 @@ const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("layer_norm_grad", "operands belong together; tested as the rule of layer_norm"),
     ("rms_norm_grad", "operands belong together; tested as the rule of rms_norm"),
     ("attention_grad", "operands belong together; tested as the rule of attention"),
+    ("cumprod_grad", "tested as the rule of cumprod"),
     ("dot_add", "made by the optimiser; tested there"),
     ("unpick", "tested as the rule of pick"),
 ];

@@ -233,6 +233,12 @@ fn for_each_window(shape: &[usize], k: usize, mut f: impl FnMut([usize; 4], [usi
     }
 }
 
+/// Panics unless the result of a pooling has a place for each window and no more: what is not written would be stale.
+fn check_pooled(dst: &[usize], x: &[usize], k: usize) {
+    assert!(k > 0, "a pooling window of 0");
+    assert_eq!(dst, [x[0], x[1], x[2] / k, x[3] / k], "pooling: the shape of the result");
+}
+
 /// The place of the largest element of a window: the first of equal ones, or the first NaN.
 fn argmax<T: Element>(image: ArrayView2<'_, T>, [row, column]: [usize; 2], k: usize) -> [usize; 2] {
     let mut best = [row, column];
@@ -247,6 +253,7 @@ fn argmax<T: Element>(image: ArrayView2<'_, T>, [row, column]: [usize; 2], k: us
 
 /// `dst` = the largest element of each k×k window: (batch, channels, h, w) → (…, h/k, w/k); NaN propagates.
 pub fn max_pool2d_into<T: Element>(mut dst: ArrayViewMut4<'_, T>, x: ArrayView4<'_, T>, k: usize) {
+    check_pooled(dst.shape(), x.shape(), k);
     for_each_window(x.shape(), k, |place, corner| {
         let image = x.index_axis(Axis(0), place[0]).index_axis_move(Axis(0), place[1]);
         dst[place] = image[argmax(image, corner, k)];
@@ -263,8 +270,18 @@ pub fn max_pool2d_grad_into<T: Element>(mut dst: ArrayViewMut4<'_, T>, x: ArrayV
     });
 }
 
+/// Calls `f` with the place of each k×k window and that of its first largest element.
+pub(super) fn for_each_largest<T: Element>(x: ArrayView4<'_, T>, k: usize, mut f: impl FnMut([usize; 4], [usize; 4])) {
+    for_each_window(x.shape(), k, |place, corner| {
+        let image = x.index_axis(Axis(0), place[0]).index_axis_move(Axis(0), place[1]);
+        let [row, column] = argmax(image, corner, k);
+        f(place, [place[0], place[1], row, column]);
+    });
+}
+
 /// `dst` = the mean of each k×k window: (batch, channels, h, w) → (…, h/k, w/k).
 pub fn avg_pool2d_into<T: Element>(mut dst: ArrayViewMut4<'_, T>, x: ArrayView4<'_, T>, k: usize) {
+    check_pooled(dst.shape(), x.shape(), k);
     for_each_window(x.shape(), k, |place, [row, column]| {
         let [b, c, ..] = place;
         let sum: f64 = (0..k * k).map(|i| wide(x[[b, c, row + i / k, column + i % k]])).sum();

@@ -19,6 +19,7 @@ mod matvec;
 mod neural_tests;
 mod norm;
 mod program;
+mod rearrange;
 mod rows;
 mod scalar_result;
 mod scan;
@@ -51,6 +52,7 @@ pub use program::{
     concatenate_into, each, from_diag_into, index_axis, math, one, output, pick_into, require, reshape, sizes, slice, slice_axis,
     slice_len, to_owned, tril_into, triu_into, unpick_into, unslice_into,
 };
+pub use rearrange::{add_along_into, max_pool2d_pick_into, permuted_into, roll_into, take_along_into, unpermuted_into};
 pub use scalar_result::ScalarResult;
 pub use scan::{
     cumprod_grad_into, cumprod_into, cumsum_into, product_all, product_all_grad_into, product_axis_grad_into, product_axis_into,

@@ -6,3 +6,4 @@ mod identities;
 mod language;
 mod networks;
 mod regression;
+mod structure;

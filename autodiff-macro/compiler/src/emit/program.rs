@@ -254,6 +254,23 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// A size as a factor: a sum in parentheses.
+    fn factor(&mut self, d: Dim, part: &mut dyn FnMut(&mut Self, Dim) -> TokenStream) -> TokenStream {
+        let sum = |size: &Size| matches!(size, Size::Linear(terms, n) if terms.len() + usize::from(*n != 0) > 1);
+        let parentheses = sum(self.dims().size(d)) || sum(self.dims().own_size(d));
+        let code = part(self, d);
+        if parentheses { quote!((#code)) } else { code }
+    }
+
+    /// A slice bound as an `isize`; the cast binds more strongly than the sums a size may be.
+    fn signed_bound(&mut self, b: &Bound) -> TokenStream {
+        let code = self.bound(b);
+        match b {
+            Bound::Dim(_) => quote!((#code) as isize),
+            _ => quote!(#code as isize),
+        }
+    }
+
     fn compound(&mut self, size: &Size, part: &mut dyn FnMut(&mut Self, Dim) -> TokenStream) -> TokenStream {
         let kernels = self.kernels.clone();
         match size {
@@ -261,7 +278,7 @@ impl<'a> Program<'a> {
                 let mut plus = Vec::new();
                 let mut minus = Vec::new();
                 for (t, c) in terms {
-                    let t = part(self, *t);
+                    let t = self.factor(*t, part);
                     let k = c.unsigned_abs() as usize;
                     let term = if k == 1 { t } else { quote!(#k * #t) };
                     if *c > 0 { plus.push(term) } else { minus.push(term) }
@@ -286,11 +303,11 @@ impl<'a> Program<'a> {
                 quote!(#kernels::broadcast_size(#a, #b))
             }
             Size::Product(a, b) => {
-                let (a, b) = (part(self, *a), part(self, *b));
+                let (a, b) = (self.factor(*a, part), self.factor(*b, part));
                 quote!((#a * #b))
             }
             Size::Quotient(a, b) => {
-                let (a, b) = (part(self, *a), part(self, *b));
+                let (a, b) = (self.factor(*a, part), self.factor(*b, part));
                 quote!((#a / #b))
             }
             Size::Min(a, b) => {
@@ -299,16 +316,16 @@ impl<'a> Program<'a> {
             }
             Size::SliceLength { size, start, end, step } => {
                 let size = part(self, *size);
-                let start = self.bound(start);
+                let start = self.signed_bound(start);
                 let end = match end {
                     Some(e) => {
-                        let e = self.bound(e);
-                        quote!(Some(#e as isize))
+                        let e = self.signed_bound(e);
+                        quote!(Some(#e))
                     }
                     None => quote!(None),
                 };
-                let step = self.bound(step);
-                quote!(#kernels::slice_len(#size, #start as isize, #end, #step as isize))
+                let step = self.signed_bound(step);
+                quote!(#kernels::slice_len(#size, #start, #end, #step))
             }
         }
     }
@@ -475,22 +492,11 @@ impl<'a> Program<'a> {
         let node = self.schedule.node(id).clone();
         let ranks: Vec<usize> = node.operands.iter().map(|o| self.schedule.node(*o).ty.rank()).collect();
         let shape: Vec<TokenStream> = node.ty.shape().iter().map(|d| self.size(*d)).collect();
-        // Slice bounds are few: computed beforehand so that the callback needs no access to the program.
-        let bounds: HashMap<Bound, TokenStream> = node
-            .attrs
-            .iter()
-            .flat_map(|a| a.slices())
-            .flat_map(|s| match s {
-                crate::ir::Slice::Range { start, end, step } => vec![Some(*start), *end, Some(*step)],
-                crate::ir::Slice::Index(i) => vec![Some(*i)],
-                crate::ir::Slice::NewAxis => vec![],
-            })
-            .flatten()
-            .map(|b| (b, self.bound(&b)))
-            .collect();
-        let bound = |b: &Bound| bounds.get(b).cloned().unwrap_or_default();
+        let kernels = self.kernels.clone();
+        let program = std::cell::RefCell::new(self);
+        let bound = |b: &Bound| program.borrow_mut().bound(b);
         emit(&KernelCall {
-            kernels: &self.kernels,
+            kernels: &kernels,
             results,
             operands,
             attrs: &node.attrs,

@@ -27,6 +27,9 @@ impl<'g> Lower<'g, '_> {
             let read = match arg {
                 Arg::Operand | Arg::Float => self.float(e).map(|n| into.operands.push((e, n))),
                 Arg::Mask => self.of_kind(e, Elem::Bool, "a boolean mask").map(|n| into.operands.push((e, n))),
+                Arg::Gate => self.node(e).map(|n| into.operands.push((e, n))),
+                Arg::Size => self.size(e).map(|d| into.attrs.push(Attr::Dims(vec![d]))),
+                Arg::Widths => self.widths(e).map(|w| into.attrs.push(Attr::Axes(w))),
                 Arg::Indices => self
                     .of_kind(e, Elem::Index, "an index vector (`Array1<usize>` or `&[usize]`)")
                     .map(|n| into.operands.push((e, n))),
@@ -196,6 +199,33 @@ impl<'g> Lower<'g, '_> {
             Some(axes) if !axes.is_empty() => Some(axes),
             _ => {
                 self.errors.at(e, "write the axes as literals, as in `[0, 2, 1]`");
+                None
+            }
+        }
+    }
+
+    /// `&[(before, after), …]`
+    fn widths(&mut self, e: &Expr) -> Option<Vec<usize>> {
+        let elems: Vec<&Expr> = match e {
+            Expr::Array(a) => a.elems.iter().collect(),
+            Expr::Reference(r) => return self.widths(&r.expr),
+            _ => vec![],
+        };
+        let pairs = elems.iter().map(|pair| match pair {
+            Expr::Tuple(t) if t.elems.len() == 2 => Some([&t.elems[0], &t.elems[1]]),
+            _ => None,
+        });
+        let widths: Option<Vec<[&Expr; 2]>> = pairs.collect();
+        let widths: Option<Vec<usize>> = widths
+            .unwrap_or_default()
+            .into_iter()
+            .flatten()
+            .map(|e| self.literal_int(e).and_then(|n| usize::try_from(n).ok()))
+            .collect();
+        match widths {
+            Some(widths) if !widths.is_empty() => Some(widths),
+            _ => {
+                self.errors.at(e, "write the widths as literals, a pair an axis, as in `&[(1, 2), (0, 0)]`");
                 None
             }
         }

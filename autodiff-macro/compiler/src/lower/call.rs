@@ -399,7 +399,7 @@ fn spelling_kinds(spelling: &Spelling) -> Vec<bool> {
     let receiver = (spelling.form == Form::Method).then_some(true);
     let args = spelling.args.iter().filter_map(|a| match a {
         Arg::Operand | Arg::Float => Some(true),
-        Arg::Mask | Arg::Indices => Some(false),
+        Arg::Mask | Arg::Indices | Arg::Gate => Some(false),
         _ => None,
     });
     receiver.into_iter().chain(args).collect()

@@ -12,9 +12,11 @@ pub mod leaf;
 pub mod loss;
 pub mod neural;
 pub mod product;
+pub mod rearrange;
 pub mod reduce;
 mod reference;
 pub mod scalar;
+pub mod signal;
 pub mod structure;
 mod table;
 
@@ -95,6 +97,8 @@ pub enum Arg {
     Operand,
     /// A boolean array.
     Mask,
+    /// A boolean array, or a float one of zeros and ones.
+    Gate,
     /// An array of indices.
     Indices,
     /// `Axis(k)` with a `k` known when compiling.
@@ -103,6 +107,10 @@ pub enum Arg {
     Int,
     /// A float known when compiling, or computed by passive code (it becomes an operand).
     Float,
+    /// A size: a literal or an integer of passive code.
+    Size,
+    /// Widths `&[(before, after), …]`, an axis each.
+    Widths,
     /// A shape: a tuple or array of sizes.
     Shape,
     /// A list of axes.
@@ -279,6 +287,8 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         reduce::OPERATIONS,
         product::OPERATIONS,
         structure::OPERATIONS,
+        rearrange::OPERATIONS,
+        signal::OPERATIONS,
         assign::OPERATIONS,
         neural::OPERATIONS,
     ]
@@ -304,7 +314,9 @@ pub type Build = for<'g> fn(&'g Builder, &[Expr<'g>], &[Attr]) -> Result<Expr<'g
 
 /// All composites.
 pub fn composites() -> impl Iterator<Item = &'static Composite> {
-    [reduce::COMPOSITES, product::COMPOSITES, structure::COMPOSITES, neural::COMPOSITES, loss::COMPOSITES].into_iter().flatten()
+    [reduce::COMPOSITES, product::COMPOSITES, structure::COMPOSITES, rearrange::COMPOSITES, neural::COMPOSITES, loss::COMPOSITES]
+        .into_iter()
+        .flatten()
 }
 
 /// What a spelling means.

@@ -700,7 +700,11 @@ composites! {
     function "attention"(Operand, Operand, Operand): |b, x, _| attention(b, x, 0), "Scaled dot-product attention.";
     function "causal_attention"(Operand, Operand, Operand): |b, x, _| attention(b, x, 1), "Attention to positions up to one's own.";
     function "masked_attention"(Operand, Operand, Operand, Mask): |b, x, _| attention(b, x, 2), "Attention where the mask holds.";
-    function "dropout"(Operand, Operand, Float): |_, x, _| Ok(x[0] * x[1] * (1.0 / (1.0 - x[2]))), "`x·mask/(1 − p)`.";
+    function "dropout"(Operand, Gate, Float): |b, x, _| {
+        b.require_same_shape(&x[0].shape(), &x[1].shape())?;
+        let kept = x[0] * (1.0 / (1.0 - x[2]));
+        Ok(if x[1].is_float() { kept * x[1] } else { super::compare::when(x[1], kept) })
+    }, "`x·mask/(1 − p)`; the mask is boolean, or float zeros and ones.";
     method "l2_normalize"(Axis): |_, x, a| {
         let axis = a[0].axis();
         if axis >= x[0].rank() {

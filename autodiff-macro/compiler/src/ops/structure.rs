@@ -257,6 +257,15 @@ pub(super) fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) -> Vec<D
     shape
 }
 
+/// A bound as an `isize`: the cast binds more strongly than the sums and products a size may be.
+fn signed(c: &KernelCall, b: &Bound) -> TokenStream {
+    let code = (c.bound)(b);
+    match b {
+        Bound::Dim(_) => quote!((#code) as isize),
+        _ => quote!(#code as isize),
+    }
+}
+
 /// `view`, sliced axis by axis: functions rather than ndarray's `s!`, which crates that forbid unsafe code refuse.
 pub(super) fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
     let k = c.kernels;
@@ -270,20 +279,20 @@ pub(super) fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
                 axis += 1;
             }
             Slice::Index(i) => {
-                let i = (c.bound)(i);
-                code = quote!(#k::index_axis(#code, #at, #i as isize));
+                let i = signed(c, i);
+                code = quote!(#k::index_axis(#code, #at, #i));
             }
             Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) } => axis += 1,
             Slice::Range { start, end, step } => {
-                let (start, step) = ((c.bound)(start), (c.bound)(step));
+                let (start, step) = (signed(c, start), signed(c, step));
                 let end = match end {
                     Some(e) => {
-                        let e = (c.bound)(e);
-                        quote!(Some(#e as isize))
+                        let e = signed(c, e);
+                        quote!(Some(#e))
                     }
                     None => quote!(None),
                 };
-                code = quote!(#k::slice_axis(#code, #at, #start as isize, #end, #step as isize));
+                code = quote!(#k::slice_axis(#code, #at, #start, #end, #step));
                 axis += 1;
             }
         }

@@ -80,10 +80,11 @@ fn written(spelling: &Spelling) -> String {
         .iter()
         .map(|arg| match arg {
             Arg::Operand => operands.next().unwrap_or("…"),
-            Arg::Mask => "mask",
+            Arg::Mask | Arg::Gate => "mask",
             Arg::Indices => "indices",
             Arg::Axis => "Axis(k)",
-            Arg::Int => "n",
+            Arg::Int | Arg::Size => "n",
+            Arg::Widths => "[(n, n), …]",
             Arg::Float => "c",
             Arg::Shape => "shape",
             Arg::Axes => "axes",

@@ -97,7 +97,7 @@ pub(crate) fn operand_kinds(op: &Operation, n: usize) -> Vec<Elem> {
     (0..n)
         .map(|i| match (op.name, i) {
             ("select", 0) | ("and" | "or" | "not", _) => Elem::Bool,
-            ("gather" | "cross_entropy" | "pick" | "unpick", 1) | ("scatter_add", 0) => Elem::Index,
+            ("gather" | "cross_entropy" | "pick" | "unpick" | "take_along" | "add_along", 1) | ("scatter_add", 0) => Elem::Index,
             _ => Elem::Float,
         })
         .collect()
