@@ -23,6 +23,10 @@ pub trait Element:
     type Fma: Math<Self>;
     /// Scalar functions for any processor.
     type NoFma: Math<Self>;
+    /// The type itself, as the linear algebra library knows it.
+    #[cfg(feature = "linalg")]
+    #[doc(hidden)]
+    type Field: faer::traits::RealField;
 
     /// The nearest value of this type.
     fn of(x: f64) -> Self;
@@ -35,6 +39,8 @@ macro_rules! element {
         impl Element for $t {
             type Fma = math::Fma;
             type NoFma = math::NoFma;
+            #[cfg(feature = "linalg")]
+            type Field = $t;
 
             #[inline(always)]
             fn of(x: f64) -> Self {

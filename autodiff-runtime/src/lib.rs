@@ -36,6 +36,7 @@
 //!
 //! - [`prelude`]: what a program that differentiates wants, to be imported by `*`.
 //! - [`ext`]: methods and functions beyond ndarray's own (softmax, losses, normalisation, attention), usable in any code.
+//! - `linalg`: inverses, solves, factorisations and functions of matrices, as `Result`s (feature `linalg`).
 //! - [`parameters`]: models as trees of named float arrays, [`Parameters`] and its derive.
 //! - [`check`]: gradients against finite differences.
 //! - [`train`]: optimisers, clipping, schedules, early stopping, batches; saving and loading with the feature `safetensors`.
@@ -43,7 +44,7 @@
 //!
 //! # Features
 //!
-//! `rayon` (default): large products and attention heads run on several threads. `safetensors`: `train::save` and
+//! `linalg` (default): linear algebra on the library `faer`. `rayon` (default): large products and attention heads run on several threads. `safetensors`: `train::save` and
 //! `train::load`.
 
 // The README's examples are run as tests.
@@ -61,6 +62,8 @@ mod error;
 pub mod ext;
 #[doc(hidden)]
 pub mod kernels;
+#[cfg(feature = "linalg")]
+pub mod linalg;
 pub mod math;
 pub mod parameters;
 pub mod prelude;

@@ -7,5 +7,7 @@ pub use crate::ext::{
     convolve, cosine_similarity, cross_entropy, cross_entropy_onehot, dropout, huber, kl_div, layer_norm, mae, masked_attention,
     max_pool2d, mse, nll_loss, outer, pairwise_sqdist, rms_norm, rotary, select, smooth_l1, stop_gradient,
 };
+#[cfg(feature = "linalg")]
+pub use crate::linalg::{Diag, Linalg, LinalgError, UPLO};
 pub use crate::parameters::Tree;
 pub use crate::{Parameters, ShapeError, differentiate};

@@ -18,7 +18,7 @@ mod rearrange;
 mod scalar;
 pub(crate) mod shape;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use array::ArrayExt;
 pub use attention::{attention, causal_attention, masked_attention};
