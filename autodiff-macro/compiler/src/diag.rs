@@ -25,6 +25,17 @@ impl Errors {
         self.list.push(error);
     }
 
+    /// Takes over the errors of a part, leaving out those that are here already: a function that several call is read
+    /// once for each.
+    pub fn extend(&mut self, other: Errors) {
+        for error in other.list {
+            let key = |e: &syn::Error| (e.to_string(), format!("{:?}", e.span()));
+            if !self.list.iter().any(|e| key(e) == key(&error)) {
+                self.list.push(error);
+            }
+        }
+    }
+
     /// How many errors there are: a mark to go back to.
     pub fn len(&self) -> usize {
         self.list.len()

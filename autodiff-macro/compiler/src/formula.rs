@@ -93,7 +93,7 @@ pub fn derivation(joint: &Joint, result: &str) -> String {
         let line = match k.checked_sub(joint.results) {
             None if k == 0 => format!("{result} = {}", texts[id].text),
             None => continue,
-            Some(g) => format!("∂{result}/∂{} = {}", joint.region.leaves[joint.gradients[g]].name, texts[id].text),
+            Some(g) => format!("∂{result}/∂{} = {}", joint.region.leaves[joint.gradients[g]].label(), texts[id].text),
         };
         lines.push(line);
     }
@@ -121,7 +121,7 @@ fn text(joint: &Joint, id: NodeId, texts: &HashMap<NodeId, Formula>) -> Formula 
     let graph = &joint.region.graph;
     let node = graph.node(id);
     match node.op.name {
-        "input" => return Formula::atom(joint.region.leaves[node.attrs[0].axis()].name.clone()),
+        "input" => return Formula::atom(joint.region.leaves[node.attrs[0].axis()].label()),
         "size" => return Formula::atom(joint.region.dims.text(node.attrs[0].dims()[0])),
         _ => {}
     }

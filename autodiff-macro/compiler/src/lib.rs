@@ -25,6 +25,7 @@ pub mod split;
 pub mod syntax;
 
 mod derive;
+mod module;
 mod passive;
 mod pipeline;
 

@@ -17,13 +17,26 @@ pub(crate) struct Passive {
     uses: BTreeSet<String>,
     /// Kept whether or not its variables are needed: it may do more than define them.
     keep: bool,
+    /// A call taken out of the expression it is in.
+    pub(crate) hoisted: bool,
 }
 
 impl Passive {
     /// A statement that stays.
     pub(crate) fn keep(tokens: TokenStream, defines: Vec<String>) -> Self {
         let uses = free_identifiers(tokens.clone());
-        Passive { tokens, defines, uses, keep: true }
+        Passive { tokens, defines, uses, keep: true, hoisted: false }
+    }
+
+    /// A call taken out of the expression it is in, which stays unless the expression is kept as it is.
+    pub(crate) fn hoisted(tokens: TokenStream, defines: Vec<String>) -> Self {
+        Passive { hoisted: true, ..Passive::keep(tokens, defines) }
+    }
+
+    /// The statement with its tokens rewritten.
+    pub(crate) fn rewritten(self, rewrite: impl FnOnce(TokenStream) -> TokenStream) -> Self {
+        let tokens = rewrite(self.tokens);
+        Passive { uses: free_identifiers(tokens.clone()), tokens, ..self }
     }
 
     /// Whether it stays in any case.

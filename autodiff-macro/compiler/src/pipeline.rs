@@ -2,7 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::ItemFn;
+use std::rc::Rc;
+
+use syn::{ItemFn, ItemMod};
 
 use crate::ad::{Seed, reverse};
 use crate::diag::Errors;
@@ -10,32 +12,51 @@ use crate::emit::{Companion, bare_placeholder, placeholder};
 use crate::ir::{Joint, dot};
 use crate::lower::{Lowered, internal, lower};
 use crate::modes::{Modes, modes};
+use crate::module::expand_module;
 use crate::opt::{expand_definitions, optimise};
 use crate::options::Options;
 use crate::schedule::{Schedule, schedule};
 use crate::split::{Split, split};
-use crate::syntax::Signature;
+use crate::syntax::{Items, Signature};
 
 /// Expands `#[differentiate(args)]` on an item: the item as it stands, and its companion or the errors.
 pub fn differentiate(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let companion = expand(args, item.clone(), &mut errors);
+    let options = Options::parse(args).map_err(|e| errors.push(e)).ok();
+    if let Ok(module) = syn::parse2::<ItemMod>(item.clone()) {
+        let options = options.unwrap_or_default();
+        let module = expand_module(&options, module, &mut errors);
+        let errors = errors.to_compile_errors();
+        return quote!(#module #errors);
+    }
+    let companion = expand(options, item.clone(), &mut errors);
     let errors = errors.to_compile_errors();
     quote!(#item #companion #errors)
 }
 
-fn expand(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<TokenStream> {
-    let options = Options::parse(args).map_err(|e| errors.push(e)).ok();
+fn expand(options: Option<Options>, item: TokenStream, errors: &mut Errors) -> Option<TokenStream> {
     let function: ItemFn = match syn::parse2(item.clone()) {
         Ok(f) => f,
         Err(_) => {
             errors.at(
                 item.into_iter().next().map_or_else(TokenStream::new, TokenStream::from),
-                "`#[differentiate]` goes on a function with a body",
+                "`#[differentiate]` goes on a function with a body, or on a module that is written out",
             );
             return None;
         }
     };
+    let Some(options) = options else { return Some(bare_placeholder(&function)) };
+    Some(companion_of(&function, &options, Rc::default(), None, errors))
+}
+
+/// The companion of a function, or a placeholder and the errors.
+pub(crate) fn companion_of(
+    function: &ItemFn,
+    options: &Options,
+    items: Rc<Items>,
+    owner: Option<(&syn::Type, &syn::Generics)>,
+    errors: &mut Errors,
+) -> TokenStream {
     let name = &function.sig.ident;
     for (present, token, what) in [
         (function.sig.constness.is_some(), quote!(#name), "a `const fn`"),
@@ -46,14 +67,14 @@ fn expand(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<T
             errors.at(token, format!("`#[differentiate]` on {what} is not supported: make `{name}` a plain `fn`"));
         }
     }
-    let Some(options) = options else { return Some(bare_placeholder(&function)) };
-    let signature = Signature::read(&function, errors);
-    if !errors.is_empty() {
-        return Some(placeholder(&function, &signature, &options));
-    }
-    match compile(&function, &signature, &options, errors) {
-        Some(compiled) => Some(compiled.items(&function, &signature, &options)),
-        None => Some(placeholder(&function, &signature, &options)),
+    let signature = Signature::read_in(function, items, owner, errors);
+    let compiled = match errors.is_empty() {
+        true => compile(function, &signature, options, errors),
+        false => None,
+    };
+    match compiled {
+        Some(compiled) => compiled.items(function, &signature, options),
+        None => placeholder(function, &signature, options),
     }
 }
 
@@ -78,6 +99,15 @@ pub struct Compiled {
 /// Runs the stages. `None` if there were errors.
 pub fn compile(function: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Compiled> {
     let lowered = lower(function, signature, options, errors)?;
+    if let Some((_, at)) = options.modes.first()
+        && (signature.owner.is_some() || lowered.wrt.iter().any(|i| signature.params[*i].is_tree()))
+    {
+        errors.at(
+            at,
+            "`modes` of a method, or with a struct in `wrt`, are not supported yet: use a function of the arrays themselves",
+        );
+        return None;
+    }
     let modes = modes(&lowered, signature, options, errors);
     if !errors.is_empty() {
         return None;

@@ -28,6 +28,7 @@ mod softmax;
 mod sort;
 mod tape;
 mod threads;
+mod tree;
 mod vector;
 
 pub use crate::ShapeError;
@@ -63,3 +64,4 @@ pub use softmax::{
 };
 pub use sort::{sort_axis_grad_into, sort_axis_into};
 pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, save};
+pub use tree::{Skeleton, accumulate, numbers, zero_as, zero_as_slice, zeros_of_slice};

@@ -4,6 +4,7 @@ mod control;
 mod elements;
 mod identities;
 mod language;
+mod modules;
 mod networks;
 mod regression;
 mod structure;

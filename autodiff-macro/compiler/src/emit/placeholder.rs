@@ -29,6 +29,10 @@ pub fn bare_placeholder(item: &ItemFn) -> TokenStream {
 
 /// The companion type with functions of the right signatures.
 pub fn placeholder(item: &ItemFn, signature: &Signature, options: &Options) -> TokenStream {
+    if signature.owner.is_some() {
+        // Inside an `impl` there cannot be a type.
+        return TokenStream::new();
+    }
     let bare = bare_placeholder(item);
     functions(item, signature, options).map_or_else(|| bare.clone(), |functions| quote!(#bare #functions))
 }

@@ -158,6 +158,11 @@ impl<'a> Program<'a> {
         self.saved_bounds.iter().copied().collect()
     }
 
+    /// Saves captured integers that the caller reads by itself.
+    pub fn save_bounds(&mut self, captures: impl IntoIterator<Item = usize>) {
+        self.saved_bounds.extend(captures);
+    }
+
     pub(super) fn leaves(&self) -> &'a [Leaf] {
         &self.schedule.joint.region.leaves
     }
@@ -289,9 +294,10 @@ impl<'a> Program<'a> {
                     n if *n >= 0 => plus.push(quote!(#n_abs)),
                     _ => minus.push(quote!(#n_abs)),
                 }
+                let parts = plus.len();
                 let plus = if plus.is_empty() { quote!(0usize) } else { quote!(#(#plus)+*) };
-                match (minus.is_empty(), terms.len()) {
-                    (true, 0 | 1) => plus,
+                match (minus.is_empty(), parts) {
+                    (true, 0 | 1) if !terms.iter().any(|(_, c)| c.abs() > 1) => plus,
                     (true, _) => quote!((#plus)),
                     (false, _) => quote!(usize::saturating_sub(#plus, #(#minus)+*)),
                 }

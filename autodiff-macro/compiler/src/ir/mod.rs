@@ -19,7 +19,7 @@ pub use dump::dot;
 pub use expr::{Builder, Check, Context, Expr, Requirement};
 pub use graph::{Graph, Node, NodeId};
 pub use rebuild::rebuild;
-pub use region::{Joint, Leaf, LeafSource, Region};
+pub use region::{Joint, Leaf, LeafSource, PathStep, Region};
 pub use tensor::Tensor;
 pub use types::{Elem, Shape, Type};
 pub use verify::verify;

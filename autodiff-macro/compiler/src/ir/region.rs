@@ -12,6 +12,13 @@ use super::types::Type;
 pub enum LeafSource {
     /// Parameter number `i` of the user's function.
     Parameter(usize),
+    /// A part of a parameter: a field of a struct, an element of a `Vec` of arrays.
+    Part {
+        /// The parameter.
+        parameter: usize,
+        /// How the part is reached from the parameter.
+        path: Vec<PathStep>,
+    },
     /// A value of the user's passive code, by capture number.
     Capture(usize),
     /// The cotangent of the function's result.
@@ -24,6 +31,49 @@ pub enum LeafSource {
     Accumulator(usize),
     /// The tangent of the parameter whose leaf has this number.
     Tangent(usize),
+}
+
+/// A step from a value to a part of it.
+#[derive(Clone, Debug)]
+pub enum PathStep {
+    /// A field, by name or number.
+    Field(String),
+    /// An element: the index as written or the variable that holds it, and its capture number unless
+    /// it is a literal.
+    Index(TokenStream, Option<usize>),
+    /// The content of an `Option`.
+    Content,
+}
+
+impl PathStep {
+    /// The tokens that read the part after those that read the whole.
+    pub fn read(&self) -> TokenStream {
+        match self {
+            PathStep::Content => quote::quote!(.as_ref().unwrap()),
+            other => other.place(),
+        }
+    }
+
+    /// The tokens of the part as a place to write to.
+    pub fn place(&self) -> TokenStream {
+        match self {
+            PathStep::Field(name) => match name.parse::<usize>() {
+                Ok(index) => {
+                    let index = proc_macro2::Literal::usize_unsuffixed(index);
+                    quote::quote!(.#index)
+                }
+                Err(_) => {
+                    let name = match name.strip_prefix("r#") {
+                        Some(raw) => proc_macro2::Ident::new_raw(raw, proc_macro2::Span::call_site()),
+                        None => proc_macro2::Ident::new(name, proc_macro2::Span::call_site()),
+                    };
+                    quote::quote!(.#name)
+                }
+            },
+            PathStep::Index(index, _) => quote::quote!([#index]),
+            PathStep::Content => quote::quote!(.as_mut().unwrap()),
+        }
+    }
 }
 
 /// An input of a region.
@@ -39,6 +89,32 @@ pub struct Leaf {
     pub differentiate: bool,
     /// The user's tokens that read it as a value or a view.
     pub read: TokenStream,
+}
+
+impl Leaf {
+    /// The number of the parameter that this is, or is a part of.
+    pub fn parameter(&self) -> Option<usize> {
+        match self.source {
+            LeafSource::Parameter(i) | LeafSource::Part { parameter: i, .. } => Some(i),
+            _ => None,
+        }
+    }
+
+    /// How it is reached from its parameter.
+    pub fn path(&self) -> &[PathStep] {
+        match &self.source {
+            LeafSource::Part { path, .. } => path,
+            _ => &[],
+        }
+    }
+
+    /// Its name in a formula: `model.w` for a part of a parameter.
+    pub fn label(&self) -> String {
+        match &self.source {
+            LeafSource::Part { .. } => crate::lower::compact(&self.read.to_string()).replace(".as_ref().unwrap()", ""),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 /// A graph with inputs and outputs.

@@ -135,6 +135,7 @@ impl<'g> Lower<'g, '_> {
     fn size_of(&mut self, e: &Expr, value: Value<'g>) -> Option<Dim> {
         match value {
             Value::Int(d) => Some(d),
+            Value::Place(place) if place.ty.is_none() => Some(self.place_integer(&place)),
             Value::Opaque => {
                 if let Some(name) = self.intermediate_in(&e.to_token_stream()) {
                     self.errors.at(
@@ -322,6 +323,7 @@ impl<'g> Lower<'g, '_> {
         }
         match self.expr(e)? {
             Value::Int(d) => Some(Bound::Dim(d)),
+            Value::Place(place) if place.ty.is_none() => Some(Bound::Dim(self.place_integer(&place))),
             Value::Opaque => {
                 if let Some(name) = self.intermediate_in(&e.to_token_stream()) {
                     self.errors.at(

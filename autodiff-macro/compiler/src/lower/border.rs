@@ -180,7 +180,12 @@ impl<'g> Border<'g> {
             }
             Value::Tokens(tokens) => Value::Tokens(tokens.clone()),
             Value::Unit => Value::Unit,
-            Value::Slices(_) | Value::Opaque => Value::Opaque,
+            Value::Struct(s) => {
+                let fields = s.fields.iter().map(|(n, v)| (n.clone(), self.import(inner, at, &format!("{name}_{n}"), v))).collect();
+                Value::Struct(Rc::new(super::value::StructValue { name: s.name.clone(), fields }))
+            }
+            // Places of known type were taken apart before.
+            Value::Slices(_) | Value::Opaque | Value::Place(_) => Value::Opaque,
         }
     }
 }

@@ -41,7 +41,16 @@ impl<'g> Lower<'g, '_> {
         let name = m.method.to_string();
         let args: Vec<&Expr> = m.args.iter().collect();
         let receiver = self.expr(&m.receiver)?;
+        if let Some((key, function)) = self.module_method(&receiver, &name) {
+            let mut given = vec![(&*m.receiver, receiver)];
+            for a in &args {
+                given.push((a, self.argument_value(a)?));
+            }
+            return self.inline(&key, &function, None, given, e);
+        }
         match receiver {
+            Value::Place(place) => self.place_method(&place, m),
+            Value::Struct(_) if IDENTITIES.contains(&name.as_str()) => Some(receiver),
             Value::Node(x) => self.node_method(x, &name, &args, m, e),
             Value::Int(d) => self.int_method(d, &name, &args, m),
             Value::Shape(dims) if IDENTITIES.contains(&name.as_str()) => Some(Value::Shape(dims)),
@@ -232,11 +241,31 @@ impl<'g> Lower<'g, '_> {
             let values: Option<Vec<Value<'g>>> = args.iter().map(|a| self.expr(a)).collect();
             return self.call_bound(&closure, values?, e);
         }
+        if let Some((key, function)) = self.module_function(path) {
+            let mut given = Vec::new();
+            for a in &args {
+                given.push((*a, self.argument_value(a)?));
+            }
+            if !self.in_closure() && !self.mentions_active(e) {
+                return self.passive_call(&function, &given, e);
+            }
+            let turbofish = path.path.segments.last().map(|s| &s.arguments);
+            return self.inline(&key, &function, turbofish, given, e);
+        }
+        if let Some(structure) = self.signature.items.structure(&name)
+            && structure.fields().eq((0..args.len()).map(|i| i.to_string()))
+        {
+            let mut fields = Vec::new();
+            for (i, a) in args.iter().enumerate() {
+                fields.push((i.to_string(), self.expr(a)?));
+            }
+            return Some(Value::Struct(super::value::StructValue { name, fields }.into()));
+        }
         match (owner.as_deref(), name.as_str(), args.as_slice()) {
             (None, "Some" | "Ok", [x]) => return self.expr(x),
             (None, "Axis", [k]) | (Some("ndarray"), "Axis", [k]) => return self.literal_int(k).map(|k| Value::Axis(k as usize)),
             (Some(o), "zero" | "one" | "epsilon" | "infinity" | "neg_infinity" | "nan" | "default", [])
-                if o == float || o == "Zero" || o == "One" =>
+                if o == float || o == "Zero" || o == "One" || o == "Float" =>
             {
                 let x = match name.as_str() {
                     "one" => 1.0,
@@ -253,7 +282,7 @@ impl<'g> Lower<'g, '_> {
                 "from" | "from_f64" | "from_f32" | "from_usize" | "from_u32" | "from_i32" | "from_u64" | "from_i64" | "cast"
                 | "lit",
                 [x],
-            ) if o == float || o == "NumCast" => {
+            ) if o == float || o == "NumCast" || o == "FromPrimitive" => {
                 return match self.expr(x)? {
                     Value::Int(d) => Some(Value::Node(self.b.size(d))),
                     Value::Node(n) if n.rank() == 0 => Some(Value::Node(n)),

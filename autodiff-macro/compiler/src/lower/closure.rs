@@ -23,6 +23,14 @@ impl<'g> Lower<'g, '_> {
             Expr::Path(p) => {
                 if let Some(Value::Closure(closure)) = p.path.get_ident().and_then(|i| self.lookup(&i.to_string()).cloned()) {
                     self.call_bound(&closure, vec![Value::Node(x)], e)?
+                } else if let Some((key, function)) = self.module_function(p) {
+                    self.scopes.push(std::collections::HashMap::from([(
+                        CLOSURE_SCOPE.to_string(),
+                        super::Binding { value: Value::Unit },
+                    )]));
+                    let y = self.inline(&key, &function, None, vec![(f, Value::Node(x))], e);
+                    self.scopes.pop();
+                    y?
                 } else {
                     Value::Node(self.path_function(p, x, e)?)
                 }

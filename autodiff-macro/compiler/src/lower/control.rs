@@ -79,8 +79,10 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// The variables that tokens mention, with their values.
-    fn imports(&self, tokens: TokenStream) -> Vec<(String, Value<'g>)> {
-        free_identifiers(tokens).into_iter().filter_map(|name| self.lookup(&name).cloned().map(|v| (name, v))).collect()
+    fn imports(&mut self, tokens: TokenStream) -> Vec<(String, Value<'g>)> {
+        let found: Vec<(String, Value<'g>)> =
+            free_identifiers(tokens).into_iter().filter_map(|name| self.lookup(&name).cloned().map(|v| (name, v))).collect();
+        found.into_iter().map(|(name, value)| (name, self.taken_apart(value))).collect()
     }
 
     /// Lowers a body. `carried` are variables with a leaf of their own for each node, whose first values are the first
@@ -117,6 +119,11 @@ impl<'g> Lower<'g, '_> {
             kept: passive.clone(),
             fixed: HashSet::new(),
             changed: self.changed.clone(),
+            place_leaves: HashMap::new(),
+            hoist: true,
+            calls: self.calls.clone(),
+            taken: std::mem::take(&mut self.taken),
+            originals: std::mem::take(&mut self.originals),
         };
         let mut at = Crossing::default();
         let mut next = 0;
@@ -170,6 +177,8 @@ impl<'g> Lower<'g, '_> {
         let (leaves, statements, captures) =
             (std::mem::take(&mut inner.leaves), std::mem::take(&mut inner.passive), std::mem::take(&mut inner.captures));
         self.meanings = std::mem::take(&mut inner.meanings);
+        self.taken = std::mem::take(&mut inner.taken);
+        self.originals = std::mem::take(&mut inner.originals);
         drop(start);
         let value = tree?;
         let (graph, dims, checks, bug) = builder.finish();
@@ -884,6 +893,7 @@ fn deep_nodes(value: &Value<'_>) -> Vec<NodeId> {
     match value {
         Value::Node(e) => vec![e.id()],
         Value::Tuple(parts) | Value::List(parts) => parts.iter().flat_map(deep_nodes).collect(),
+        Value::Struct(s) => s.fields.iter().flat_map(|(_, v)| deep_nodes(v)).collect(),
         Value::Closure(c) => c.scopes.iter().flat_map(|s| s.values()).flat_map(|b| deep_nodes(&b.value)).collect(),
         _ => vec![],
     }
@@ -896,7 +906,10 @@ fn same_value(a: &Value<'_>, b: &Value<'_>) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
         }
         (Value::Int(a), Value::Int(b)) => a == b,
-        (Value::Node(_) | Value::Int(_), _) => false,
+        (Value::Struct(a), Value::Struct(b)) => {
+            a.name == b.name && a.fields.iter().zip(&b.fields).all(|((_, a), (_, b))| same_value(a, b))
+        }
+        (Value::Node(_) | Value::Int(_) | Value::Struct(_), _) | (_, Value::Struct(_)) => false,
         _ => true,
     }
 }

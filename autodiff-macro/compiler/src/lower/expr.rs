@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{BinOp, Expr, Lit, UnOp};
 
+use super::place::Link;
 use super::stmt::Assign;
 use super::value::Value;
 use super::{Lower, compact};
@@ -21,11 +22,17 @@ impl<'g> Lower<'g, '_> {
         if self.mentions_active(e) {
             return self.understood(e);
         }
-        let mark = self.errors.len();
+        let (mark, statements) = (self.errors.len(), self.passive.len());
         match self.understood(e) {
             Some(value) => Some(value),
             None => {
                 self.errors.truncate(mark);
+                // The expression is kept as it is, with the calls in it.
+                let mut at = 0;
+                self.passive.retain(|s| {
+                    at += 1;
+                    at <= statements || !s.hoisted
+                });
                 Some(Value::Opaque)
             }
         }
@@ -57,6 +64,7 @@ impl<'g> Lower<'g, '_> {
             Expr::If(i) => self.if_expression(i, e),
             Expr::Match(m) if !self.in_closure() => self.match_expression(m, e),
             Expr::Field(f) => self.field(f, e),
+            Expr::Struct(s) => self.struct_literal(s),
             Expr::Index(i) => self.index(i, e),
             Expr::Try(t) => match self.expr(&t.expr)? {
                 Value::Opaque => None,
@@ -91,6 +99,12 @@ impl<'g> Lower<'g, '_> {
     }
 
     pub(super) fn wrong(&mut self, e: &Expr, found: &Value<'g>, wanted: &str) {
+        if let Value::Place(place) = found
+            && place.ty.is_none()
+        {
+            self.unknown_place(place, e);
+            return;
+        }
         let changed = crate::syntax::free_identifiers(e.to_token_stream()).into_iter().find(|n| self.changed.contains(n));
         let hint = match found {
             Value::Opaque | Value::Tokens(_) if changed.is_some() => format!(
@@ -134,6 +148,12 @@ impl<'g> Lower<'g, '_> {
             && let Some(value) = self.lookup(&ident.to_string())
         {
             return Some(value.clone());
+        }
+        if let Some(ident) = p.path.get_ident()
+            && let Some(ty) = self.signature.items.constant(&ident.to_string()).cloned()
+        {
+            let root = quote::quote!(#ident);
+            return Some(self.at(super::place::Place { root, path: vec![], ty: Some(ty), parameter: None }));
         }
         let text = compact(&p.to_token_stream().to_string());
         // Constants of the float types.
@@ -328,18 +348,23 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn field(&mut self, f: &syn::ExprField, e: &Expr) -> Option<Value<'g>> {
-        let syn::Member::Unnamed(index) = &f.member else {
-            self.errors.at(
-                e,
-                "a field of a value that depends on differentiated parameters is not supported: pass it as a parameter of its own",
-            );
-            return None;
+        let (name, index) = match &f.member {
+            syn::Member::Named(name) => (name.to_string(), usize::MAX),
+            syn::Member::Unnamed(index) => (index.index.to_string(), index.index as usize),
         };
         match self.expr(&f.base)? {
-            Value::Tuple(parts) => parts.get(index.index as usize).cloned(),
-            Value::Shape(dims) => dims.get(index.index as usize).map(|d| Value::Int(*d)),
+            Value::Tuple(parts) => parts.get(index).cloned(),
+            Value::Shape(dims) => dims.get(index).map(|d| Value::Int(*d)),
+            Value::Place(place) => self.place_field(&place, &name, e),
+            Value::Struct(s) => match s.field(&name) {
+                Some(value) => Some(value),
+                None => {
+                    self.errors.at(e, format!("`{}` has no field `{name}`", s.name));
+                    None
+                }
+            },
             other => {
-                self.wrong(&f.base, &other, "a tuple");
+                self.wrong(&f.base, &other, "a struct or a tuple");
                 None
             }
         }
@@ -355,6 +380,7 @@ impl<'g> Lower<'g, '_> {
                 }
             },
             Value::Node(x) => self.element(x, i, e),
+            Value::Place(place) => self.place_element(&place, &i.index),
             other => {
                 self.wrong(&i.expr, &other, "an array");
                 None
@@ -470,6 +496,13 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn active_variable(&mut self, tokens: &TokenStream, parameters: bool) -> Option<String> {
         let mut names = Vec::new();
         mentioned(tokens.clone(), &mut names);
+        let places = names.iter().find(|(name, chain)| {
+            matches!(self.lookup(name), Some(Value::Place(place)) if parameters && self.place_is_active(place, chain))
+        });
+        if let Some((name, _)) = places {
+            return Some(name.clone());
+        }
+        let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
         let closures: Vec<_> = names
             .iter()
             .filter_map(|name| match self.lookup(name) {
@@ -507,12 +540,13 @@ fn nodes_of(value: &Value<'_>) -> Vec<NodeId> {
     match value {
         Value::Node(e) => vec![e.id()],
         Value::Tuple(parts) | Value::List(parts) => parts.iter().flat_map(nodes_of).collect(),
+        Value::Struct(s) => s.fields.iter().flat_map(|(_, v)| nodes_of(v)).collect(),
         _ => vec![],
     }
 }
 
 /// Identifiers the tokens read, except as receivers of size queries, fields and method names.
-fn mentioned(tokens: TokenStream, names: &mut Vec<String>) {
+fn mentioned(tokens: TokenStream, names: &mut Vec<(String, Vec<Link>)>) {
     use proc_macro2::TokenTree;
     let list: Vec<TokenTree> = tokens.into_iter().collect();
     let mut i = 0;
@@ -526,18 +560,49 @@ fn mentioned(tokens: TokenStream, names: &mut Vec<String>) {
                     && matches!(list.get(i + 2), Some(TokenTree::Ident(m)) if SHAPE_QUERIES.contains(&m.to_string().as_str()))
                     && matches!(list.get(i + 3), Some(TokenTree::Group(_)));
                 if !after_dot && !query {
-                    names.push(ident.to_string());
+                    names.push((ident.to_string(), chain(&list[i + 1..])));
                 }
             }
             TokenTree::Literal(l) => {
                 let text = l.to_string();
                 if text.starts_with('"') {
-                    names.extend(crate::syntax::free_identifiers(TokenStream::from(list[i].clone())));
+                    let read = crate::syntax::free_identifiers(TokenStream::from(list[i].clone()));
+                    names.extend(read.into_iter().map(|name| (name, vec![])));
                 }
             }
             TokenTree::Punct(_) => {}
         }
         i += 1;
+    }
+}
+
+/// The fields, indices and the method that follow a variable.
+fn chain(rest: &[proc_macro2::TokenTree]) -> Vec<Link> {
+    use proc_macro2::{Delimiter, TokenTree};
+    let mut links = Vec::new();
+    let mut i = 0;
+    loop {
+        match (rest.get(i), rest.get(i + 1), rest.get(i + 2)) {
+            (Some(TokenTree::Punct(p)), Some(TokenTree::Ident(name)), Some(TokenTree::Group(g)))
+                if p.as_char() == '.' && g.delimiter() == Delimiter::Parenthesis =>
+            {
+                links.push(Link::Method(name.to_string()));
+                i += 3;
+            }
+            (Some(TokenTree::Punct(p)), Some(TokenTree::Ident(name)), _) if p.as_char() == '.' => {
+                links.push(Link::Field(name.to_string()));
+                i += 2;
+            }
+            (Some(TokenTree::Punct(p)), Some(TokenTree::Literal(l)), _) if p.as_char() == '.' => {
+                links.extend(l.to_string().split('.').map(|n| Link::Field(n.to_string())));
+                i += 2;
+            }
+            (Some(TokenTree::Group(g)), _, _) if g.delimiter() == Delimiter::Bracket => {
+                links.push(Link::Index);
+                i += 1;
+            }
+            _ => return links,
+        }
     }
 }
 

@@ -10,6 +10,8 @@ mod call;
 mod closure;
 mod control;
 mod expr;
+mod inline;
+mod place;
 mod rounds;
 mod stmt;
 mod value;
@@ -75,13 +77,27 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         kept: Default::default(),
         fixed: Default::default(),
         changed: Default::default(),
+        place_leaves: HashMap::new(),
+        hoist: true,
+        calls: vec![root_name(signature, item)],
+        taken: names_in_use(item, signature),
+        originals: HashMap::new(),
     };
     let before = lower.errors.len();
     for (i, param) in signature.params.iter().enumerate() {
         lower.parameter(i, param, wrt.contains(&i));
     }
     lower.name_sizes(&options.shapes);
-    let result = lower.body(&item.block);
+    let mut block = (*item.block).clone();
+    {
+        let mut renamer = crate::syntax::Renamer::new(crate::syntax::Mode::Hiding, &mut lower.taken, &mut lower.originals);
+        for p in &signature.params {
+            renamer.parameter_name(&p.ident.to_string());
+        }
+        renamer.body(&mut block);
+    }
+    lower.note_variables(&ItemFn { block: Box::new(block.clone()), ..item.clone() });
+    let result = lower.body(&block);
     let output = result.and_then(|v| lower.output(v, item));
     let (leaves, passive, captures, failed) = (
         std::mem::take(&mut lower.leaves),
@@ -111,7 +127,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
 fn free_token_name(leaves: &mut [Leaf], passive: &mut Vec<Passive>) {
     for (i, leaf) in leaves.iter_mut().enumerate() {
         let read = leaf.read.clone();
-        if !crate::syntax::free_identifiers(read.clone()).contains("m") {
+        if !crate::syntax::free_identifiers(read.clone()).contains("m") || !leaf.path().is_empty() {
             continue;
         }
         let name = quote::format_ident!("m_{i}_");
@@ -153,11 +169,19 @@ fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, error
     for name in names {
         match signature.params.iter().position(|p| p.pattern.is_none() && p.ident == *name) {
             Some(i) if signature.params[i].float().is_some() => found.push(i),
+            Some(i) if matches!(signature.params[i].kind, ParamKind::Other) && signature.params[i].is_tree() => found.push(i),
             Some(i) => {
-                let ty = signature.params[i].ty.to_token_stream().to_string();
+                let ty = compact(&signature.params[i].ty.to_token_stream().to_string());
+                if matches!(signature.params[i].kind, ParamKind::Tree { .. }) {
+                    errors.at(
+                        name,
+                        format!("`{name}` is a `{ty}`, which is no tree of float parameters: derive `Parameters` for its structs"),
+                    );
+                    continue;
+                }
                 errors.at(
                     name,
-                    format!("`{name}` is a `{ty}`: only float scalars and float arrays of known rank can be differentiated"),
+                    format!("`{name}` is a `{ty}`: only float scalars, float arrays of known rank and structs that derive `Parameters` can be differentiated"),
                 );
             }
             None => {
@@ -177,10 +201,15 @@ fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, error
 }
 
 fn float_type(signature: &Signature, wrt: &[usize], errors: &mut Errors) -> Option<Float> {
-    let first = signature.params[*wrt.first()?].float()?.clone();
+    let known = wrt.iter().find_map(|i| signature.params[*i].float().cloned());
+    let Some(first) = known.or_else(|| result_float(signature)) else {
+        let p = &signature.params[*wrt.first()?];
+        errors.at(&p.ty, "the float type of this struct is not seen here: return a float scalar or array, or put the struct and the function in a `#[differentiate]` module");
+        return None;
+    };
     for &i in wrt {
         let p = &signature.params[i];
-        if p.float() != Some(&first) {
+        if p.float().is_some_and(|f| *f != first) {
             errors.at(
                 &p.ty,
                 format!(
@@ -193,6 +222,19 @@ fn float_type(signature: &Signature, wrt: &[usize], errors: &mut Errors) -> Opti
         }
     }
     Some(first)
+}
+
+/// The float type of the function's result.
+fn result_float(signature: &Signature) -> Option<Float> {
+    let mut ty = signature.output.as_ref()?;
+    while let syn::Type::Tuple(t) = ty {
+        ty = t.elems.first()?;
+    }
+    match signature.kind_of(ty) {
+        ParamKind::Scalar { float, .. } => Some(float),
+        ParamKind::Array { float, .. } => float,
+        _ => None,
+    }
 }
 
 /// The text of expressions as the user wrote them, for messages of the running program.
@@ -271,9 +313,42 @@ struct Lower<'g, 'a> {
     fixed: std::collections::HashSet<String>,
     /// Variables that bodies change by passive code.
     changed: std::collections::HashSet<String>,
+    /// The leaves that are parts of structs, by the tokens that read them.
+    place_leaves: HashMap<String, Value<'g>>,
+    /// Whether a passive call may be evaluated before the statement it is in: not where the statement itself is kept,
+    /// which would call it twice.
+    hoist: bool,
+    /// The functions whose bodies are being lowered into each other.
+    calls: Vec<String>,
+    /// Names in use, which variables of inlined functions avoid.
+    taken: std::collections::BTreeSet<String>,
+    /// What renamed variables are called in the source.
+    originals: HashMap<String, String>,
+}
+
+/// What a function is called in messages and among the items of its module.
+fn root_name(signature: &Signature, item: &ItemFn) -> String {
+    match signature.owner.as_ref().and_then(crate::syntax::type_name) {
+        Some(owner) => format!("{owner}::{}", item.sig.ident),
+        None => item.sig.ident.to_string(),
+    }
+}
+
+/// Every name in the function, and those of generated code.
+fn names_in_use(item: &ItemFn, signature: &Signature) -> std::collections::BTreeSet<String> {
+    let mut names = crate::syntax::free_identifiers(item.to_token_stream());
+    names.extend(["m", "math", "rt", "kernels", "self", "grad", "workspace", "saved", "cotangent", "value"].map(str::to_string));
+    names.extend(signature.items.function_names().map(str::to_string));
+    names
 }
 
 impl<'g> Lower<'g, '_> {
+    /// Notes the variables of a body that is lowered, by the names that they have now.
+    fn note_variables(&mut self, item: &ItemFn) {
+        std::rc::Rc::make_mut(&mut self.mutable).extend(control::mutable_names(item));
+        std::rc::Rc::make_mut(&mut self.locals).extend(control::bound_names(item));
+    }
+
     fn parameter(&mut self, index: usize, param: &Param, differentiate: bool) {
         let name = param.ident.to_string();
         let ident = &param.ident;
@@ -289,6 +364,12 @@ impl<'g> Lower<'g, '_> {
                 self.leaf(&name, source, ty, differentiate, read)
             }
             ParamKind::Size => Value::Int(self.capture_dim(&quote!(#ident))),
+            ParamKind::Tree { .. } | ParamKind::Other if differentiate || matches!(param.kind, ParamKind::Tree { .. }) => {
+                let known = matches!(param.kind, ParamKind::Tree { .. });
+                let ty = known.then(|| param.ty.clone());
+                let parameter = differentiate.then_some(index);
+                Value::Place(place::Place { root: read, path: vec![], ty, parameter }.into())
+            }
             _ => Value::Opaque,
         };
         match &param.pattern {
@@ -306,6 +387,7 @@ impl<'g> Lower<'g, '_> {
                 for name in names {
                     self.bind(&name, Value::Opaque);
                 }
+                let _ = value;
             }
         }
     }

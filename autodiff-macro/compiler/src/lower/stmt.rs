@@ -75,6 +75,7 @@ impl<'g> Lower<'g, '_> {
             }
             return;
         }
+        let statement = statement.rewritten(|tokens| self.with_sizes(tokens));
         if let Some(message) = super::control::conflicts(&statement, &self.fixed, &self.changed) {
             self.errors.at(at.to_token_stream(), message);
             return;
@@ -89,6 +90,70 @@ impl<'g> Lower<'g, '_> {
             }
         }
         self.passive.push(statement);
+    }
+
+    /// Passive code with the sizes of values that only generated code computes put in by number.
+    fn with_sizes(&mut self, tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+        use proc_macro2::{Group, TokenTree};
+        let list: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut out: Vec<TokenTree> = Vec::new();
+        let mut i = 0;
+        while i < list.len() {
+            if let [TokenTree::Ident(name), TokenTree::Punct(dot), TokenTree::Ident(query), TokenTree::Group(arguments), ..] =
+                &list[i..]
+                && dot.as_char() == '.'
+                && super::expr::SHAPE_QUERIES.contains(&query.to_string().as_str())
+                && (!is_dot(&list, i.wrapping_sub(1)) || is_dot(&list, i.wrapping_sub(2)))
+                && let Some(Value::Node(x)) = self.lookup(&name.to_string()).cloned()
+                && self.only_generated(&name.to_string(), x)
+                && let Ok(m) = syn::parse2::<syn::ExprMethodCall>(quote!(#name.#query #arguments))
+            {
+                let number = |d: &crate::ir::Dim| quote::format_ident!("{}{}", super::SIZE_PREFIX, d.0);
+                let sizes = match self.shape_query(x, &m) {
+                    Some(Value::Int(d)) => Some(number(&d).to_token_stream()),
+                    Some(Value::Shape(dims)) => {
+                        let sizes: Vec<_> = dims.iter().map(number).collect();
+                        Some(match query.to_string().as_str() {
+                            "shape" => quote!([#(#sizes),*]),
+                            _ if sizes.len() == 1 && query == "dim" => quote!(#(#sizes)*),
+                            _ => quote!((#(#sizes),*)),
+                        })
+                    }
+                    _ => None,
+                };
+                if let Some(sizes) = sizes {
+                    out.extend(sizes);
+                    i += 4;
+                    continue;
+                }
+            }
+            out.push(match &list[i] {
+                TokenTree::Group(g) => {
+                    let mut group = Group::new(g.delimiter(), self.with_sizes(g.stream()));
+                    group.set_span(g.span());
+                    TokenTree::Group(group)
+                }
+                other => other.clone(),
+            });
+            i += 1;
+        }
+        out.into_iter().collect()
+    }
+
+    /// Whether the user's passive code has no variable of this name in the generated code.
+    fn only_generated(&mut self, name: &str, x: crate::ir::Expr<'g>) -> bool {
+        let id = x.id();
+        if !self.is_active(id) {
+            return false;
+        }
+        match x.matches(&crate::ops::leaf::INPUT) {
+            // A slice is read through a view that comes after the sizes.
+            Some(node) => self.leaves.get(node.attrs[0].axis()).is_some_and(|l| {
+                let read = l.read.to_string();
+                read != name && !read.ends_with("_view")
+            }),
+            None => true,
+        }
     }
 
     /// Tokens of a passive `let`; sizes of values that only generated code computes are put in by number.
@@ -145,7 +210,10 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         let active = self.mentions_active(&init.expr);
-        let Some(value) = self.expr(&init.expr) else {
+        let hoist = std::mem::replace(&mut self.hoist, active);
+        let value = self.expr(&init.expr);
+        self.hoist = hoist;
+        let Some(value) = value else {
             // The error is noted; what follows may still be checked.
             for name in names {
                 self.unknown.insert(name.clone());
@@ -156,7 +224,8 @@ impl<'g> Lower<'g, '_> {
         if matches!(value, Value::Opaque) {
             self.before_change(&names);
             self.keep(local, Passive::keep(local.to_token_stream(), names.clone()));
-            if let Some(value) = ty.and_then(|ty| self.typed_leaf(pat, ty)) {
+            let declared = ty.cloned().or_else(|| self.declared_result(&init.expr));
+            if let Some(value) = declared.and_then(|ty| self.typed_leaf(pat, &ty)) {
                 self.bind(&names[0], value);
             } else {
                 for name in names {
@@ -165,6 +234,17 @@ impl<'g> Lower<'g, '_> {
             }
             return;
         }
+        let value = match (value, ty) {
+            (Value::Place(place), Some(ty)) if place.ty.is_none() => {
+                let value = self.annotated_place(*place, ty, local, &names);
+                if matches!(value, Value::Opaque | Value::Int(_)) {
+                    self.bind_pattern(pat, value);
+                    return;
+                }
+                value
+            }
+            (value, _) => value,
+        };
         if let (Value::Int(d), Pat::Ident(p)) = (&value, pat) {
             self.b.dims(|dims| dims.set_name(*d, &p.ident.to_string()));
         }
@@ -186,7 +266,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// A passive value of annotated type as an input of the computation.
-    fn typed_leaf(&mut self, pat: &Pat, ty: &syn::Type) -> Option<Value<'g>> {
+    pub(super) fn typed_leaf(&mut self, pat: &Pat, ty: &syn::Type) -> Option<Value<'g>> {
         let Pat::Ident(p) = pat else { return None };
         let (name, ident) = (p.ident.to_string(), &p.ident);
         let source = LeafSource::Capture(self.leaves.len());
@@ -213,9 +293,13 @@ impl<'g> Lower<'g, '_> {
         self.capture_numbers.clear();
         for leaf in 0..self.leaves.len() {
             let read = self.leaves[leaf].read.to_string();
-            let Some(name) = names.iter().find(|n| **n == read) else { continue };
-            let (ident, kept) = (quote::format_ident!("{name}"), quote::format_ident!("{name}_as_of_{}", self.passive.len()));
-            let parameter = matches!(self.leaves[leaf].source, LeafSource::Parameter(_));
+            let root = self.leaves[leaf].read.clone().into_iter().next().map(|t| t.to_string()).unwrap_or_default();
+            let part = self.place_leaves.contains_key(&read);
+            let Some(name) = names.iter().find(|n| **n == read || (part && **n == root)) else { continue };
+            let ident = self.leaves[leaf].read.clone();
+            let kept = quote::format_ident!("{name}_as_of_{}", self.passive.len());
+            let parameter = self.leaves[leaf].parameter().is_some();
+            self.place_leaves.remove(&read);
             let tokens = match (self.leaves[leaf].ty.rank(), parameter) {
                 (0, _) => quote!(let #kept = #ident;),
                 // Parameters are only ever shadowed; a variable may be changed in place.
@@ -249,6 +333,9 @@ impl<'g> Lower<'g, '_> {
     }
 
     pub(super) fn bind_pattern(&mut self, pat: &Pat, value: Value<'g>) {
+        if matches!(value, Value::Place(_) | Value::Struct(_)) && self.bind_parts(pat, &value) {
+            return;
+        }
         match (pat, value) {
             (Pat::Wild(_), _) => {}
             (Pat::Type(t), value) => self.bind_pattern(&t.pat, value),
@@ -259,7 +346,7 @@ impl<'g> Lower<'g, '_> {
                 if let Value::Node(e) = &value
                     && !name.starts_with('_')
                 {
-                    e.named(&name);
+                    e.named(self.originals.get(&name).unwrap_or(&name));
                 }
                 self.bind(&name, value);
             }
@@ -365,7 +452,7 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         if let Value::Node(e) = &value {
-            e.named(name);
+            e.named(self.originals.get(name).map_or(name, String::as_str));
         }
         if !self.rebind(name, value) {
             self.errors.at(place, format!("`{name}` is not a variable of this function"));
@@ -379,6 +466,7 @@ impl<'g> Lower<'g, '_> {
     fn assign_passive(&mut self, left: &Expr, right: &Expr, op: Option<Assign>, whole: &Expr) {
         let mark = self.errors.len();
         let defines = changed_variables(whole);
+        let hoist = std::mem::replace(&mut self.hoist, false);
         let value = plain_name(left).and_then(|name| {
             let new = self.expr(right)?;
             let value = match op {
@@ -391,6 +479,7 @@ impl<'g> Lower<'g, '_> {
             Some((name, value))
         });
         self.errors.truncate(mark);
+        self.hoist = hoist;
         match value {
             Some((name, value)) if !matches!(value, Value::Opaque) && !self.kept.contains(&name) => {
                 self.before_change(&defines);
@@ -548,6 +637,11 @@ fn is_effect(e: &Expr) -> bool {
         Expr::Binary(b) => assign_operator(&b.op).is_some(),
         _ => false,
     }
+}
+
+/// Whether there is a dot at a place of a token list.
+fn is_dot(list: &[proc_macro2::TokenTree], at: usize) -> bool {
+    matches!(list.get(at), Some(proc_macro2::TokenTree::Punct(p)) if p.as_char() == '.')
 }
 
 /// The variable, if the place is one (also behind `*`, `&mut` and parentheses).

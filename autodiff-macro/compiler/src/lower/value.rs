@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 
+use super::place::Place;
 use crate::ir::{Dim, Elem, Expr, Slice};
 
 /// A variable.
@@ -17,6 +18,19 @@ pub(super) struct Binding<'g> {
 pub(super) struct Closure<'g> {
     pub(super) syntax: syn::ExprClosure,
     pub(super) scopes: Vec<HashMap<String, Binding<'g>>>,
+}
+
+/// A struct that active code built.
+pub(super) struct StructValue<'g> {
+    pub(super) name: String,
+    pub(super) fields: Vec<(String, Value<'g>)>,
+}
+
+impl<'g> StructValue<'g> {
+    /// The value of a field.
+    pub(super) fn field(&self, name: &str) -> Option<Value<'g>> {
+        self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone())
+    }
 }
 
 /// The value of an expression.
@@ -38,6 +52,10 @@ pub(super) enum Value<'g> {
     List(Vec<Value<'g>>),
     /// A closure bound by `let`.
     Closure(Rc<Closure<'g>>),
+    /// A struct built in active code.
+    Struct(Rc<StructValue<'g>>),
+    /// A struct or a list of the user's, whose parts are read where they are mentioned.
+    Place(Box<Place>),
     /// A passive result kept as tokens.
     Tokens(TokenStream),
     /// A passive value of unknown type.
@@ -63,6 +81,9 @@ impl Value<'_> {
             Value::Slices(_) => "a slice argument",
             Value::List(_) => "a list of arrays",
             Value::Closure(_) => "a closure",
+            Value::Struct(_) => "a struct",
+            Value::Place(p) if p.ty.is_some() => "a struct or a list",
+            Value::Place(_) => "a value of unknown type",
             Value::Tokens(_) | Value::Opaque => "a passive value of unknown type",
             Value::Unit => "`()`",
         }

@@ -1,7 +1,11 @@
 //! The user's function as syntax: its signature read as types the compiler knows, and questions about expressions.
 
 mod free;
+mod items;
+mod rename;
 mod signature;
 
 pub use free::{free_identifiers, pattern_names};
+pub use items::{Field, Function, Items, Parts, Struct, method, parameter_names, replaced, substitute, type_name, unify};
+pub use rename::{Mode, Renamer};
 pub use signature::{Float, Holder, Param, ParamKind, Signature, owned_array};

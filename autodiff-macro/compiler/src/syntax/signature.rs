@@ -1,9 +1,12 @@
 //! Parameters and their types.
 
+use std::rc::Rc;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{FnArg, GenericArgument, ItemFn, Pat, PathArguments, ReturnType, Type, TypeParamBound, WherePredicate};
 
+use super::items::{Items, Parts};
 use crate::diag::Errors;
 use crate::ir::Elem;
 
@@ -60,6 +63,13 @@ pub enum ParamKind {
     },
     /// `usize`
     Size,
+    /// A struct of the module, a tuple, a `Vec`, an array or an `Option` of such: its parts have known types.
+    Tree {
+        /// The float type of the first float in it.
+        float: Option<Float>,
+        /// Whether it can be differentiated: all structs in it derive `Parameters`.
+        parameters: bool,
+    },
     /// Anything else: a constant of the differentiation.
     Other,
 }
@@ -84,9 +94,32 @@ impl Param {
     pub fn float(&self) -> Option<&Float> {
         match &self.kind {
             ParamKind::Scalar { float, .. } => Some(float),
-            ParamKind::Array { float, .. } => float.as_ref(),
+            ParamKind::Array { float, .. } | ParamKind::Tree { float, parameters: true } => float.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether it is a value of several parts, or may be one: a struct whose fields the macro does not see.
+    pub fn is_tree(&self) -> bool {
+        match &self.kind {
+            ParamKind::Tree { .. } => true,
+            ParamKind::Other => self.names_a_type(),
+            _ => false,
+        }
+    }
+
+    /// Whether the type may be a struct of the user's.
+    fn names_a_type(&self) -> bool {
+        let mut ty = &self.ty;
+        while let Type::Reference(r) = ty {
+            ty = &r.elem;
+        }
+        let known = |name: &Ident| {
+            let name = name.to_string();
+            name.starts_with(|c: char| c.is_lowercase())
+                || ["String", "Vec", "Option", "Box", "HashMap", "BTreeMap", "Array", "ArrayD"].contains(&name.as_str())
+        };
+        matches!(ty, Type::Path(p) if p.path.segments.last().is_some_and(|s| !known(&s.ident)))
     }
 }
 
@@ -97,20 +130,50 @@ pub struct Signature {
     pub params: Vec<Param>,
     /// The result type, if one is written.
     pub output: Option<Type>,
+    /// What the function sees of its module.
+    pub items: Rc<Items>,
+    /// The type it is a method of.
+    pub owner: Option<Type>,
+    /// The generics of the `impl` it is in.
+    owner_generics: syn::Generics,
     generics: syn::Generics,
 }
 
 impl Signature {
-    /// Reads the signature of a function.
+    /// Reads the signature of a function by itself.
     pub fn read(item: &ItemFn, errors: &mut Errors) -> Self {
+        Signature::read_in(item, Rc::default(), None, errors)
+    }
+
+    /// Reads the signature of a function among the items of its module, or of a method.
+    pub fn read_in(item: &ItemFn, items: Rc<Items>, owner: Option<(&Type, &syn::Generics)>, errors: &mut Errors) -> Self {
+        let (owner, owner_generics) = owner.unzip();
         let generics = item.sig.generics.clone();
         let output = match &item.sig.output {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some((**ty).clone()),
         };
-        let mut signature = Signature { params: Vec::new(), output, generics };
+        let mut signature = Signature {
+            params: Vec::new(),
+            output,
+            items,
+            owner: owner.cloned(),
+            owner_generics: owner_generics.cloned().unwrap_or_default(),
+            generics,
+        };
         for (i, arg) in item.sig.inputs.iter().enumerate() {
             match arg {
+                FnArg::Receiver(r) if owner.is_some() => {
+                    let ident = Ident::new("self", r.self_token.span);
+                    let ty: Type = match (&r.kind, owner) {
+                        (syn::ReceiverKind::Reference(..), Some(ty)) => syn::parse_quote!(&#ty),
+                        (syn::ReceiverKind::Typed(_, ty), _) => (**ty).clone(),
+                        (_, Some(ty)) => ty.clone(),
+                        _ => continue,
+                    };
+                    let kind = signature.kind_of(&ty);
+                    signature.params.push(Param { ident, pattern: None, mutable: false, ty, kind });
+                }
                 FnArg::Receiver(r) => {
                     errors.at(r, "`#[differentiate]` on a method needs the whole `impl` in a differentiated module");
                 }
@@ -130,10 +193,62 @@ impl Signature {
 
     /// What a type is for the compiler.
     pub fn kind_of(&self, ty: &Type) -> ParamKind {
+        match self.plain_kind(ty) {
+            ParamKind::Other => {
+                let resolved = self.items.resolved(ty);
+                match self.plain_kind(&resolved) {
+                    ParamKind::Other => self.tree_kind(&resolved, 0),
+                    known => known,
+                }
+            }
+            known => known,
+        }
+    }
+
+    /// The kind of a type with parts.
+    fn tree_kind(&self, ty: &Type, depth: usize) -> ParamKind {
+        let ty = match ty {
+            Type::Path(p) if p.path.is_ident("Self") => self.owner.clone().unwrap_or_else(|| ty.clone()),
+            other => other.clone(),
+        };
+        let (mut derived, mut structure) = (true, false);
+        let types: Vec<Type> = match self.items.parts(&ty) {
+            Parts::Struct(name, fields) => {
+                structure = true;
+                derived = self.items.structure(&name).is_some_and(|s| s.parameters);
+                fields.into_iter().filter(|f| !f.skip).map(|f| f.ty).collect()
+            }
+            Parts::Sequence(t) | Parts::Optional(t) | Parts::Boxed(t) => vec![t],
+            Parts::Tuple(types) => types,
+            Parts::Plain => return ParamKind::Other,
+        };
+        let (mut float, mut parameters) = (None, derived);
+        // A struct may contain itself.
+        for ty in types.iter().filter(|_| depth < 6) {
+            match self.plain_kind(&self.items.resolved(ty)) {
+                ParamKind::Scalar { float: f, .. } => float = float.or(Some(f)),
+                ParamKind::Array { float: Some(f), .. } => float = float.or(Some(f)),
+                ParamKind::Other => match self.tree_kind(&self.items.resolved(ty), depth + 1) {
+                    ParamKind::Tree { float: f, parameters: p } => {
+                        float = float.or(f);
+                        parameters &= p;
+                    }
+                    _ => parameters &= structure,
+                },
+                _ => parameters = false,
+            }
+        }
+        match (structure, &float) {
+            (false, None) => ParamKind::Other,
+            _ => ParamKind::Tree { parameters: parameters && float.is_some(), float },
+        }
+    }
+
+    fn plain_kind(&self, ty: &Type) -> ParamKind {
         let (inner, by_reference) = match ty {
             Type::Reference(r) => (&*r.elem, true),
-            Type::Paren(p) => return self.kind_of(&p.elem),
-            Type::Group(g) => return self.kind_of(&g.elem),
+            Type::Paren(p) => return self.plain_kind(&p.elem),
+            Type::Group(g) => return self.plain_kind(&g.elem),
             other => (other, false),
         };
         if let Some(float) = self.float_of(inner) {
@@ -146,7 +261,7 @@ impl Signature {
         match inner {
             Type::Slice(s) => slice(&s.elem, Holder::Slice),
             Type::Array(a) => slice(&a.elem, Holder::Fixed),
-            Type::Reference(_) | Type::Paren(_) | Type::Group(_) => match self.kind_of(inner) {
+            Type::Reference(_) | Type::Paren(_) | Type::Group(_) => match self.plain_kind(inner) {
                 // A type that came through a macro is a group of its own behind the reference.
                 ParamKind::Scalar { float, .. } => ParamKind::Scalar { float, by_reference },
                 other => other,
@@ -267,6 +382,26 @@ impl Signature {
         generics
     }
 
+    /// The generics of the companion's `impl` and of its functions: for a method those of its `impl` and its own.
+    pub fn split_generics(&self, krate: &TokenStream) -> (syn::Generics, syn::Generics) {
+        let all = self.companion_generics(krate);
+        if self.owner.is_none() {
+            return (syn::Generics::default(), all);
+        }
+        let count = self.owner_generics.params.len();
+        let mut outer = all.clone();
+        outer.params = all.params.iter().take(count).cloned().collect();
+        outer.where_clause = self.owner_generics.where_clause.clone();
+        let mut inner = all.clone();
+        inner.params = all.params.iter().skip(count).cloned().collect();
+        (outer, inner)
+    }
+
+    /// Whether a generic parameter is one of the `impl`'s.
+    pub fn is_of_owner(&self, name: &str) -> bool {
+        self.owner.is_some() && super::items::parameter_names(&self.owner_generics).iter().any(|n| n == name)
+    }
+
     /// The owned type of a gradient.
     pub fn owned(&self, param: &Param, krate: &TokenStream) -> TokenStream {
         match &param.kind {
@@ -282,8 +417,23 @@ impl Signature {
                 }
                 Holder::Array => owned_array(float, *rank, krate),
             },
+            ParamKind::Tree { .. } | ParamKind::Other => owned_tree(&param.ty),
             _ => TokenStream::new(),
         }
+    }
+}
+
+/// The owned type of a tree: `&[T]` becomes a `Vec`.
+fn owned_tree(ty: &Type) -> TokenStream {
+    match ty {
+        Type::Reference(r) => owned_tree(&r.elem),
+        Type::Paren(p) => owned_tree(&p.elem),
+        Type::Group(g) => owned_tree(&g.elem),
+        Type::Slice(s) => {
+            let elem = &s.elem;
+            quote!(::std::vec::Vec<#elem>)
+        }
+        other => other.to_token_stream(),
     }
 }
 

@@ -18,10 +18,11 @@ impl Companion<'_> {
         let (shapes, integers) = self.checked();
         let shapes: Vec<Ident> = shapes.into_iter().map(|i| self.shape_name(i)).collect();
         let integers: Vec<Ident> = integers.into_iter().map(|c| format_ident!("integer_{c}")).collect();
+        let name = self.function("sizes_fit");
         let (shape_count, integer_count) = (shapes.len(), integers.len());
         quote! {
             /// What the program requires of the sizes of its inputs.
-            fn sizes_fit(
+            fn #name(
                 [#(#shapes),*]: [&[usize]; #shape_count],
                 [#(#integers),*]: [isize; #integer_count],
             ) -> ::core::result::Result<(), #krate::ShapeError> {
@@ -77,7 +78,10 @@ impl Companion<'_> {
         let captures = self.lowered.prologue.captures();
         let shapes: Vec<&TokenStream> = shapes.iter().map(|i| &self.lowered.region.leaves[*i].read).collect();
         let integers: Vec<&TokenStream> = integers.iter().filter_map(|c| captures.get(*c)).collect();
-        quote!(Self::sizes_fit([#(#shapes.shape()),*], [#(#integers as isize),*]))
+        {
+            let name = self.function("sizes_fit");
+            quote!(Self::#name([#(#shapes.shape()),*], [#(#integers as isize),*]))
+        }
     }
 
     /// The statement that panics if sizes do not fit.
@@ -105,13 +109,14 @@ impl Companion<'_> {
         let needed = self.needed(&call);
         let prologue = self.prologue(needed);
         let sizes_fit = self.sizes_fit();
+        let name = self.function("check");
         let guard = self.lowered.meanings.guard(krate, &self.lowered.float);
         quote! {
             /// Whether the sizes of the arguments fit together.
             ///
             /// # Errors
             /// Names the expression whose operands do not fit, and their shapes.
-            pub fn check #bounded (#(#params),*) -> ::core::result::Result<(), #krate::ShapeError> #clause {
+            pub fn #name #bounded (#(#params),*) -> ::core::result::Result<(), #krate::ShapeError> #clause {
                 #guard
                 #import
                 #prologue

@@ -6,8 +6,9 @@ use syn::{Attribute, Visibility};
 
 use super::super::control::tape;
 use super::super::program::{Program, Target};
-use super::{Companion, camel, local, turbofish};
+use super::{Companion, local, turbofish};
 use crate::schedule::Schedule;
+use crate::syntax::owned_array;
 
 impl Companion<'_> {
     /// The workspace, and `value_and_grad` with its kin.
@@ -28,7 +29,7 @@ impl Companion<'_> {
         let turbofish = turbofish(generics);
         let float = &self.lowered.float;
         let idents: Vec<&Ident> = self.signature.params.iter().map(|p| &p.ident).collect();
-        let workspace = camel(name, "Workspace");
+        let workspace = self.structure("Workspace");
         let slots = schedule.slots;
         let body = self.value_and_grad_into(schedule, &target);
         let slot_names: Vec<Ident> = (0..slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
@@ -62,30 +63,38 @@ impl Companion<'_> {
             }
         };
         let empty = self.empty_gradient();
+        let [value_and_grad, grad_name, into, ws_name] =
+            ["value_and_grad", "grad", "value_and_grad_into", "workspace"].map(|f| self.function(f));
+        let receiver =
+            params.iter().take(usize::from(self.signature.owner.is_some() && idents.first().is_some_and(|i| *i == "self")));
+        let receiver: Vec<&TokenStream> = receiver.collect();
+        let others = &params[receiver.len()..];
+        let (own, rest) = idents.split_at(receiver.len());
         let (ws, grad, value) = (local("workspace"), local("grad"), local("value"));
         let functions = quote! {
             /// Value and gradient.
-            pub fn value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
+            pub fn #value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
                 let mut #ws = #workspace::<#float>::default();
                 let mut #grad: #grad_ty = #empty;
-                let #value = Self::value_and_grad_into #turbofish (&mut #ws, #(#idents,)* &mut #grad);
+                let #value = Self::#into #turbofish (#(#own,)* &mut #ws, #(#rest,)* &mut #grad);
                 (#value, #grad)
             }
 
             /// The gradient.
-            pub fn grad #bounded (#(#params),*) -> #grad_ty #clause {
-                Self::value_and_grad #turbofish (#(#idents),*).1
+            pub fn #grad_name #bounded (#(#params),*) -> #grad_ty #clause {
+                Self::#value_and_grad #turbofish (#(#idents),*).1
             }
 
             /// An empty workspace for `value_and_grad_into`.
-            pub fn workspace<T: #krate::Element>() -> #workspace<T> {
+            pub fn #ws_name<T: #krate::Element>() -> #workspace<T> {
                 #workspace::default()
             }
 
             /// The value; the gradient overwrites `grad`. Allocates nothing once the workspace has been used at these sizes.
-            pub fn value_and_grad_into #bounded (
+            pub fn #into #bounded (
+                #(#receiver,)*
                 #ws: &mut #workspace<#float>,
-                #(#params,)*
+                #(#others,)*
                 #grad: &mut #grad_ty,
             ) -> #value_ty #clause {
                 let #workspace { slots: [#(#slot_names),*], #tapes_pattern } = #ws;
@@ -109,14 +118,15 @@ impl Companion<'_> {
         generics.params.insert(0, syn::parse_quote!('result));
         generics.make_where_clause().predicates.push(syn::parse_quote!(&'result #value_ty: #krate::kernels::ScalarResult));
         let (bounded, _, clause) = generics.split_for_impl();
+        let (value_and_grad, grad) = (self.function("value_and_grad"), self.function("grad"));
         quote! {
             #[doc(hidden)]
-            pub fn value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
+            pub fn #value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
                 ::core::unreachable!()
             }
 
             #[doc(hidden)]
-            pub fn grad #bounded (#(#params),*) -> #grad_ty #clause {
+            pub fn #grad #bounded (#(#params),*) -> #grad_ty #clause {
                 ::core::unreachable!()
             }
         }
@@ -131,11 +141,29 @@ impl Companion<'_> {
         let single = self.lowered.wrt.len() == 1;
         let gradient_field = |k: usize| {
             let leaf = schedule.joint.gradients[k - results];
-            let param = self.param_of_leaf(leaf);
-            let ident = &self.signature.params[param].ident;
+            if self.accumulates(leaf) {
+                let name = format_ident!("gradient_{k}", span = proc_macro2::Span::mixed_site());
+                return quote!(&mut #name);
+            }
             let grad = local("grad");
-            if single { quote!(#grad) } else { quote!(&mut #grad.#ident) }
+            match self.lowered.region.leaves[leaf].path() {
+                [] if single => quote!(#grad),
+                _ => {
+                    let place = self.place_in_gradient(leaf);
+                    quote!(&mut #place)
+                }
+            }
         };
+        // Leaves that the value does not depend on have no step of their own.
+        let mut zeros = TokenStream::new();
+        for i in self.trees() {
+            let (kernels, grad, ident) = (self.kernels(), local("grad"), self.gradient_name(i));
+            let param = &self.signature.params[i].ident;
+            let place = if single { quote!(#grad) } else { quote!(&mut #grad.#ident) };
+            let slice = matches!(&self.signature.params[i].ty, syn::Type::Reference(r) if matches!(&*r.elem, syn::Type::Slice(_)));
+            let call = if slice { quote!(zero_as_slice) } else { quote!(zero_as) };
+            zeros.extend(quote!(#kernels::#call(#place, &#param);));
+        }
         let array_results: Vec<usize> =
             (0..results).filter(|k| schedule.node(schedule.joint.region.outputs[*k]).ty.rank() > 0).collect();
         for k in &array_results {
@@ -155,11 +183,23 @@ impl Companion<'_> {
         for (k, id) in schedule.joint.region.outputs.iter().enumerate().skip(results) {
             if schedule.node(*id).ty.rank() == 0 {
                 let leaf = schedule.joint.gradients[k - results];
-                let ident = &self.signature.params[self.param_of_leaf(leaf)].ident;
-                let grad = local("grad");
-                let place = if single { quote!(*#grad) } else { quote!(#grad.#ident) };
+                let place = match (single, self.lowered.region.leaves[leaf].path()) {
+                    (true, []) => {
+                        let grad = local("grad");
+                        quote!(*#grad)
+                    }
+                    _ => self.place_in_gradient(leaf),
+                };
                 let value = program.read(*id);
-                ending.extend(quote!(#place = #value;));
+                let add = if self.accumulates(leaf) { quote!(+=) } else { quote!(=) };
+                ending.extend(quote!(#place #add #value;));
+            } else if self.accumulates(schedule.joint.gradients[k - results]) {
+                let leaf = schedule.joint.gradients[k - results];
+                let (place, kernels) = (self.place_in_gradient(leaf), self.kernels());
+                let name = format_ident!("gradient_{k}", span = proc_macro2::Span::mixed_site());
+                let ty = owned_array(&self.lowered.float, schedule.node(*id).ty.rank(), &self.krate);
+                fresh.extend(quote!(let mut #name: #ty = #kernels::Output::empty();));
+                ending.extend(quote!(#kernels::accumulate(&mut #place, &#name);));
             }
         }
         let value = self.spell(&self.lowered.output, &mut program, schedule);
@@ -168,6 +208,6 @@ impl Companion<'_> {
         let needed = self.needed(&quote!(#sizes #checks #steps #ending #value));
         let prologue = self.prologue(needed);
         let import = self.import();
-        quote!(#prologue #import #checks #sizes #fresh #steps #ending #value)
+        quote!(#prologue #import #checks #sizes #zeros #fresh #steps #ending #value)
     }
 }

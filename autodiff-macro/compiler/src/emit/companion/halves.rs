@@ -6,7 +6,7 @@ use syn::{Attribute, Visibility};
 
 use super::super::control::tape;
 use super::super::program::Program;
-use super::{Companion, camel, local};
+use super::{Companion, local};
 use crate::ir::{Dim, Type};
 use crate::syntax::owned_array;
 
@@ -34,36 +34,72 @@ impl Companion<'_> {
             Program::new(&target, &split.backward, &[], ["saved".to_string(), "cotangent".to_string()]).with_saved_sizes();
         let gradients = &split.backward.joint.region.outputs;
         let place = |k: usize| format_ident!("gradient_{k}", span = proc_macro2::Span::mixed_site());
+        let leaf_of = |k: usize| split.backward.joint.gradients[k];
+        let tree = |i: usize| format_ident!("tree_{i}", span = proc_macro2::Span::mixed_site());
+        let in_tree = |k: usize| self.is_tree(self.param_of_leaf(leaf_of(k)));
+        let mut indices = std::collections::BTreeSet::new();
+        let tree_places: Vec<TokenStream> = (0..gradients.len())
+            .map(|k| {
+                let root = tree(self.param_of_leaf(leaf_of(k))).to_token_stream();
+                self.leaf_place(&root, leaf_of(k), Some(&mut indices))
+            })
+            .collect();
         backward.run(&|k| {
             let name = place(k);
+            if in_tree(k) && !self.accumulates(leaf_of(k)) {
+                let place = &tree_places[k];
+                return quote!(&mut #place);
+            }
             quote!(&mut #name)
         });
+        backward.save_bounds(indices);
+        let mut into_trees = TokenStream::new();
         let mut declare = TokenStream::new();
         let mut values = Vec::new();
         for (k, id) in gradients.iter().enumerate() {
             let name = place(k);
             if split.backward.node(*id).ty.rank() == 0 {
                 let value = backward.read(*id);
+                if in_tree(k) {
+                    let place = &tree_places[k];
+                    into_trees.extend(match self.accumulates(leaf_of(k)) {
+                        true => quote!(#place += #value;),
+                        false => quote!(#place = #value;),
+                    });
+                }
                 values.push(quote!(#value));
+            } else if in_tree(k) && !self.accumulates(leaf_of(k)) {
+                values.push(TokenStream::new());
             } else {
-                declare.extend(quote!(let mut #name = #kernels::Output::empty();));
+                let ty = in_tree(k).then(|| {
+                    let ty = owned_array(float, split.backward.node(*id).ty.rank(), &self.krate);
+                    quote!(: #ty)
+                });
+                declare.extend(quote!(let mut #name #ty = #kernels::Output::empty();));
+                if in_tree(k) {
+                    let place = &tree_places[k];
+                    into_trees.extend(quote!(#kernels::accumulate(&mut #place, &#name);));
+                }
                 values.push(quote!(#name));
             }
         }
-        let wrt: Vec<&Ident> = self.lowered.wrt.iter().map(|i| &self.signature.params[*i].ident).collect();
+        let wrt: Vec<Ident> = self.lowered.wrt.iter().map(|i| self.gradient_name(*i)).collect();
         // Gradients come in the order of the leaves, the struct in the order of `wrt`: names match them.
-        let ordered: Vec<&TokenStream> = self
+        let ordered: Vec<TokenStream> = self
             .lowered
             .wrt
             .iter()
             .filter_map(|i| {
-                split.backward.joint.gradients.iter().position(|leaf| self.param_of_leaf(*leaf) == *i).map(|k| &values[k])
+                if self.is_tree(*i) {
+                    return Some(tree(*i).to_token_stream());
+                }
+                split.backward.joint.gradients.iter().position(|leaf| self.param_of_leaf(*leaf) == *i).map(|k| values[k].clone())
             })
             .collect();
         let make_grad = match ordered.as_slice() {
             [one] => quote!(#one),
             _ => {
-                let name = camel(&self.item.sig.ident, "Grad");
+                let name = self.structure("Grad");
                 quote!(#name { #(#wrt: #ordered),* })
             }
         };
@@ -155,6 +191,13 @@ impl Companion<'_> {
 
         let saved_value = local("saved");
         let (saved_generics, saved_args) = self.struct_generics();
+        let own_generics = self.own_struct_generics();
+        let trees = self.trees();
+        let tree_names: Vec<Ident> = trees.iter().map(|i| tree(*i)).collect();
+        let tree_types: Vec<TokenStream> =
+            trees.iter().map(|i| self.signature.owned(&self.signature.params[*i], &self.krate)).collect();
+        let tree_zeros: Vec<TokenStream> = trees.iter().map(|i| self.tree_zeros(*i)).collect();
+        let (tree_krate, forward_name, backward_name) = (&self.krate, self.function("forward"), self.function("backward"));
         let doc = format!("What the backward pass of [`{}`](fn@{0}) needs of the forward pass.", self.item.sig.ident);
         let item = quote! {
             #(#cfg)*
@@ -165,12 +208,13 @@ impl Companion<'_> {
                 sizes: [usize; #count],
                 bounds: [isize; #bound_count],
                 #(#fields: #field_types,)*
+                #(#tree_names: #tree_krate::kernels::Skeleton<#tree_types>,)*
                 float: ::core::marker::PhantomData<#float>,
             }
         };
         let functions = quote! {
             /// The value, and what the backward pass needs.
-            pub fn forward #bounded (#(#params),*) -> (#value_ty, #saved #saved_args) #clause {
+            pub fn #forward_name #bounded (#(#params),*) -> (#value_ty, #saved #saved_args) #clause {
                 #prologue
                 #import
                 #checks
@@ -178,10 +222,12 @@ impl Companion<'_> {
                 #forward_slots
                 #forward_declare
                 #forward_steps
+                #(let #tree_names = #kernels::Skeleton(#tree_zeros);)*
                 let #saved_value = #saved {
                     sizes: [#(#dim_values),*],
                     bounds: [#(#bound_values as isize),*],
                     #(#fields: #saved_values,)*
+                    #(#tree_names,)*
                     float: ::core::marker::PhantomData,
                 };
                 (#value, #saved_value)
@@ -191,13 +237,15 @@ impl Companion<'_> {
             ///
             /// # Panics
             /// If the cotangent has another shape than the result.
-            pub fn backward #saved_generics (saved: #saved #saved_args, cotangent: #cotangent_ty) -> #grad_ty {
+            pub fn #backward_name #own_generics (saved: #saved #saved_args, cotangent: #cotangent_ty) -> #grad_ty {
                 #import
-                let #saved { sizes: [#(#dim_names),*], bounds: [#(#bound_names),*], #(#field_patterns,)* .. } = saved;
+                let #saved { sizes: [#(#dim_names),*], bounds: [#(#bound_names),*], #(#field_patterns,)* #(#tree_names,)* .. } = saved;
+                #(let mut #tree_names = #tree_names.0;)*
                 #cotangent_check
                 #declare_slots
                 #declare
                 #steps
+                #into_trees
                 #make_grad
             }
         };

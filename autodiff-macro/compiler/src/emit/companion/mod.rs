@@ -4,6 +4,7 @@ pub(super) mod checks;
 mod gradient;
 mod halves;
 mod modes;
+mod tree;
 mod types;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, GenericParam, ItemFn};
 
 use super::program::{Program, Target};
-use crate::ir::{Dim, LeafSource};
+use crate::ir::Dim;
 use crate::lower::{Lowered, Output, SIZE_PREFIX};
 use crate::modes::Modes;
 use crate::schedule::Schedule;
@@ -110,26 +111,18 @@ impl Companion<'_> {
         let krate = &self.krate;
         let (name, vis) = (&self.item.sig.ident, &self.item.vis);
         let cfg: Vec<&Attribute> = self.item.attrs.iter().filter(|a| a.path().is_ident("cfg")).collect();
-        let generics = self.signature.companion_generics(krate);
+        let (outer, generics) = self.signature.split_generics(krate);
         let (bounded, _, clause) = generics.split_for_impl();
+        let (outer, _, outer_clause) = outer.split_for_impl();
         let (grad_ty, grad_items) = self.gradient(vis, &cfg);
-        let params: Vec<TokenStream> = self
-            .signature
-            .params
-            .iter()
-            .map(|p| {
-                let (ident, ty) = (&p.ident, &p.ty);
-                let mutable = p.mutable.then(|| quote!(mut));
-                quote!(#mutable #ident: #ty)
-            })
-            .collect();
+        let params = self.declared();
         // A parameter may have the name of the function.
         let arguments: Vec<Ident> = (0..params.len()).map(|i| local(&format!("argument_{i}"))).collect();
         let types: Vec<&syn::Type> = self.signature.params.iter().map(|p| &p.ty).collect();
         let value_ty = self.value_type();
         let returns = &self.item.sig.output;
         let checks = self.check_function(&bounded, clause, &params);
-        let saved = camel(name, "Saved");
+        let saved = self.structure("Saved");
         let (forward_backward, saved_item) =
             self.forward_backward(&saved, vis, &cfg, &bounded, clause, &params, &grad_ty, &value_ty);
         let modes = self.mode_functions(&generics, &params, &grad_ty, &value_ty);
@@ -138,11 +131,23 @@ impl Companion<'_> {
         let (workspace_items, joint_functions) = joint.unzip();
         let joint_functions = joint_functions.unwrap_or_else(|| self.refused_gradients(&generics, &params, &value_ty, &grad_ty));
         let doc = format!(" Derivatives of [`{name}`](fn@{name}).");
+        let companion = match &self.signature.owner {
+            Some(_) => TokenStream::new(),
+            None => quote! {
+                #(#cfg)*
+                #[doc = #doc]
+                #[allow(non_camel_case_types)]
+                #vis struct #name {}
+            },
+        };
+        let (place, call) = match &self.signature.owner {
+            Some(owner) => (owner.to_token_stream(), quote!(Self::#name)),
+            None => (name.to_token_stream(), name.to_token_stream()),
+        };
+        let (as_written, formula_name, graph_name) =
+            (self.function("as_written"), self.constant("FORMULA"), self.constant("GRAPH"));
         quote! {
-            #(#cfg)*
-            #[doc = #doc]
-            #[allow(non_camel_case_types)]
-            #vis struct #name {}
+            #companion
 
             #grad_items
             #workspace_items
@@ -151,11 +156,11 @@ impl Companion<'_> {
             #(#cfg)*
             #[automatically_derived]
             #[allow(unused, non_snake_case, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-            impl #name {
+            impl #outer #place #outer_clause {
                 /// The derivation in matrix notation.
-                pub const FORMULA: &'static str = #formula;
+                pub const #formula_name: &'static str = #formula;
                 /// The joint expression graph of values and gradients in the DOT language.
-                pub const GRAPH: &'static str = #graph;
+                pub const #graph_name: &'static str = #graph;
 
                 #joint_functions
                 #forward_backward
@@ -163,8 +168,8 @@ impl Companion<'_> {
                 #checks
 
                 /// The function as written: it is used even if only its derivatives are.
-                fn as_written #bounded (#(#arguments: #types),*) #returns #clause {
-                    #name(#(#arguments),*)
+                fn #as_written #bounded (#(#arguments: #types),*) #returns #clause {
+                    #call(#(#arguments),*)
                 }
             }
         }
@@ -231,10 +236,7 @@ impl Companion<'_> {
     }
 
     fn param_of_leaf(&self, leaf: usize) -> usize {
-        match self.lowered.region.leaves[leaf].source {
-            LeafSource::Parameter(i) => i,
-            _ => 0,
-        }
+        self.lowered.region.leaves[leaf].parameter().unwrap_or(0)
     }
 }
 

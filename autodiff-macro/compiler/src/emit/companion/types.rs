@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, GenericParam, Visibility};
 
-use super::{Companion, camel};
+use super::Companion;
 use crate::ir::{Elem, Type};
 use crate::lower::Output;
 use crate::syntax::{Float, Holder, ParamKind, owned_array};
@@ -59,7 +59,7 @@ impl Companion<'_> {
             let name = c.ident.to_string();
             let mentioned = self.lowered.wrt.iter().any(|i| {
                 let param = &self.signature.params[*i];
-                matches!(param.kind, ParamKind::Array { holder: Holder::Fixed, .. })
+                matches!(param.kind, ParamKind::Array { holder: Holder::Fixed, .. } | ParamKind::Tree { .. } | ParamKind::Other)
                     && crate::syntax::free_identifiers(param.ty.to_token_stream()).contains(&name)
             });
             if mentioned {
@@ -75,6 +75,22 @@ impl Companion<'_> {
         }
     }
 
+    /// The generics that `backward` declares: those of the structs, unless the `impl` has them.
+    pub(super) fn own_struct_generics(&self) -> TokenStream {
+        let (declared, _) = self.struct_generics();
+        let Ok(mut generics) = syn::parse2::<syn::Generics>(declared.clone()) else { return declared };
+        generics.params = generics
+            .params
+            .into_iter()
+            .filter(|p| match p {
+                GenericParam::Type(t) => !self.signature.is_of_owner(&t.ident.to_string()),
+                GenericParam::Const(c) => !self.signature.is_of_owner(&c.ident.to_string()),
+                GenericParam::Lifetime(_) => true,
+            })
+            .collect();
+        generics.to_token_stream()
+    }
+
     /// The gradient's type, and the struct if it is one.
     pub(super) fn gradient(&self, vis: &Visibility, cfg: &[&Attribute]) -> (TokenStream, TokenStream) {
         let krate = &self.krate;
@@ -83,8 +99,8 @@ impl Companion<'_> {
         if let [one] = owned.as_slice() {
             return (one.clone(), TokenStream::new());
         }
-        let name = camel(&self.item.sig.ident, "Grad");
-        let fields: Vec<&Ident> = self.lowered.wrt.iter().map(|i| &self.signature.params[*i].ident).collect();
+        let name = self.structure("Grad");
+        let fields: Vec<Ident> = self.lowered.wrt.iter().map(|i| self.gradient_name(*i)).collect();
         let (declared, used) = self.struct_generics();
         let generics: syn::Generics = syn::parse2(declared.clone()).unwrap_or_default();
         let members: Vec<crate::ParametersField> = fields
@@ -92,7 +108,7 @@ impl Companion<'_> {
             .zip(&owned)
             .filter_map(|(f, ty)| {
                 let ty = syn::parse2(ty.clone()).ok()?;
-                Some(crate::ParametersField { member: syn::Member::Named((*f).clone()), ty, skip: false })
+                Some(crate::ParametersField { member: syn::Member::Named(f.clone()), ty, skip: false })
             })
             .collect();
         let parameters = crate::parameters_impl(&name, &generics, &members, Some(&self.lowered.float.to_token_stream()), krate);
@@ -115,14 +131,15 @@ impl Companion<'_> {
     pub(super) fn empty_gradient(&self) -> TokenStream {
         let krate = &self.krate;
         let empty = |i: &usize| match self.signature.params[*i].kind {
+            _ if self.is_tree(*i) => self.tree_zeros(*i),
             ParamKind::Scalar { .. } => quote!(::core::default::Default::default()),
             _ => quote!(#krate::kernels::Output::empty()),
         };
         match self.lowered.wrt.as_slice() {
             [one] => empty(one),
             several => {
-                let name = camel(&self.item.sig.ident, "Grad");
-                let fields = several.iter().map(|i| &self.signature.params[*i].ident);
+                let name = self.structure("Grad");
+                let fields = several.iter().map(|i| self.gradient_name(*i));
                 let empty = several.iter().map(empty);
                 quote!(#name { #(#fields: #empty),* })
             }

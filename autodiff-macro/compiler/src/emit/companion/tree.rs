@@ -1,0 +1,140 @@
+//! Gradients of structs: where each leaf's derivative goes, and the names of a method's companions.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+
+use super::{Companion, camel};
+use crate::ir::PathStep;
+use crate::syntax::ParamKind;
+
+impl Companion<'_> {
+    /// The name of an associated function: for a method, which cannot have a type of its own, after the method.
+    pub(super) fn function(&self, base: &str) -> Ident {
+        match self.signature.owner {
+            Some(_) => format_ident!("{}_{base}", self.item.sig.ident),
+            None => format_ident!("{base}"),
+        }
+    }
+
+    /// The name of an associated constant.
+    pub(super) fn constant(&self, base: &str) -> Ident {
+        match self.signature.owner {
+            Some(_) => format_ident!("{}_{base}", self.item.sig.ident.to_string().trim_start_matches("r#").to_uppercase()),
+            None => format_ident!("{base}"),
+        }
+    }
+
+    /// The name of a struct: `LossGrad` of `loss`, `ModelLossGrad` of `Model::loss`.
+    pub(super) fn structure(&self, suffix: &str) -> Ident {
+        let name = camel(&self.item.sig.ident, suffix);
+        match self.signature.owner.as_ref().and_then(crate::syntax::type_name) {
+            Some(owner) => format_ident!("{owner}{name}", span = name.span()),
+            None => name,
+        }
+    }
+
+    /// The field of a parameter's gradient.
+    pub(super) fn gradient_name(&self, param: usize) -> Ident {
+        let ident = &self.signature.params[param].ident;
+        match self.signature.owner.as_ref().and_then(crate::syntax::type_name) {
+            Some(owner) if ident == "self" => {
+                let mut name = String::new();
+                for (i, c) in owner.chars().enumerate() {
+                    if c.is_uppercase() && i > 0 {
+                        name.push('_');
+                    }
+                    name.extend(c.to_lowercase());
+                }
+                format_ident!("{name}")
+            }
+            _ => ident.clone(),
+        }
+    }
+
+    /// Whether a parameter is a struct, tuple or list, whose gradient is made of its leaves'.
+    pub(super) fn is_tree(&self, param: usize) -> bool {
+        matches!(self.signature.params[param].kind, ParamKind::Tree { .. } | ParamKind::Other)
+    }
+
+    /// The differentiated parameters that are trees.
+    pub(super) fn trees(&self) -> Vec<usize> {
+        self.lowered.wrt.iter().copied().filter(|i| self.is_tree(*i)).collect()
+    }
+
+    /// The gradient of a tree without derivatives yet.
+    pub(super) fn tree_zeros(&self, param: usize) -> TokenStream {
+        let krate = &self.krate;
+        let p = &self.signature.params[param];
+        let (owned, ident) = (self.signature.owned(p, krate), &p.ident);
+        match &p.ty {
+            syn::Type::Reference(r) if matches!(&*r.elem, syn::Type::Slice(_)) => quote!(#krate::kernels::zeros_of_slice(#ident)),
+            _ => quote!(<#owned as #krate::Parameters>::zeros_like(&#ident)),
+        }
+    }
+
+    /// Whether other leaves may be the same memory: elements of one list by indices that are not literals.
+    pub(super) fn accumulates(&self, leaf: usize) -> bool {
+        let leaves = &self.lowered.region.leaves;
+        let indexed = |path: &[PathStep]| path.iter().any(|s| matches!(s, PathStep::Index(..)));
+        let computed = |path: &[PathStep]| path.iter().any(|s| matches!(s, PathStep::Index(_, Some(_))));
+        let leaf = &leaves[leaf];
+        indexed(leaf.path()) && leaves.iter().any(|l| l.parameter() == leaf.parameter() && computed(l.path()))
+    }
+
+    /// The place of a leaf's derivative in the gradient `root` of its parameter; in the backward pass computed indices
+    /// were saved.
+    pub(super) fn leaf_place(&self, root: &TokenStream, leaf: usize, saved: Option<&mut BTreeSet<usize>>) -> TokenStream {
+        let mut captured = BTreeSet::new();
+        let backward = saved.is_some();
+        let steps: Vec<TokenStream> = self.lowered.region.leaves[leaf]
+            .path()
+            .iter()
+            .map(|step| match step {
+                PathStep::Index(_, Some(c)) if backward => {
+                    captured.insert(*c);
+                    let bound = format_ident!("bound_{c}", span = proc_macro2::Span::mixed_site());
+                    quote!([#bound as usize])
+                }
+                other => other.place(),
+            })
+            .collect();
+        if let Some(saved) = saved {
+            saved.extend(captured);
+        }
+        match self.lowered.region.leaves[leaf].path().last() {
+            Some(PathStep::Content) => quote!((*#root #(#steps)*)),
+            _ => quote!(#root #(#steps)*),
+        }
+    }
+
+    /// The place of a leaf's derivative in the caller's gradient.
+    pub(super) fn place_in_gradient(&self, leaf: usize) -> TokenStream {
+        let grad = super::local("grad");
+        let root = match self.lowered.wrt.len() {
+            1 => quote!(#grad),
+            _ => {
+                let field = self.gradient_name(self.param_of_leaf(leaf));
+                quote!(#grad.#field)
+            }
+        };
+        match (self.lowered.wrt.len(), self.lowered.region.leaves[leaf].path()) {
+            (1, []) => quote!((*#root)),
+            _ => self.leaf_place(&root, leaf, None),
+        }
+    }
+
+    /// The parameters as a function declares them.
+    pub(super) fn declared(&self) -> Vec<TokenStream> {
+        let declare = |(p, input): (&crate::syntax::Param, &syn::FnArg)| {
+            if let syn::FnArg::Receiver(r) = input {
+                return r.to_token_stream();
+            }
+            let (ident, ty) = (&p.ident, &p.ty);
+            let mutable = p.mutable.then(|| quote!(mut));
+            quote!(#mutable #ident: #ty)
+        };
+        self.signature.params.iter().zip(&self.item.sig.inputs).map(declare).collect()
+    }
+}
