@@ -86,6 +86,8 @@ pub(crate) fn cut(
     // The number that the next name like this one is tried with.
     let mut next: HashMap<String, usize> = HashMap::new();
     let mut names = HashSet::from(["sizes".to_string(), "bounds".to_string(), "float".to_string(), "cotangent".to_string()]);
+    // What the second part has besides has names of its own.
+    names.extend(region.leaves.iter().filter(|l| both(l) || cotangent(l)).map(|l| l.name.clone()));
     let mut fields = Vec::new();
     for &id in &saved {
         let node = graph.node(id);

@@ -3,11 +3,13 @@
 //! In: a control node or its reverse with the plan of its bodies. Out: one statement. A forward body writes what its
 //! reverse needs to a frame of the tape, the reverse reads the frames from the last to the first.
 
+use std::collections::HashMap;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::companion::checks::check_statement;
-use super::program::{BodyPlace, Program};
+use super::program::{BodyPlace, Program, renamed};
 use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, Region, Type};
 use crate::passive::{Prologue, SIZE_PREFIX};
 use crate::schedule::{ArmPlan, ControlPlan, Give, Schedule};
@@ -306,20 +308,22 @@ impl<'a> Program<'a> {
 
     /// The passive code of a body that its other tokens need.
     fn arm_prologue(&self, region: &Region, prologue: &Prologue, operands: &[TokenStream], rest: TokenStream) -> TokenStream {
-        let statements = prologue.statements(free_identifiers(rest));
         let mut region = region.clone();
         bind(&mut region.leaves, operands);
         let (captures, empty) = (prologue.captures(), Schedule::empty(&region));
         let mut program = Program::new(self.target, &empty, &captures, []);
-        let lets: TokenStream = free_identifiers(statements.clone())
+        let mut needed = free_identifiers(rest);
+        // Sizes in it are computed from integers that other statements declare.
+        let sizes: HashMap<String, TokenStream> = free_identifiers(prologue.statements(needed.clone()))
             .into_iter()
             .filter_map(|name| {
                 let d = Dim(name.strip_prefix(SIZE_PREFIX)?.parse().ok()?);
-                let (name, size) = (format_ident!("{name}"), program.own_size(region.dims.find(d)));
-                Some(quote!(let #name = #size;))
+                let size = program.own_size(region.dims.find(d));
+                needed.extend(free_identifiers(size.clone()));
+                Some((name, size))
             })
             .collect();
-        quote!(#lets #statements)
+        renamed(prologue.statements(needed), &sizes)
     }
 
     /// What a body requires of sizes, before it computes.

@@ -53,7 +53,7 @@ impl Target {
 }
 
 /// The tokens with identifiers replaced.
-fn renamed(tokens: TokenStream, named: &HashMap<String, TokenStream>) -> TokenStream {
+pub(super) fn renamed(tokens: TokenStream, named: &HashMap<String, TokenStream>) -> TokenStream {
     use proc_macro2::{Group, TokenTree};
     tokens
         .into_iter()

@@ -243,6 +243,7 @@ impl<'g> Rounds<'g> {
                 let index = format_ident!("index_{number}");
                 let d = inner.capture_dim(&quote!(#index));
                 let value = items.item(inner, border, at, d)?;
+                declare(inner, pat, &value);
                 inner.bind_pattern(pat, value);
                 let end = border.size(*count);
                 Some(Begun { pattern: quote!(#index), iterator: quote!(0..#end) })
@@ -298,6 +299,21 @@ impl<'o> Items<'o> {
                 items.item(inner, border, at, index)
             }
         }
+    }
+}
+
+/// Integers of a pattern as variables for passive code.
+fn declare(inner: &mut Lower<'_, '_>, pat: &Pat, value: &Value<'_>) {
+    match (pat, value) {
+        (Pat::Ident(p), Value::Int(d)) => {
+            let (name, size) = (&p.ident, format_ident!("{}{}", super::SIZE_PREFIX, d.0));
+            inner.passive.push(crate::passive::Passive::on_demand(quote!(let #name = #size;), vec![name.to_string()]));
+        }
+        (Pat::Tuple(t), Value::Tuple(parts)) => t.elems.iter().zip(parts).for_each(|(pat, part)| declare(inner, pat, part)),
+        (Pat::Reference(r), value) => declare(inner, &r.pat, value),
+        (Pat::Type(t), value) => declare(inner, &t.pat, value),
+        (Pat::Paren(p), value) => declare(inner, &p.pat, value),
+        _ => {}
     }
 }
 
