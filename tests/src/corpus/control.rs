@@ -240,6 +240,25 @@ fn taken_over(x: &Array1<f64>, n: usize) -> f64 {
     s * x[n]
 }
 
+/// A cotangent that is both a result and read by a loop: the sums have the same constant cotangent.
+#[differentiate(wrt(x, y))]
+fn shared_cotangent(x: &Array1<f64>, y: &Array1<f64>, flag: bool) -> f64 {
+    let mut z = y.sin();
+    if flag {
+        return 0.5;
+    }
+    z = &z * &z;
+    z.sum() + x.sum()
+}
+
+#[test]
+fn cotangents_that_are_results() {
+    let (x, y) = (vector(3, 30), vector(3, 31));
+    for flag in [false, true] {
+        verify!(shared_cotangent, [x, y], (&x, &y, flag));
+    }
+}
+
 #[test]
 fn loops_over_indices() {
     for (n, d, t) in [(3, 2, 4), (1, 1, 1), (2, 3, 0), (4, 1, 7)] {

@@ -733,13 +733,25 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// The code of an operand for one element.
+    /// The code of an operand for one element. A broadcast that is an array of its own is read as that.
     fn element(&self, id: NodeId, codes: &HashMap<NodeId, Scalar>) -> Scalar {
-        let id = self.through_broadcasts(id);
-        if let Some(code) = codes.get(&id) {
-            return code.clone();
+        let mut at = id;
+        loop {
+            if let Some(code) = codes.get(&at) {
+                return code.clone();
+            }
+            if self.schedule.kind(at) != Kind::Broadcast {
+                break;
+            }
+            at = self.schedule.node(at).operands[0];
         }
-        self.literal(self.schedule.node(id).attrs.first().map_or(f64::NAN, |a| a.as_float()))
+        let node = self.schedule.node(at);
+        if node.op.name == "constant" {
+            return self.literal(node.attrs[0].as_float());
+        }
+        // The schedule lists what a loop reads, so this is a fault of the compiler: it must not give a number.
+        let message = format!("`differentiate` failed by a fault of its own: a loop reads `{}`, which is not there", node.op.name);
+        Scalar::atom(quote!(::core::compile_error!(#message)))
     }
 }
 

@@ -114,6 +114,7 @@ impl<'g> Lower<'g, '_> {
             function: self.function.clone(),
             unknown: self.unknown.clone(),
             counter: self.counter.clone(),
+            in_body: true,
             mutable: self.mutable.clone(),
             locals: self.locals.clone(),
             kept: passive.clone(),

@@ -72,6 +72,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         function: item.sig.ident.to_string(),
         unknown: std::collections::HashSet::new(),
         counter: Default::default(),
+        in_body: false,
         mutable: std::rc::Rc::new(control::mutable_names(item)),
         locals: std::rc::Rc::new(control::bound_names(item)),
         kept: Default::default(),
@@ -303,6 +304,8 @@ struct Lower<'g, 'a> {
     unknown: std::collections::HashSet<String>,
     /// Numbers for variables of generated code, each used once in the function.
     counter: std::rc::Rc<std::cell::Cell<usize>>,
+    /// Whether this is the body of a loop or branch.
+    in_body: bool,
     /// Variables declared `mut`.
     mutable: std::rc::Rc<std::collections::HashSet<String>>,
     /// Variables bound in the function's body.

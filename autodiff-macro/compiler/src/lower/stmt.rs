@@ -376,7 +376,7 @@ impl<'g> Lower<'g, '_> {
 
     /// A statement run for its effect.
     fn effect(&mut self, e: &Expr) {
-        if !self.mentions_active(e) && !self.changes_active(e) {
+        if !self.mentions_active(e) && !self.changes_active(e) && !self.changes_carried(e) {
             let defines = changed_variables(e);
             match e {
                 Expr::Assign(a) => self.assign_passive(&a.left, &a.right, None, e),
@@ -583,6 +583,15 @@ impl<'g> Lower<'g, '_> {
                 );
             }
         }
+    }
+
+    /// Whether a statement of a body branches or loops and changes a float of the outside: it is followed, so that the
+    /// value goes on after the body.
+    fn changes_carried(&mut self, e: &Expr) -> bool {
+        let branches = matches!(e, Expr::If(_) | Expr::Match(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_));
+        let Some(outside) = self.scopes.first().filter(|_| self.in_body && branches) else { return false };
+        let nodes: Vec<&String> = outside.iter().filter(|(_, b)| matches!(b.value, Value::Node(_))).map(|(n, _)| n).collect();
+        changed_variables(e).iter().any(|name| self.mutable.contains(name) && nodes.contains(&name))
     }
 
     /// Whether a statement changes a variable that holds an active value.
