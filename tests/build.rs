@@ -51,7 +51,9 @@ impl Writer {
             return match self.random.below(4) {
                 0 => format!("{}.{}_f64", self.random.below(2), 1 + self.random.below(9)),
                 1 if !scope.indices.is_empty() => format!("x[{} % 3]", self.random.one_of(&scope.indices)),
-                2 if !scope.indices.is_empty() => format!("w[[{0} % 3, {1}]]", self.random.one_of(&scope.indices), self.random.below(3)),
+                2 if !scope.indices.is_empty() => {
+                    format!("w[[{0} % 3, {1}]]", self.random.one_of(&scope.indices), self.random.below(3))
+                }
                 _ => self.random.one_of(&scope.scalars),
             };
         }

@@ -2,9 +2,9 @@
 //! function as written and finite differences.
 #![allow(warnings, reason = "the functions are made by a program")]
 
+use autodiff_runtime::Parameters;
 use autodiff_runtime::prelude::*;
 use autodiff_tests::support::{matrix, vector};
-use autodiff_runtime::Parameters;
 use autodiff_tests::verify;
 use ndarray::prelude::*;
 
