@@ -125,4 +125,33 @@ fn in_place(w: &Array1<f64>) -> f64 {
     h.sum()
 }
 
+#[differentiate]
+fn closure_that_changes_outside(w: &Array1<f64>) -> f64 {
+    let mut s = w[0];
+    let h = w.mapv(|v| {
+        s *= 2.0;
+        v * 2.0
+    });
+    h.sum() * s
+}
+
+#[differentiate]
+fn view_hidden(w: &Array1<f64>) -> f64 {
+    let mut h = w * 2.0;
+    let mut part = h.slice_mut(s![1..]);
+    let h = w.sum();
+    part.fill(h);
+    h
+}
+
+#[differentiate]
+fn view_in_a_loop(w: &Array1<f64>) -> f64 {
+    let mut h = w * 2.0;
+    let mut part = h.slice_mut(s![1..]);
+    for i in 0..3 {
+        part[i] = w[0];
+    }
+    h.sum()
+}
+
 fn main() {}

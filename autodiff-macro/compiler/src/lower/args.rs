@@ -69,7 +69,18 @@ impl<'g> Lower<'g, '_> {
             Expr::Array(a) => a.elems.iter().collect(),
             Expr::Reference(r) => return self.list(&r.expr, into),
             _ => {
-                self.errors.at(e, "write the arrays out as `&[a.view(), b.view()]`");
+                let mark = self.errors.len();
+                if let Some(Value::List(parts)) = self.expr(e) {
+                    let nodes: Option<Vec<Node<'g>>> =
+                        parts.iter().map(|p| if let Value::Node(n) = p { n.is_float().then_some(*n) } else { None }).collect();
+                    if let Some(nodes) = nodes.filter(|n| !n.is_empty()) {
+                        into.operands.extend(nodes.into_iter().map(|n| (e, n)));
+                        return Some(());
+                    }
+                }
+                if self.errors.len() == mark {
+                    self.errors.at(e, "write the arrays out as `&[a.view(), b.view()]`");
+                }
                 return None;
             }
         };

@@ -185,7 +185,8 @@ impl<'g> Border<'g> {
                 Value::Struct(Rc::new(super::value::StructValue { name: s.name.clone(), fields }))
             }
             // Places of known type were taken apart before.
-            Value::Slices(_) | Value::Opaque | Value::Place(_) => Value::Opaque,
+            // Nor could be followed what is written through a view of a variable outside.
+            Value::Slices(_) | Value::Opaque | Value::Place(_) | Value::Alias(_) => Value::Opaque,
         }
     }
 }

@@ -111,9 +111,13 @@ impl<'g> Lower<'g, '_> {
                 return self.elementwise(&scalar::POWF, vec![], e, &[(&m.receiver, x), (p, p_node)]).map(Value::Node);
             }
             ("row" | "index_axis" | "index_axis_move" | "column" | "into_row", _) => return self.subview(x, name, args, m, e),
-            ("slice_axis", _) => {
-                self.errors.at(&m.method, "use `slice(s![…])` in place of `slice_axis`");
-                return None;
+            ("slice_axis" | "get" | "uget" | "first" | "last", _) => {
+                let Some(part) = self.view_of(x.rank(), name, args).and_then(|view| super::mutate::apply(&view, x)) else {
+                    self.errors
+                        .at(e, format!("this form of `{name}` is not understood: write it as an index or as `slice(s![…])`"));
+                    return None;
+                };
+                return Some(Value::Node(part));
             }
             ("to_shape" | "into_shape_with_order" | "into_shape_clone" | "reshape", [Expr::Tuple(t)])
                 if t.elems.len() == 2 && matches!(&t.elems[0], Expr::Tuple(_) | Expr::Array(_)) =>
@@ -263,6 +267,7 @@ impl<'g> Lower<'g, '_> {
         }
         match (owner.as_deref(), name.as_str(), args.as_slice()) {
             (None, "Some" | "Ok", [x]) => return self.expr(x),
+            (Some("Vec"), "new", []) | (Some("Vec"), "with_capacity", [_]) => return Some(Value::List(vec![])),
             (None, "Axis", [k]) | (Some("ndarray"), "Axis", [k]) => return self.literal_int(k).map(|k| Value::Axis(k as usize)),
             (Some(o), "zero" | "one" | "epsilon" | "infinity" | "neg_infinity" | "nan" | "default", [])
                 if o == float || o == "Zero" || o == "One" || o == "Float" =>
@@ -366,8 +371,9 @@ impl<'g> Lower<'g, '_> {
                 let (meaning, spelling) = ops::lookup(Form::Function, "from_diag")?;
                 self.apply_spelling(meaning, spelling, &[*x], &mut Arguments::default(), e)
             }
-            ("from", [x]) => match self.expr(x)? {
+            ("from" | "from_vec", [x]) => match self.expr(x)? {
                 Value::Node(n) => Some(Value::Node(n)),
+                Value::List(parts) if self.stacked(&parts).is_some() => self.stacked(&parts).map(Value::Node),
                 other => {
                     self.wrong(x, &other, "an array");
                     None
@@ -414,6 +420,16 @@ impl<'g> Lower<'g, '_> {
                 Some(Value::Node(self.b.expr(id)))
             }
             "s" => self.slices(e).map(Value::Slices),
+            "vec" => {
+                let tokens = &m.mac.tokens;
+                match syn::parse2::<Expr>(quote::quote!([#tokens])) {
+                    Ok(list) => self.expr(&list),
+                    Err(_) => {
+                        self.errors.at(e, "this `vec!` is not understood");
+                        None
+                    }
+                }
+            }
             _ => {
                 self.errors.at(e, format!("the macro `{name}!` is not understood in active code: write out what it expands to"));
                 None

@@ -125,7 +125,7 @@ impl<'g> Lower<'g, '_> {
     }
 }
 
-fn strip(pat: &Pat) -> &Pat {
+pub(super) fn strip(pat: &Pat) -> &Pat {
     match pat {
         Pat::Type(t) => strip(&t.pat),
         Pat::Reference(r) => strip(&r.pat),

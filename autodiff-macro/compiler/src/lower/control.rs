@@ -137,6 +137,10 @@ impl<'g> Lower<'g, '_> {
             if carried.iter().any(|(n, _, _)| n == name) {
                 continue;
             }
+            if matches!(value, Value::Alias(_)) {
+                let function = format_ident!("{}", inner.function.trim_start_matches("r#"));
+                inner.errors.at(function, format!("`{name}` is a mutable view made outside of a loop or branch that uses it, which is not supported: take the view inside, or write to the array itself"));
+            }
             let value = if passive.contains(name) {
                 let ident = format_ident!("{name}");
                 Value::Int(inner.capture_dim(&quote!(#ident)))
@@ -206,8 +210,12 @@ impl<'g> Lower<'g, '_> {
     fn settle(&mut self, bodies: &[&Lowered], tokens: &TokenStream) {
         for body in bodies {
             for name in &body.changed {
-                self.changed.insert(name.clone());
-                self.rebind(name, Value::Opaque);
+                // A mutable view stands for the array it is of.
+                let base = self.base_of(name);
+                for name in [name, &base] {
+                    self.changed.insert(name.clone());
+                    self.rebind(name, Value::Opaque);
+                }
             }
             self.fixed.extend(body.reads.iter().cloned());
         }

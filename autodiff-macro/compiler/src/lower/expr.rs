@@ -57,6 +57,16 @@ impl<'g> Lower<'g, '_> {
                 let parts: Vec<Option<Value<'g>>> = a.elems.iter().map(|e| self.expr(e)).collect();
                 parts.into_iter().collect::<Option<Vec<_>>>().map(Value::List)
             }
+            Expr::Repeat(r) => match self.literal_int(&r.len) {
+                Some(n @ 1..=64) => {
+                    let part = self.expr(&r.expr)?;
+                    Some(Value::List(vec![part; n as usize]))
+                }
+                _ => {
+                    self.errors.at(e, "the length of the array must be a literal up to 64: use `Array1::from_elem(n, value)`");
+                    None
+                }
+            },
             Expr::MethodCall(m) => self.method_call(m, e),
             Expr::Call(c) => self.call(c, e),
             Expr::Macro(m) => self.macro_call(m, e),
@@ -145,9 +155,12 @@ impl<'g> Lower<'g, '_> {
 
     fn path(&mut self, p: &syn::ExprPath) -> Option<Value<'g>> {
         if let Some(ident) = p.path.get_ident()
-            && let Some(value) = self.lookup(&ident.to_string())
+            && let Some(value) = self.lookup(&ident.to_string()).cloned()
         {
-            return Some(value.clone());
+            return match value {
+                Value::Alias(place) => self.read_place(&place).map(Value::Node),
+                value => Some(value),
+            };
         }
         if let Some(ident) = p.path.get_ident()
             && let Some(ty) = self.signature.items.constant(&ident.to_string()).cloned()
@@ -381,6 +394,16 @@ impl<'g> Lower<'g, '_> {
             },
             Value::Node(x) => self.element(x, i, e),
             Value::Place(place) => self.place_element(&place, &i.index),
+            Value::List(parts) => match self.literal_int(&i.index).map(|k| usize::try_from(k).map(|k| parts.get(k).cloned())) {
+                Some(Ok(Some(part))) => Some(part),
+                _ => match self.stacked(&parts) {
+                    Some(x) => self.element(x, i, e),
+                    None => {
+                        self.errors.at(&i.index, "the index into a list of arrays must be a literal within its length");
+                        None
+                    }
+                },
+            },
             other => {
                 self.wrong(&i.expr, &other, "an array");
                 None
@@ -398,6 +421,13 @@ impl<'g> Lower<'g, '_> {
         if let Some(range) = indices.iter().find(|i| matches!(i, Expr::Range(_))) {
             if matches!(range, Expr::Range(r) if r.start.is_none() && r.end.is_none()) && indices.len() == 1 {
                 return Some(Value::Node(x));
+            }
+            if x.rank() == 1 && indices.len() == 1 {
+                let slice = self.range_slice(range)?;
+                let id = self.in_context(e, &[(&i.expr, x)], |b| {
+                    b.apply(&crate::ops::structure::SLICE, vec![Attr::Slices(vec![slice])], &[x]).map(|e| e.id())
+                })?;
+                return Some(Value::Node(self.b.expr(id)));
             }
             self.errors.at(range, "a range as an index is not supported: take the part of an array by `slice(s![…])`");
             return None;
@@ -502,7 +532,7 @@ impl<'g> Lower<'g, '_> {
         if let Some((name, _)) = places {
             return Some(name.clone());
         }
-        let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = names.into_iter().map(|(name, _)| self.base_of(&name)).collect();
         let closures: Vec<_> = names
             .iter()
             .filter_map(|name| match self.lookup(name) {

@@ -11,6 +11,7 @@ mod closure;
 mod control;
 mod expr;
 mod inline;
+mod mutate;
 mod place;
 mod rounds;
 mod stmt;
@@ -475,6 +476,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn bind(&mut self, name: &str, value: Value<'g>) {
+        self.lose_views(name);
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name.to_string(), Binding { value });
         }

@@ -210,6 +210,12 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         let active = self.mentions_active(&init.expr);
+        if self.bind_view(pat, &init.expr, active) {
+            if !active {
+                self.keep(local, Passive::on_demand(local.to_token_stream(), names));
+            }
+            return;
+        }
         let hoist = std::mem::replace(&mut self.hoist, active);
         let value = self.expr(&init.expr);
         self.hoist = hoist;
@@ -221,12 +227,18 @@ impl<'g> Lower<'g, '_> {
             }
             return;
         };
-        if matches!(value, Value::Opaque) {
+        let opaque_list = matches!(value, Value::List(_)) && !active && ty.is_some();
+        if matches!(value, Value::Opaque) || opaque_list {
+            let borrowed = if super::mutate::takes_mutably(&init.expr) { changed_variables(&init.expr) } else { vec![] };
             self.before_change(&names);
+            self.before_change(&borrowed);
             self.keep(local, Passive::keep(local.to_token_stream(), names.clone()));
+            self.after_change(&borrowed);
             let declared = ty.cloned().or_else(|| self.declared_result(&init.expr));
             if let Some(value) = declared.and_then(|ty| self.typed_leaf(pat, &ty)) {
                 self.bind(&names[0], value);
+            } else if opaque_list {
+                self.bind_pattern(pat, value);
             } else {
                 for name in names {
                     self.bind(&name, Value::Opaque);
@@ -325,6 +337,7 @@ impl<'g> Lower<'g, '_> {
                     self.leaf(name, source, ty, false, quote!(#ident))
                 }
                 Some(Value::Int(_)) => Value::Int(self.capture_dim(&quote!(#ident))),
+                Some(Value::Alias(_)) => continue,
                 Some(_) => Value::Opaque,
                 None => continue,
             };
@@ -375,9 +388,11 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// A statement run for its effect.
-    fn effect(&mut self, e: &Expr) {
+    pub(super) fn effect(&mut self, e: &Expr) {
         if !self.mentions_active(e) && !self.changes_active(e) && !self.changes_carried(e) {
-            let defines = changed_variables(e);
+            let mut defines = changed_variables(e);
+            let bases: Vec<String> = defines.iter().map(|n| self.base_of(n)).filter(|b| !defines.contains(b)).collect();
+            defines.extend(bases);
             match e {
                 Expr::Assign(a) => self.assign_passive(&a.left, &a.right, None, e),
                 Expr::Binary(b) if assign_operator(&b.op).is_some() => {
@@ -393,18 +408,21 @@ impl<'g> Lower<'g, '_> {
         }
         match e {
             Expr::Assign(a) => match plain_name(&a.left) {
-                Some(name) => {
+                Some(name) if !matches!(self.lookup(&name), Some(Value::Alias(_))) => {
                     if let Some(value) = self.expr(&a.right) {
                         self.set(&name, value, &a.left);
                     }
                 }
-                None if matches!(&*a.left, Expr::Infer(_)) => {}
-                None => self.refuse_place(&a.left),
+                _ if matches!(&*a.left, Expr::Infer(_)) => {}
+                _ => match &*a.left {
+                    Expr::Tuple(t) => self.assign_tuple(t, &a.right),
+                    left => self.assign_place(left, &a.right, None, e),
+                },
             },
             Expr::Binary(b) if assign_operator(&b.op).is_some() => {
                 let Some(op) = assign_operator(&b.op) else { return };
                 match plain_name(&b.left) {
-                    Some(name) => {
+                    Some(name) if !matches!(self.lookup(&name), Some(Value::Alias(_))) => {
                         let (old, new) = (self.expr(&b.left), self.expr(&b.right));
                         if let (Some(old), Some(new)) = (old, new)
                             && let Some(value) = self.compound(op, old, new, e, &b.left, &b.right)
@@ -412,10 +430,12 @@ impl<'g> Lower<'g, '_> {
                             self.set(&name, value, &b.left);
                         }
                     }
-                    None => self.refuse_place(&b.left),
+                    _ => self.assign_place(&b.left, &b.right, Some(op), e),
                 }
             }
             Expr::MethodCall(m) => self.mutating_call(m, e),
+            Expr::Call(c) if self.swap_call(c, e) => {}
+            Expr::If(i) if self.in_closure() && !matches!(&*i.cond, Expr::Let(_)) => self.if_effect(i),
             Expr::Block(b) if b.label.is_none() => {
                 self.block(&b.block);
             }
@@ -443,12 +463,24 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// `(a, b) = …`
+    fn assign_tuple(&mut self, left: &syn::ExprTuple, right: &Expr) {
+        let Some(value) = self.expr(right) else { return };
+        let Value::Tuple(parts) = value else {
+            self.wrong(right, &value, "a tuple");
+            return;
+        };
+        for (place, part) in left.elems.iter().zip(parts) {
+            match plain_name(place) {
+                Some(name) if !matches!(self.lookup(&name), Some(Value::Alias(_))) => self.set(&name, part, place),
+                _ if matches!(place, Expr::Infer(_)) => {}
+                _ => self.errors.at(place, "assign to variables here, and to parts of arrays in statements of their own"),
+            }
+        }
+    }
+
     fn set(&mut self, name: &str, value: Value<'g>, place: &Expr) {
-        if self.outside_closure(name) {
-            self.errors.at(
-                place,
-                format!("a closure that changes `{name}`, a variable of the function around it, is not supported: write what it computes with array operations and `let`"),
-            );
+        if !self.may_write(name, place) {
             return;
         }
         if let Value::Node(e) = &value {
@@ -457,10 +489,6 @@ impl<'g> Lower<'g, '_> {
         if !self.rebind(name, value) {
             self.errors.at(place, format!("`{name}` is not a variable of this function"));
         }
-    }
-
-    fn refuse_place(&mut self, place: &Expr) {
-        self.errors.at(place, "assignment to a part of a value that depends on differentiated parameters is not supported: build the array with array operations (`concatenate`, `select`, `stack`) instead");
     }
 
     fn assign_passive(&mut self, left: &Expr, right: &Expr, op: Option<Assign>, whole: &Expr) {
@@ -519,51 +547,28 @@ impl<'g> Lower<'g, '_> {
     /// Method calls made for their effect on the receiver.
     fn mutating_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) {
         let method = m.method.to_string();
-        let target = plain_name(&m.receiver);
         let args: Vec<&Expr> = m.args.iter().collect();
-        let Some(name) = target else {
-            self.errors.at(e, "this changes a part of a value that depends on differentiated parameters, which is not supported: build the array with array operations (`concatenate`, `select`, `stack`) instead");
+        let mark = self.errors.len();
+        let Some(place) = self.place(&m.receiver) else {
+            if self.errors.len() == mark {
+                self.errors.at(e, format!("`{method}` here changes something that is not understood: change a variable, or a part of an array such as `a.slice_mut(s![…])`, `a.row_mut(i)` or `a[i]`"));
+            }
             return;
         };
+        if let Some(Value::List(mut parts)) = self.lookup(&place.name).cloned()
+            && let ("push", [x]) = (method.as_str(), args.as_slice())
+        {
+            if let Some(x) = self.expr(x) {
+                parts.push(x);
+                self.set(&place.name, Value::List(parts), &m.receiver);
+            }
+            return;
+        }
+        if self.change_place(&place, m, e) {
+            return;
+        }
+        let name = place.name.clone();
         match (method.as_str(), args.as_slice()) {
-            ("mapv_inplace" | "map_inplace", [f]) => {
-                if let (Some(Value::Node(x)), true) = (self.expr(&m.receiver), method == "mapv_inplace") {
-                    if let Some(y) = self.map(x, f, e) {
-                        self.set(&name, Value::Node(y), &m.receiver);
-                    }
-                } else if method == "map_inplace" {
-                    self.errors.at(&m.method, "`map_inplace` takes a closure on `&mut`: use `mapv_inplace`, which takes values");
-                }
-            }
-            ("assign", [y]) => {
-                if let (Some(Value::Node(x)), Some(Value::Node(y_value))) = (self.expr(&m.receiver), self.expr(y)) {
-                    let operands = [(&*m.receiver, x), (*y, y_value)];
-                    let id = self.in_context(e, &operands, |b| {
-                        b.require_broadcasts_into(&y_value.shape(), &x.shape())?;
-                        b.apply(&arith::BROADCAST, vec![crate::ir::Attr::Dims(x.shape())], &[y_value]).map(|e| e.id())
-                    });
-                    if let Some(id) = id {
-                        let value = Value::Node(self.b.expr(id));
-                        self.set(&name, value, &m.receiver);
-                    }
-                }
-            }
-            ("fill", [s]) => {
-                if let (Some(Value::Node(x)), Some(s)) = (self.expr(&m.receiver), self.float(s)) {
-                    let value = Value::Node(s.broadcast(&x.shape()));
-                    self.set(&name, value, &m.receiver);
-                }
-            }
-            ("scaled_add", [alpha, y]) => {
-                let (x, alpha_value, y_value) = (self.expr(&m.receiver), self.float(alpha), self.expr(y));
-                if let (Some(Value::Node(x)), Some(a), Some(Value::Node(v))) = (x, alpha_value, y_value) {
-                    let product = a * v;
-                    let value = self.compound(Assign::Add, Value::Node(x), Value::Node(product), e, &m.receiver, y);
-                    if let Some(value) = value {
-                        self.set(&name, value, &m.receiver);
-                    }
-                }
-            }
             ("swap_axes", [i, j]) => {
                 if let (Some(Value::Node(x)), Some(i), Some(j)) = (self.expr(&m.receiver), self.literal_int(i), self.literal_int(j))
                 {
@@ -579,7 +584,7 @@ impl<'g> Lower<'g, '_> {
             _ => {
                 self.errors.at(
                     &m.method,
-                    format!("`{method}` as a statement on a value that depends on differentiated parameters is not supported: use `=`, `+=` and its kin, `assign`, `fill`, `mapv_inplace` or `scaled_add`"),
+                    format!("`{method}` as a statement on a value that depends on differentiated parameters is not supported: use `=`, `+=` and its kin, `assign`, `fill`, `mapv_inplace`, `zip_mut_with` or `scaled_add`"),
                 );
             }
         }
@@ -591,15 +596,23 @@ impl<'g> Lower<'g, '_> {
         let branches = matches!(e, Expr::If(_) | Expr::Match(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_));
         let Some(outside) = self.scopes.first().filter(|_| self.in_body && branches) else { return false };
         let nodes: Vec<&String> = outside.iter().filter(|(_, b)| matches!(b.value, Value::Node(_))).map(|(n, _)| n).collect();
-        changed_variables(e).iter().any(|name| self.mutable.contains(name) && nodes.contains(&name))
+        changed_variables(e)
+            .iter()
+            .map(|name| self.base_of(name))
+            .any(|name| self.mutable.contains(&name) && nodes.contains(&&name))
     }
 
     /// Whether a statement changes a variable that holds an active value.
     fn changes_active(&mut self, e: &Expr) -> bool {
-        changed_variables(e).iter().any(|name| match self.lookup(name) {
+        let names: Vec<String> = changed_variables(e).iter().map(|name| self.base_of(name)).collect();
+        names.iter().any(|name| match self.lookup(name) {
             Some(Value::Node(x)) => {
                 let id = x.id();
                 self.is_active(id)
+            }
+            Some(Value::List(parts)) => {
+                let ids: Vec<_> = parts.iter().filter_map(|p| if let Value::Node(x) = p { Some(x.id()) } else { None }).collect();
+                ids.into_iter().any(|id| self.is_active(id))
             }
             _ => false,
         })

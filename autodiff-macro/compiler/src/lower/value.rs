@@ -56,6 +56,8 @@ pub(super) enum Value<'g> {
     Struct(Rc<StructValue<'g>>),
     /// A struct or a list of the user's, whose parts are read where they are mentioned.
     Place(Box<Place>),
+    /// A mutable view bound by `let`: another name for a part of a variable.
+    Alias(Rc<super::mutate::Target>),
     /// A passive result kept as tokens.
     Tokens(TokenStream),
     /// A passive value of unknown type.
@@ -84,6 +86,7 @@ impl Value<'_> {
             Value::Struct(_) => "a struct",
             Value::Place(p) if p.ty.is_some() => "a struct or a list",
             Value::Place(_) => "a value of unknown type",
+            Value::Alias(_) => "a mutable view",
             Value::Tokens(_) | Value::Opaque => "a passive value of unknown type",
             Value::Unit => "`()`",
         }

@@ -1,0 +1,602 @@
+//! Mutation in single-assignment form: writing to a part of an array gives its variable a new value.
+//!
+//! A [`Target`] is a variable and the views taken of it. A mutable view bound by `let` is a name for a place: while it is
+//! in use Rust lets nothing else read or change the array, so writing through it is writing to the array.
+
+use std::rc::Rc;
+
+use syn::{Block, Expr, ExprClosure, Pat, Stmt};
+
+use super::Lower;
+use super::stmt::{Assign, plain_name};
+use super::value::Value;
+use crate::ir::{Attr, Bound, Expr as Node, Slice};
+use crate::ops::{arith, assign, compare, structure};
+
+/// One step from an array to a part of it.
+#[derive(Clone, Debug)]
+pub(super) enum View {
+    Slices(Vec<Slice>),
+    Diagonal,
+}
+
+/// A variable, or a part of it, that is written to.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) name: String,
+    /// The scope that holds the variable.
+    depth: usize,
+    views: Vec<View>,
+}
+
+pub(super) fn whole() -> Slice {
+    Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }
+}
+
+/// Methods that give mutable access to all of their receiver.
+const TRANSPARENT: [&str; 8] = ["view_mut", "as_slice_mut", "as_mut_slice", "unwrap", "expect", "reborrow", "iter_mut", "as_mut"];
+
+impl<'g> Lower<'g, '_> {
+    /// The variable that a name stands for: what it is a mutable view of, or itself.
+    pub(super) fn base_of(&self, name: &str) -> String {
+        match self.lookup(name) {
+            Some(Value::Alias(place)) => place.name.clone(),
+            _ => name.to_string(),
+        }
+    }
+
+    /// A place of a variable that holds an array or a scalar; `None` without an error if it is no such thing.
+    pub(super) fn place(&mut self, e: &Expr) -> Option<Target> {
+        match e {
+            Expr::Path(p) => {
+                let name = p.path.get_ident()?.to_string();
+                let depth = self.scopes.iter().rposition(|s| s.contains_key(&name))?;
+                match &self.scopes[depth][&name].value {
+                    Value::Alias(place) => Some((**place).clone()),
+                    Value::Node(_) | Value::List(_) => Some(Target { name, depth, views: vec![] }),
+                    _ => None,
+                }
+            }
+            Expr::Paren(p) => self.place(&p.expr),
+            Expr::Group(g) => self.place(&g.expr),
+            Expr::Reference(r) => self.place(&r.expr),
+            Expr::Unary(u) if matches!(u.op, syn::UnOp::Deref(_)) => self.place(&u.expr),
+            Expr::Index(i) => {
+                let place = self.place(&i.expr)?;
+                let indices: Vec<&Expr> = match &*i.index {
+                    Expr::Array(a) => a.elems.iter().collect(),
+                    Expr::Tuple(t) => t.elems.iter().collect(),
+                    Expr::Range(r) if r.start.is_none() && r.end.is_none() => return Some(place),
+                    one => vec![one],
+                };
+                let x = self.read_place(&place)?;
+                let slices = if let [range @ Expr::Range(_)] = indices.as_slice() {
+                    vec![self.range_slice(range)?]
+                } else {
+                    indices.into_iter().map(|i| self.bound(i).map(Slice::Index)).collect::<Option<_>>()?
+                };
+                (slices.len() == x.rank()).then(|| viewed(place, View::Slices(slices)))
+            }
+            Expr::MethodCall(m) => {
+                let place = self.place(&m.receiver)?;
+                let name = m.method.to_string();
+                if TRANSPARENT.contains(&name.as_str()) && m.args.len() <= 1 {
+                    return Some(place);
+                }
+                let x = self.read_place(&place)?;
+                let args: Vec<&Expr> = m.args.iter().collect();
+                let name = name.strip_suffix("_mut")?;
+                let view = self.view_of(x.rank(), name, &args)?;
+                Some(viewed(place, view))
+            }
+            _ => None,
+        }
+    }
+
+    /// The part that a method of an array takes; `None` if it is no such method or the arguments do not fit.
+    pub(super) fn view_of(&mut self, rank: usize, name: &str, args: &[&Expr]) -> Option<View> {
+        let single = |axis: usize, slice: Slice| {
+            let mut slices = vec![whole(); rank];
+            *slices.get_mut(axis)? = slice;
+            Some(View::Slices(slices))
+        };
+        match (name, args) {
+            ("slice" | "slice_move" | "slice_collapse", [s]) => {
+                let slices = self.slices(s)?;
+                let taken = slices.iter().filter(|s| **s != Slice::NewAxis).count();
+                (taken == rank).then_some(View::Slices(slices))
+            }
+            ("row", [i]) if rank == 2 => single(0, Slice::Index(self.bound(i)?)),
+            ("column", [i]) if rank == 2 => single(1, Slice::Index(self.bound(i)?)),
+            ("index_axis" | "index_axis_move", [axis, i]) => {
+                let axis = self.axis(axis)?;
+                single(axis, Slice::Index(self.bound(i)?))
+            }
+            ("slice_axis", [axis, s]) => {
+                let axis = self.axis(axis)?;
+                single(axis, self.slice_from(s)?)
+            }
+            ("get" | "uget", [i]) => {
+                let indices: Vec<&Expr> = match i {
+                    Expr::Array(a) => a.elems.iter().collect(),
+                    Expr::Tuple(t) => t.elems.iter().collect(),
+                    one => vec![*one],
+                };
+                if indices.len() != rank {
+                    return None;
+                }
+                let slices: Option<Vec<Slice>> = indices.into_iter().map(|i| self.bound(i).map(Slice::Index)).collect();
+                slices.map(View::Slices)
+            }
+            ("first", []) => Some(View::Slices(vec![Slice::Index(Bound::Literal(0)); rank])),
+            ("last", []) => Some(View::Slices(vec![Slice::Index(Bound::Literal(-1)); rank])),
+            ("diag", []) if rank == 2 => Some(View::Diagonal),
+            _ => None,
+        }
+    }
+
+    /// `Slice::from(a..b)`, `Slice::new(a, Some(b), c)`, `(a..b).into()`
+    fn slice_from(&mut self, e: &Expr) -> Option<Slice> {
+        match e {
+            Expr::Range(_) => self.range_slice(e),
+            Expr::Paren(p) => self.slice_from(&p.expr),
+            Expr::MethodCall(m) if m.method == "into" => self.slice_from(&m.receiver),
+            Expr::Call(c) => {
+                let Expr::Path(p) = &*c.func else { return None };
+                let name = p.path.segments.last()?.ident.to_string();
+                let args: Vec<&Expr> = c.args.iter().collect();
+                match (name.as_str(), args.as_slice()) {
+                    ("from", [range]) => self.slice_from(range),
+                    ("new", [start, end, step]) => {
+                        let end = match end {
+                            Expr::Call(c) if c.args.len() == 1 => Some(self.bound(&c.args[0])?),
+                            Expr::Path(p) if p.path.is_ident("None") => None,
+                            _ => return None,
+                        };
+                        Some(Slice::Range { start: self.bound(start)?, end, step: self.bound(step)? })
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// `a..b` as a slice of one axis.
+    pub(super) fn range_slice(&mut self, range: &Expr) -> Option<Slice> {
+        let tokens = quote::quote!(s![#range]);
+        let e: Expr = syn::parse2(tokens).ok()?;
+        self.slices(&e)?.into_iter().next()
+    }
+
+    /// The value of a place.
+    pub(super) fn read_place(&mut self, place: &Target) -> Option<Node<'g>> {
+        let base = self.scopes.get(place.depth)?.get(&place.name)?.value.clone();
+        let base = match base {
+            Value::Node(x) => x,
+            Value::List(parts) => self.stacked(&parts)?,
+            _ => return None,
+        };
+        let mut x = base;
+        for view in &place.views {
+            x = apply(view, x)?;
+        }
+        Some(x)
+    }
+
+    /// A list of values of one shape as an array with a further axis in front.
+    pub(super) fn stacked(&mut self, parts: &[Value<'g>]) -> Option<Node<'g>> {
+        let nodes: Option<Vec<Node<'g>>> = parts
+            .iter()
+            .map(|p| match p {
+                Value::Node(n) if n.is_float() => Some(n.insert_axis(0)),
+                _ => None,
+            })
+            .collect();
+        let nodes = nodes?;
+        if nodes.is_empty() {
+            return None;
+        }
+        let b = self.b;
+        let id = b.apply(&structure::CONCATENATE, vec![Attr::Int(0)], &nodes).ok()?.id();
+        Some(b.expr(id))
+    }
+
+    /// Gives a place a new value of its shape.
+    pub(super) fn write_place(&mut self, place: &Target, value: Node<'g>, at: &Expr) -> Option<()> {
+        if !self.may_write(&place.name, at) {
+            return None;
+        }
+        let base = self.read_place(&Target { views: vec![], ..place.clone() })?;
+        let id = self.in_context(at, &[], |b| written(b.expr(base.id()), &place.views, b.expr(value.id())).map(|e| e.id()))?;
+        let value = self.b.expr(id).named(&self.written_name(&place.name));
+        self.scopes.get_mut(place.depth)?.get_mut(&place.name)?.value = Value::Node(value);
+        Some(())
+    }
+
+    /// A name for the new value: not that of a variable of passive code, which would be made only to be hidden.
+    fn written_name(&self, name: &str) -> String {
+        let passive = self.passive.iter().any(|p| p.defines().iter().any(|d| d == name));
+        if passive { format!("{name}_filled") } else { name.to_string() }
+    }
+
+    /// Whether a variable may change here: a closure runs for many elements at once, so it may change its own only.
+    pub(super) fn may_write(&mut self, name: &str, at: &Expr) -> bool {
+        if self.outside_closure(name) {
+            self.errors.at(at, format!("a closure that changes `{name}`, a variable of the function around it, is not supported: write what it computes with array operations and `let`"));
+            return false;
+        }
+        true
+    }
+
+    /// `let row = a.row_mut(i);`: another name for a place. Whether it was one.
+    pub(super) fn bind_view(&mut self, pat: &Pat, init: &Expr, active: bool) -> bool {
+        let Pat::Ident(p) = pat else { return false };
+        // Passive code may write through a view of a passive array: it is told by `mut` that it does.
+        if !takes_mutably(init) || !(active || p.mutability.is_some()) {
+            return false;
+        }
+        let mark = self.errors.len();
+        match self.place(init) {
+            Some(place) => {
+                self.bind(&p.ident.to_string(), Value::Alias(Rc::new(place)));
+                true
+            }
+            None => {
+                self.errors.truncate(mark);
+                false
+            }
+        }
+    }
+
+    /// A new variable hides one that mutable views are of: what those are views of can no longer be named.
+    pub(super) fn lose_views(&mut self, name: &str) {
+        let depth = self.scopes.len().saturating_sub(1);
+        for scope in &mut self.scopes {
+            for binding in scope.values_mut() {
+                if matches!(&binding.value, Value::Alias(p) if p.name == name && p.depth == depth) {
+                    binding.value = Value::Opaque;
+                }
+            }
+        }
+    }
+
+    /// `place = value` and `place op= value`
+    pub(super) fn assign_place(&mut self, left: &Expr, right: &Expr, op: Option<Assign>, e: &Expr) {
+        let Some(value) = self.expr(right) else { return };
+        let mark = self.errors.len();
+        let Some(place) = self.place(left) else {
+            if self.errors.len() == mark {
+                self.errors.at(left, "this place is not understood: assign to a variable, an element `a[[i, j]]`, or a part such as `a.slice_mut(s![…])` or `a.row_mut(i)` of an array");
+            }
+            return;
+        };
+        // A variable that holds a view is pointed elsewhere by a plain assignment.
+        if op.is_none() && place.views.is_empty() && matches!(left, Expr::Path(_)) && self.is_alias(left) {
+            self.errors
+                .at(left, "a variable that holds a mutable view is made to view something else here: bind a new variable by `let`");
+            return;
+        }
+        self.update_place(&place, op, value, left, right, e);
+    }
+
+    fn is_alias(&self, e: &Expr) -> bool {
+        plain_name(e).is_some_and(|n| matches!(self.lookup(&n), Some(Value::Alias(_))))
+    }
+
+    fn update_place(&mut self, place: &Target, op: Option<Assign>, value: Value<'g>, left: &Expr, right: &Expr, e: &Expr) {
+        let Some(old) = self.read_place(place) else {
+            self.errors.at(
+                left,
+                "this part of an array is not understood: use an index, `slice_mut(s![…])`, `row_mut(i)` or `column_mut(j)`",
+            );
+            return;
+        };
+        let Value::Node(v) = value else {
+            self.wrong(right, &value, "a float scalar or array");
+            return;
+        };
+        let operands = [(left, old), (right, v)];
+        let id = self.in_context(e, &operands, |b| {
+            b.require_broadcasts_into(&v.shape(), &old.shape())?;
+            b.apply(&arith::BROADCAST, vec![Attr::Dims(old.shape())], &[v]).map(|e| e.id())
+        });
+        let Some(id) = id else { return };
+        let v = self.b.expr(id);
+        // Adding to a part needs nothing of the old value.
+        if let (Some(sign @ (Assign::Add | Assign::Sub)), [View::Slices(slices)]) = (op, place.views.as_slice())
+            && self.may_write(&place.name, e)
+        {
+            let v = if sign == Assign::Sub { -v } else { v };
+            let Some(base) = self.read_place(&Target { views: vec![], ..place.clone() }) else {
+                self.errors.at(left, "this is not an array of floats");
+                return;
+            };
+            let slices = slices.clone();
+            let id =
+                self.in_context(e, &[], |b| b.apply(&assign::SLICE_ADD, vec![Attr::Slices(slices)], &[base, v]).map(|e| e.id()));
+            if let Some(id) = id {
+                let value = self.b.expr(id).named(&self.written_name(&place.name));
+                if let Some(binding) = self.scopes.get_mut(place.depth).and_then(|s| s.get_mut(&place.name)) {
+                    binding.value = Value::Node(value);
+                }
+            }
+            return;
+        }
+        let new = match op {
+            None => Some(v),
+            Some(op) => self.elementwise(op.operation(), vec![], e, &[(left, old), (right, v)]),
+        };
+        if let Some(new) = new {
+            self.write_place(place, new, e);
+        }
+    }
+
+    /// Method calls made for their effect on a place. `false` if the method is not one of them.
+    pub(super) fn change_place(&mut self, place: &Target, m: &syn::ExprMethodCall, e: &Expr) -> bool {
+        let args: Vec<&Expr> = m.args.iter().collect();
+        let receiver = &*m.receiver;
+        let Some(old) = self.read_place(place) else { return false };
+        match (m.method.to_string().as_str(), args.as_slice()) {
+            ("assign", [y]) => {
+                if let Some(y_value) = self.expr(y) {
+                    self.update_place(place, None, y_value, receiver, y, e);
+                }
+            }
+            ("fill", [s]) => {
+                if let Some(s_value) = self.expr(s) {
+                    self.update_place(place, None, s_value, receiver, s, e);
+                }
+            }
+            ("scaled_add", [alpha, y]) => {
+                if let (Some(a), Some(v)) = (self.float(alpha), self.float(y)) {
+                    self.update_place(place, Some(Assign::Add), Value::Node(a * v), receiver, y, e);
+                }
+            }
+            ("mapv_inplace" | "par_mapv_inplace", [f]) => {
+                if let Some(y) = self.map(old, f, e) {
+                    self.write_place(place, y, e);
+                }
+            }
+            ("map_inplace" | "par_map_inplace" | "for_each", [Expr::Closure(f)]) => {
+                let Some(values) = self.changed_by(f, vec![Value::Node(old)], e) else { return true };
+                self.write_changed(place, values.first(), old, f, e);
+            }
+            ("zip_mut_with", [other, Expr::Closure(f)]) => {
+                let Some(v) = self.float(other) else { return true };
+                let id = self.in_context(e, &[(receiver, old), (*other, v)], |b| {
+                    b.require_broadcasts_into(&v.shape(), &old.shape())?;
+                    b.apply(&arith::BROADCAST, vec![Attr::Dims(old.shape())], &[v]).map(|e| e.id())
+                });
+                let Some(id) = id else { return true };
+                let v = self.b.expr(id);
+                let Some(values) = self.changed_by(f, vec![Value::Node(old), Value::Node(v)], e) else { return true };
+                self.write_changed(place, values.first(), old, f, e);
+            }
+            ("push", [x]) if place.views.is_empty() => {
+                let Some(x) = self.float(x) else { return true };
+                let id = self.in_context(e, &[], |b| {
+                    b.apply(&structure::CONCATENATE, vec![Attr::Int(0)], &[old, x.insert_axis(0)]).map(|e| e.id())
+                });
+                if let Some(id) = id {
+                    let value = self.b.expr(id);
+                    self.write_place(place, value, e);
+                }
+            }
+            ("swap", [i, j]) => {
+                let part = |lower: &mut Self, i: &Expr| {
+                    let view = lower.view_of(old.rank(), "get", &[i])?;
+                    Some(viewed(place.clone(), view))
+                };
+                let mark = self.errors.len();
+                let (Some(p), Some(q)) = (part(self, i), part(self, j)) else {
+                    if self.errors.len() == mark {
+                        self.errors.at(e, format!("`swap` takes two indices of a rank-{} array", old.rank()));
+                    }
+                    return true;
+                };
+                match (self.read_place(&p), self.read_place(&q)) {
+                    (Some(x), Some(y)) => {
+                        self.write_place(&p, y, e);
+                        self.write_place(&q, x, e);
+                    }
+                    _ => self.errors.at(e, "these elements are not understood"),
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What a closure made of an element, written back.
+    fn write_changed(&mut self, place: &Target, value: Option<&Value<'g>>, old: Node<'g>, f: &ExprClosure, e: &Expr) {
+        match value {
+            Some(Value::Node(y)) if y.is_float() => {
+                self.write_place(place, y.broadcast(&old.shape()), e);
+            }
+            _ => self.errors.at(f, "the element that the closure changes must be a variable of its own, as in `|x| *x *= 2.0`"),
+        }
+    }
+
+    /// `std::mem::swap(&mut a, &mut b)`. `false` if the call is no swap of places.
+    pub(super) fn swap_call(&mut self, c: &syn::ExprCall, e: &Expr) -> bool {
+        let is_swap = matches!(&*c.func, Expr::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == "swap"));
+        if !is_swap || c.args.len() != 2 {
+            return false;
+        }
+        let (p, q) = (self.place(&c.args[0]), self.place(&c.args[1]));
+        let (Some(p), Some(q)) = (p, q) else { return false };
+        let (Some(x), Some(y)) = (self.read_place(&p), self.read_place(&q)) else { return false };
+        if p.views.is_empty() && q.views.is_empty() {
+            // Whole values, which may have different sizes.
+            for (place, value) in [(&p, y), (&q, x)] {
+                if self.may_write(&place.name, e) {
+                    self.rebind(&place.name, Value::Node(value));
+                }
+            }
+            return true;
+        }
+        self.write_place(&p, y, e);
+        self.write_place(&q, x, e);
+        true
+    }
+
+    /// The values that the parameters of a closure have when its body has run for its effect.
+    pub(super) fn changed_by(&mut self, f: &ExprClosure, args: Vec<Value<'g>>, e: &Expr) -> Option<Vec<Value<'g>>> {
+        if f.inputs.len() != args.len() {
+            self.errors.at(e, format!("a closure of {} parameters called with {}", f.inputs.len(), args.len()));
+            return None;
+        }
+        let before = self.errors.len();
+        let mut scope = std::collections::HashMap::new();
+        scope.insert(super::closure::CLOSURE_SCOPE.to_string(), super::Binding { value: Value::Unit });
+        self.scopes.push(scope);
+        let mut names = Vec::new();
+        for (pat, value) in f.inputs.iter().zip(args) {
+            names.push(match super::closure::strip(pat) {
+                Pat::Ident(p) => {
+                    self.bind(&p.ident.to_string(), value.clone());
+                    Some(p.ident.to_string())
+                }
+                other => {
+                    self.bind_pattern(other, value.clone());
+                    None
+                }
+            });
+        }
+        let depth = self.scopes.len() - 1;
+        match &*f.body {
+            Expr::Block(b) => self.run(&b.block),
+            body => self.effect(body),
+        }
+        let scope = self.scopes.pop()?;
+        debug_assert_eq!(depth, self.scopes.len());
+        if self.errors.len() > before {
+            return None;
+        }
+        Some(names.into_iter().map(|n| n.and_then(|n| scope.get(&n)).map_or(Value::Unit, |b| b.value.clone())).collect())
+    }
+
+    /// The statements of a block run for their effect.
+    fn run(&mut self, block: &Block) {
+        self.scopes.push(Default::default());
+        for stmt in &block.stmts {
+            match stmt {
+                Stmt::Expr(e, _) => self.effect(e),
+                other => self.statement(other),
+            }
+        }
+        self.scopes.pop();
+    }
+
+    /// `if` inside a closure, run for its effect: what the branches change is selected.
+    pub(super) fn if_effect(&mut self, i: &syn::ExprIf) {
+        let Some(c) = self.node(&i.cond) else { return };
+        if c.ty().elem() != crate::ir::Elem::Bool {
+            self.errors.at(&i.cond, "the condition is not a comparison");
+            return;
+        }
+        let before = self.scopes.clone();
+        self.run(&i.then_branch);
+        let yes = std::mem::replace(&mut self.scopes, before);
+        match i.else_branch.as_ref().map(|(_, e)| &**e) {
+            Some(Expr::Block(b)) => self.run(&b.block),
+            Some(Expr::If(inner)) => self.if_effect(inner),
+            _ => {}
+        }
+        for depth in 0..self.scopes.len() {
+            let mut changed: Vec<(String, Node<'g>, Node<'g>)> = Vec::new();
+            let mut lost: Vec<String> = Vec::new();
+            for (name, binding) in &self.scopes[depth] {
+                if let (Value::Node(no), Some(Value::Node(yes))) = (&binding.value, yes[depth].get(name).map(|b| &b.value))
+                    && no.id() != yes.id()
+                {
+                    changed.push((name.clone(), *yes, *no));
+                } else if let Some(yes) = yes[depth].get(name)
+                    && !same(&binding.value, &yes.value)
+                {
+                    lost.push(name.clone());
+                }
+            }
+            lost.sort();
+            for name in lost {
+                self.errors.at(
+                    &i.cond,
+                    format!("`{name}` is changed in a branch and is no float: only floats may be changed in a branch here"),
+                );
+            }
+            changed.sort_by(|a, b| a.0.cmp(&b.0));
+            for (name, yes, no) in changed {
+                let cond = &*i.cond;
+                if let Some(value) = self.elementwise(&compare::SELECT, vec![], cond, &[(cond, c), (cond, yes), (cond, no)])
+                    && let Some(binding) = self.scopes[depth].get_mut(&name)
+                {
+                    binding.value = Value::Node(value);
+                }
+            }
+        }
+    }
+}
+
+/// Whether two branches left a variable alone; for what is no float.
+fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
+    match (a, b) {
+        (Value::Node(a), Value::Node(b)) => a.id() == b.id(),
+        (Value::Int(a), Value::Int(b)) => a == b,
+        (Value::Tuple(a), Value::Tuple(b)) | (Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Shape(a), Value::Shape(b)) => a == b,
+        (Value::Axis(a), Value::Axis(b)) => a == b,
+        (Value::Struct(a), Value::Struct(b)) => Rc::ptr_eq(a, b),
+        (Value::Closure(a), Value::Closure(b)) => Rc::ptr_eq(a, b),
+        (Value::Alias(a), Value::Alias(b)) => Rc::ptr_eq(a, b),
+        (Value::Place(a), Value::Place(b)) => {
+            a.root.to_string() == b.root.to_string() && format!("{:?}", a.path) == format!("{:?}", b.path)
+        }
+        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
+}
+
+fn viewed(mut place: Target, view: View) -> Target {
+    place.views.push(view);
+    place
+}
+
+/// The part of an array.
+pub(super) fn apply<'g>(view: &View, x: Node<'g>) -> Option<Node<'g>> {
+    let made = match view {
+        View::Slices(slices) => x.builder().apply(&structure::SLICE, vec![Attr::Slices(slices.clone())], &[x]),
+        View::Diagonal => x.builder().apply(&structure::DIAG, vec![], &[x]),
+    };
+    made.ok()
+}
+
+/// The array with the part replaced.
+fn written<'g>(x: Node<'g>, views: &[View], value: Node<'g>) -> Result<Node<'g>, String> {
+    let b = x.builder();
+    let Some((view, rest)) = views.split_first() else { return Ok(value) };
+    let inner = apply(view, x).ok_or("this part cannot be taken")?;
+    let inner = written(inner, rest, value)?;
+    match view {
+        View::Slices(slices) => b.apply(&assign::ASSIGN_SLICE, vec![Attr::Slices(slices.clone())], &[x, inner]),
+        View::Diagonal => {
+            let off = x.with(&structure::TRIU, vec![Attr::Int(1)]) + x.with(&structure::TRIL, vec![Attr::Int(-1)]);
+            let diagonal = b.apply(&structure::FROM_DIAG, vec![Attr::Dims(x.shape())], &[inner])?;
+            Ok(off + diagonal)
+        }
+    }
+}
+
+/// Whether an expression borrows something mutably.
+pub(super) fn takes_mutably(e: &Expr) -> bool {
+    match e {
+        Expr::Reference(r) => r.mutability.is_some() || takes_mutably(&r.expr),
+        Expr::Paren(p) => takes_mutably(&p.expr),
+        Expr::MethodCall(m) => {
+            let name = m.method.to_string();
+            name.ends_with("_mut") || name == "as_mut_slice" || takes_mutably(&m.receiver)
+        }
+        _ => false,
+    }
+}
