@@ -24,7 +24,7 @@
 //! | item | what it is |
 //! |---|---|
 //! | `f::value_and_grad`, `f::grad` | value and gradient; with several parameters in `wrt` a struct with a field for each |
-//! | `f::value_and_grad_into`, `f::workspace` | the same in memory made once: nothing is allocated after the first call |
+//! | `f::value_and_grad_into`, `f::workspace` | the same in memory made once: nothing is allocated after the first call on one thread |
 //! | `f::forward`, `f::backward` | the two halves, also for functions with array results |
 //! | `f::check` | whether the sizes of the arguments fit, as a `Result` with a [`ShapeError`] |
 //! | `f::FORMULA`, `f::GRAPH` | the derivation in matrix notation, the expression graph in DOT |
