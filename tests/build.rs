@@ -9,7 +9,7 @@ use std::{env, fs, path::Path};
 const STANDARD: (u64, usize) = (1, 24);
 
 /// Whether programs write to elements.
-const ELEMENT_WRITES: bool = false;
+const ELEMENT_WRITES: bool = true;
 
 struct Random(u64);
 
