@@ -20,7 +20,7 @@ use crate::ir::{
 use crate::ops::compare;
 use crate::ops::control::CONTROL;
 use crate::passive::{Passive, Prologue};
-use crate::syntax::{free_identifiers, pattern_names};
+use crate::syntax::{free_identifiers, operands, pattern_names};
 
 /// Whose statements are lowered: they end by a value, or by whether to leave the loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -1096,6 +1096,10 @@ pub(super) fn exits(e: &Expr) -> bool {
                 Expr::Return(_) => self.found = true,
                 Expr::Break(_) | Expr::Continue(_) if self.loops == 0 => self.found = true,
                 Expr::Closure(_) | Expr::Async(_) => {}
+                Expr::Binary(_) => {
+                    let first = operands(e, &mut |right| self.visit_expr(right));
+                    self.visit_expr(first);
+                }
                 Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
                     self.loops += 1;
                     syn::visit::visit_expr(self, e);
@@ -1134,6 +1138,10 @@ pub(super) fn mutable_names(item: &syn::ItemFn) -> HashSet<String> {
             }
             syn::visit::visit_pat_ident(self, p);
         }
+        fn visit_expr(&mut self, e: &'a Expr) {
+            let first = operands(e, &mut |right| self.visit_expr(right));
+            syn::visit::visit_expr(self, first);
+        }
         fn visit_pat_type(&mut self, t: &'a syn::PatType) {
             if matches!(&*t.ty, syn::Type::Reference(r) if r.mutability.is_some()) {
                 self.0.extend(pattern_names(&t.pat));
@@ -1150,12 +1158,17 @@ pub(super) fn mutable_names(item: &syn::ItemFn) -> HashSet<String> {
 pub(super) fn bound_names(item: &syn::ItemFn) -> HashSet<String> {
     struct Bound(HashSet<String>);
     impl<'a> Visit<'a> for Bound {
+        fn visit_expr(&mut self, e: &'a Expr) {
+            let first = operands(e, &mut |right| self.visit_expr(right));
+            syn::visit::visit_expr(self, first);
+        }
         fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
             self.0.insert(p.ident.to_string());
             syn::visit::visit_pat_ident(self, p);
         }
     }
     let mut bound = Bound(HashSet::new());
+
     bound.visit_block(&item.block);
     bound.0
 }

@@ -340,7 +340,7 @@ fn root_name(signature: &Signature, item: &ItemFn) -> String {
 
 /// Every name in the function, and those of generated code.
 fn names_in_use(item: &ItemFn, signature: &Signature) -> std::collections::BTreeSet<String> {
-    let mut names = crate::syntax::free_identifiers(item.to_token_stream());
+    let mut names = crate::syntax::identifiers_of(item);
     names.extend(["m", "math", "rt", "kernels", "self", "grad", "workspace", "saved", "cotangent", "value"].map(str::to_string));
     names.extend(signature.items.function_names().map(str::to_string));
     names

@@ -32,6 +32,14 @@ fn vectors<'g>(name: &str, x: &[Expr<'g>]) -> Result<(Dim, Dim), String> {
     }
 }
 
+/// An adjoint has the sizes of its operand, also where the program has equated the result's size with another one.
+fn sized<'g>(adjoint: Expr<'g>, operand: Expr<'g>) -> Expr<'g> {
+    if let Err(message) = adjoint.builder().require_same_shape(&operand.shape(), &adjoint.shape()) {
+        adjoint.builder().bug(message);
+    }
+    adjoint
+}
+
 fn bilinear<'g>(op: &'static Operation, s: &super::Site<'g>, dx: &[Option<Expr<'g>>]) -> Option<Expr<'g>> {
     let through = |x: Option<Expr<'g>>, y: Option<Expr<'g>>| Some(s.builder.make(op, s.attrs.clone(), &[x?, y?]));
     sum_options(through(dx[0], Some(s.x[1])), through(Some(s.x[0]), dx[1]))
@@ -69,7 +77,7 @@ pub static CONV1D: Operation = Operation {
     derivative: Derivative::Rule {
         vjp: |s, g| {
             let convolved = s.builder.make(&CONVOLVE, vec![], &[g, s.x[1]]);
-            vec![Some(convolved), Some(s.builder.make(&CONV1D, vec![], &[s.x[0], g]))]
+            vec![Some(sized(convolved, s.x[0])), Some(sized(s.builder.make(&CONV1D, vec![], &[s.x[0], g]), s.x[1]))]
         },
         jvp: |s, dx| bilinear(&CONV1D, s, dx),
     },
@@ -104,8 +112,8 @@ pub static CONVOLVE: Operation = Operation {
     simplify: no_simplification,
     derivative: Derivative::Rule {
         vjp: |s, g| {
-            let valid = |by: Expr<'_>| s.builder.make(&CONV1D, vec![], &[g, by]).id();
-            vec![Some(s.builder.expr(valid(s.x[1]))), Some(s.builder.expr(valid(s.x[0])))]
+            let [x, w] = [s.x[0], s.x[1]];
+            vec![Some(sized(s.builder.make(&CONV1D, vec![], &[g, w]), x)), Some(sized(s.builder.make(&CONV1D, vec![], &[g, x]), w))]
         },
         jvp: |s, dx| bilinear(&CONVOLVE, s, dx),
     },

@@ -36,6 +36,38 @@ fn collect(tokens: TokenStream, names: &mut BTreeSet<String>) {
     }
 }
 
+/// Every identifier in a function, as [`free_identifiers`] finds them in its tokens, without printing it: chains of
+/// thousands of operators would be printed by recursion.
+pub fn identifiers_of(item: &syn::ItemFn) -> BTreeSet<String> {
+    struct All(BTreeSet<String>);
+    impl<'a> syn::visit::Visit<'a> for All {
+        fn visit_ident(&mut self, ident: &'a proc_macro2::Ident) {
+            self.0.insert(ident.to_string());
+        }
+        fn visit_token_stream(&mut self, tokens: &'a TokenStream) {
+            self.0.extend(free_identifiers(tokens.clone()));
+        }
+        fn visit_expr(&mut self, e: &'a syn::Expr) {
+            let first = operands(e, &mut |right| self.visit_expr(right));
+            syn::visit::visit_expr(self, first);
+        }
+    }
+    let mut all = All(BTreeSet::new());
+    syn::visit::Visit::visit_item_fn(&mut all, item);
+    all.0
+}
+
+/// Goes down the left sides of a chain of operators, which can be thousands of terms long, without recursion: the right
+/// sides are handed out, the first operand is returned.
+pub fn operands<'a>(e: &'a syn::Expr, visit: &mut dyn FnMut(&'a syn::Expr)) -> &'a syn::Expr {
+    let mut at = e;
+    while let syn::Expr::Binary(b) = at {
+        visit(&b.right);
+        at = &b.left;
+    }
+    at
+}
+
 /// The variables a pattern binds.
 pub fn pattern_names(pat: &Pat) -> Vec<String> {
     struct Names(Vec<String>);

@@ -5,7 +5,7 @@ mod items;
 mod rename;
 mod signature;
 
-pub use free::{free_identifiers, pattern_names};
+pub use free::{free_identifiers, identifiers_of, operands, pattern_names};
 pub use items::{Field, Function, Items, Parts, Struct, method, parameter_names, replaced, substitute, type_name, unify};
 pub use rename::{Mode, Renamer};
 pub use signature::{Float, Holder, Param, ParamKind, Signature, owned_array};

@@ -265,6 +265,15 @@ impl VisitMut for Renamer<'_> {
                     p.path = new.into();
                 }
             }
+            // A chain of operators can be thousands of terms long: no recursion down its left sides.
+            Expr::Binary(_) => {
+                let mut at = e;
+                while let Expr::Binary(b) = at {
+                    self.visit_expr_mut(&mut b.right);
+                    at = &mut b.left;
+                }
+                self.visit_expr_mut(at);
+            }
             other => visit_mut::visit_expr_mut(self, other),
         }
     }

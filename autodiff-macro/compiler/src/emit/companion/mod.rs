@@ -77,7 +77,7 @@ impl Companion<'_> {
 
     /// The name of the scalar functions in generated functions: short, and not used by the user's code.
     fn math(&self) -> Ident {
-        let used = crate::syntax::free_identifiers(self.item.to_token_stream());
+        let used = crate::syntax::identifiers_of(self.item);
         format_ident!(
             "{}",
             ["m", "math", "scalar_functions"].into_iter().find(|n| !used.contains(*n)).unwrap_or("scalar_functions_")
@@ -86,7 +86,7 @@ impl Companion<'_> {
 
     /// The name that generated functions import the kernels by: short, and not used by the user's code.
     fn kernels(&self) -> TokenStream {
-        let used = crate::syntax::free_identifiers(self.item.to_token_stream());
+        let used = crate::syntax::identifiers_of(self.item);
         let name = ["rt", "kernels", "autodiff_kernels"].into_iter().find(|n| !used.contains(*n)).unwrap_or("autodiff_kernels_");
         format_ident!("{name}").to_token_stream()
     }
