@@ -1129,8 +1129,15 @@ fn leaves(stmt: &Stmt) -> bool {
 }
 
 /// All variables of a function that are declared `mut`, and its parameters of type `&mut`.
-pub(super) fn mutable_names(item: &syn::ItemFn) -> HashSet<String> {
-    struct Mutable(HashSet<String>);
+pub(super) fn mutable_names(visit: impl FnOnce(&mut Mutable)) -> HashSet<String> {
+    let mut mutable = Mutable(HashSet::new());
+    visit(&mut mutable);
+    mutable.0
+}
+
+/// Collects what [`mutable_names`] gives.
+pub(super) struct Mutable(HashSet<String>);
+const _: () = {
     impl<'a> Visit<'a> for Mutable {
         fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
             if p.mutability.is_some() {
@@ -1149,13 +1156,10 @@ pub(super) fn mutable_names(item: &syn::ItemFn) -> HashSet<String> {
             syn::visit::visit_pat_type(self, t);
         }
     }
-    let mut mutable = Mutable(HashSet::new());
-    mutable.visit_item_fn(item);
-    mutable.0
-}
+};
 
 /// All variables that are bound in a function's body.
-pub(super) fn bound_names(item: &syn::ItemFn) -> HashSet<String> {
+pub(super) fn bound_names(block: &Block) -> HashSet<String> {
     struct Bound(HashSet<String>);
     impl<'a> Visit<'a> for Bound {
         fn visit_expr(&mut self, e: &'a Expr) {
@@ -1169,8 +1173,26 @@ pub(super) fn bound_names(item: &syn::ItemFn) -> HashSet<String> {
     }
     let mut bound = Bound(HashSet::new());
 
-    bound.visit_block(&item.block);
+    bound.visit_block(block);
     bound.0
+}
+
+/// Whether two variables of a function have one name.
+pub(super) fn binds_twice(item: &syn::ItemFn) -> bool {
+    struct Twice(HashSet<String>, bool);
+    impl<'a> Visit<'a> for Twice {
+        fn visit_expr(&mut self, e: &'a Expr) {
+            let first = operands(e, &mut |right| self.visit_expr(right));
+            syn::visit::visit_expr(self, first);
+        }
+        fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
+            self.1 |= !self.0.insert(p.ident.to_string());
+            syn::visit::visit_pat_ident(self, p);
+        }
+    }
+    let mut twice = Twice(HashSet::new(), false);
+    twice.visit_item_fn(item);
+    twice.1
 }
 
 /// Passive statements outside of bodies run before all bodies.

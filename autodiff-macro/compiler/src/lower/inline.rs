@@ -118,7 +118,9 @@ impl<'g> Lower<'g, '_> {
             }
         }
         *renamed.block = block.clone();
-        self.note_variables(&renamed);
+        self.note_variables(&renamed.block);
+        let declared = super::control::mutable_names(|v| syn::visit::Visit::visit_signature(v, &renamed.sig));
+        std::rc::Rc::make_mut(&mut self.mutable).extend(declared);
         let mut scope = HashMap::new();
         if self.in_closure() {
             scope.insert(CLOSURE_SCOPE.to_string(), super::Binding { value: Value::Unit });

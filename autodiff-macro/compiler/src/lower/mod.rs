@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ItemFn;
+use syn::visit::Visit;
 
 use crate::diag::{Errors, nearest};
 use crate::ir::{Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
@@ -74,8 +75,8 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         unknown: std::collections::HashSet::new(),
         counter: Default::default(),
         in_body: false,
-        mutable: std::rc::Rc::new(control::mutable_names(item)),
-        locals: std::rc::Rc::new(control::bound_names(item)),
+        mutable: std::rc::Rc::new(control::mutable_names(|v| v.visit_item_fn(item))),
+        locals: std::rc::Rc::new(control::bound_names(&item.block)),
         kept: Default::default(),
         fixed: Default::default(),
         changed: Default::default(),
@@ -90,16 +91,20 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         lower.parameter(i, param, wrt.contains(&i));
     }
     lower.name_sizes(&options.shapes);
-    let mut block = (*item.block).clone();
-    {
+    // Only variables of one name are renamed. The copy is left out where it can be: it is made by recursion.
+    let mut copy;
+    let mut block: &syn::Block = &item.block;
+    if control::binds_twice(item) {
+        copy = (*item.block).clone();
         let mut renamer = crate::syntax::Renamer::new(crate::syntax::Mode::Hiding, &mut lower.taken, &mut lower.originals);
         for p in &signature.params {
             renamer.parameter_name(&p.ident.to_string());
         }
-        renamer.body(&mut block);
+        renamer.body(&mut copy);
+        block = &copy;
     }
-    lower.note_variables(&ItemFn { block: Box::new(block.clone()), ..item.clone() });
-    let result = lower.body(&block);
+    lower.note_variables(block);
+    let result = lower.body(block);
     let output = result.and_then(|v| lower.output(v, item));
     let (leaves, passive, captures, failed) = (
         std::mem::take(&mut lower.leaves),
@@ -348,9 +353,9 @@ fn names_in_use(item: &ItemFn, signature: &Signature) -> std::collections::BTree
 
 impl<'g> Lower<'g, '_> {
     /// Notes the variables of a body that is lowered, by the names that they have now.
-    fn note_variables(&mut self, item: &ItemFn) {
-        std::rc::Rc::make_mut(&mut self.mutable).extend(control::mutable_names(item));
-        std::rc::Rc::make_mut(&mut self.locals).extend(control::bound_names(item));
+    fn note_variables(&mut self, block: &syn::Block) {
+        std::rc::Rc::make_mut(&mut self.mutable).extend(control::mutable_names(|v| v.visit_block(block)));
+        std::rc::Rc::make_mut(&mut self.locals).extend(control::bound_names(block));
     }
 
     fn parameter(&mut self, index: usize, param: &Param, differentiate: bool) {
