@@ -1,4 +1,5 @@
 //! Elements and parts of arrays, read and written.
+#![allow(clippy::vec_init_then_push, reason = "statements as people write them are what is tested")]
 
 use autodiff_runtime::prelude::*;
 use ndarray::prelude::*;
