@@ -518,7 +518,11 @@ impl<'g> Lower<'g, '_> {
 
     /// Whether an expression reads a value that varies with a differentiated parameter (its sizes do not count).
     pub(super) fn mentions_active(&mut self, e: &Expr) -> bool {
-        self.active_variable(&e.to_token_stream(), true).is_some()
+        // Operand by operand: a chain of thousands would be printed by recursion.
+        let mut all = Vec::new();
+        let first = crate::syntax::operands(e, &mut |right| all.push(right));
+        all.push(first);
+        all.into_iter().rev().any(|e| self.active_variable(&e.to_token_stream(), true).is_some())
     }
 
     /// An active variable read by the tokens; with `parameters`, the user's own parameters count as well as values
