@@ -58,33 +58,12 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     let builder = Builder::default();
     let krate = options.runtime();
     let mut lower = Lower {
-        b: &builder,
-        errors,
-        signature,
-        krate,
-        float: float.clone(),
-        scopes: vec![HashMap::new()],
-        leaves: Vec::new(),
-        passive: Vec::new(),
-        captures: Vec::new(),
-        capture_numbers: HashMap::new(),
-        active: Vec::new(),
         text: SourceText::of(item),
-        meanings: crate::emit::Meanings::default(),
-        function: item.sig.ident.to_string(),
-        unknown: std::collections::HashSet::new(),
-        counter: Default::default(),
-        in_body: false,
         mutable: std::rc::Rc::new(control::mutable_names(|v| v.visit_item_fn(item))),
         locals: std::rc::Rc::new(control::bound_names(&item.block)),
-        kept: Default::default(),
-        fixed: Default::default(),
-        changed: Default::default(),
-        place_leaves: HashMap::new(),
-        hoist: true,
         calls: vec![root_name(signature, item)],
         taken: names_in_use(item, signature),
-        originals: HashMap::new(),
+        ..Lower::new(&builder, errors, signature, krate, float.clone(), item.sig.ident.to_string())
     };
     let before = lower.errors.len();
     for (i, param) in signature.params.iter().enumerate() {
@@ -349,6 +328,48 @@ fn names_in_use(item: &ItemFn, signature: &Signature) -> std::collections::BTree
     names.extend(["m", "math", "rt", "kernels", "self", "grad", "workspace", "saved", "cotangent", "value"].map(str::to_string));
     names.extend(signature.items.function_names().map(str::to_string));
     names
+}
+
+impl<'g, 'a> Lower<'g, 'a> {
+    /// Nothing lowered yet, and nothing known of the code around.
+    fn new(
+        b: &'g Builder,
+        errors: &'a mut Errors,
+        signature: &'a Signature,
+        krate: TokenStream,
+        float: Float,
+        function: String,
+    ) -> Self {
+        Lower {
+            b,
+            errors,
+            signature,
+            krate,
+            float,
+            scopes: vec![HashMap::new()],
+            leaves: Vec::new(),
+            passive: Vec::new(),
+            captures: Vec::new(),
+            capture_numbers: HashMap::new(),
+            active: Vec::new(),
+            text: SourceText,
+            meanings: Default::default(),
+            function,
+            unknown: Default::default(),
+            counter: Default::default(),
+            in_body: false,
+            mutable: Default::default(),
+            locals: Default::default(),
+            kept: Default::default(),
+            fixed: Default::default(),
+            changed: Default::default(),
+            place_leaves: HashMap::new(),
+            hoist: true,
+            calls: Vec::new(),
+            taken: Default::default(),
+            originals: HashMap::new(),
+        }
+    }
 }
 
 impl<'g> Lower<'g, '_> {

@@ -1,0 +1,343 @@
+//! `if`, `match`, and the logic of conditions: a node with a region for each way.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Block, Expr, Pat, Stmt};
+
+use super::flow::Kind;
+use super::trees::{Tree, alike, name_parts, outside, rebuilt};
+use super::visitors::let_names;
+use super::{Lowered, branch_text, line};
+use crate::ir::{Arm, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, Region, Type};
+use crate::lower::Lower;
+use crate::lower::border::Border;
+use crate::lower::value::Value;
+use crate::ops::compare;
+use crate::passive::Passive;
+use crate::syntax::pattern_names;
+
+impl<'g> Lower<'g, '_> {
+    /// `if` and `if let`, as a statement or an expression.
+    pub(in crate::lower) fn branch(&mut self, i: &syn::ExprIf, e: &Expr) -> Option<Value<'g>> {
+        let empty = Block { brace_token: Default::default(), stmts: vec![] };
+        let otherwise: Expr = match &i.else_branch {
+            Some((_, otherwise)) => (**otherwise).clone(),
+            None => Expr::Block(syn::ExprBlock { attrs: vec![], label: None, block: empty }),
+        };
+        let yes = &i.then_branch;
+        let mut runs = vec![Way::Block(yes.clone()), Way::Expr(otherwise)];
+        self.ways(&i.cond, &mut runs, e)
+    }
+
+    pub(super) fn ways(&mut self, cond: &Expr, ways: &mut [Way], e: &Expr) -> Option<Value<'g>> {
+        let names = match cond {
+            Expr::Let(l) => pattern_names(&l.pat),
+            _ => let_names(cond),
+        };
+        let condition = if names.is_empty() {
+            match self.expr(cond)? {
+                Value::Node(c) if c.ty().elem() == Elem::Bool && c.rank() == 0 => Some(c),
+                Value::Opaque => None,
+                Value::Node(c) if c.ty().elem() == Elem::Bool => {
+                    self.errors.at(cond, "a condition on a whole array: use `select(&mask, &a, &b)` to choose element by element");
+                    return None;
+                }
+                other => {
+                    self.wrong(cond, &other, "a condition");
+                    return None;
+                }
+            }
+        } else {
+            if let Some(name) = self.active_variable(&cond.to_token_stream(), true) {
+                let at = match cond {
+                    Expr::Let(l) => match &*l.expr {
+                        Expr::Paren(p) => &*p.expr,
+                        other => other,
+                    },
+                    other => other,
+                };
+                self.errors.at(at, format!("`{name}` depends on differentiated parameters and is taken apart by a pattern, which is not supported: compare it by `if`"));
+                return None;
+            }
+            None
+        };
+        let tokens: TokenStream = ways.iter().map(Way::tokens).collect();
+        let imports = self.imports(tokens);
+        let mut border = self.border(&imports);
+        let header = match condition {
+            Some(c) => {
+                border.operands.push(c.id());
+                Header::If(Condition::Operand(0))
+            }
+            None => Header::If(Condition::Tokens(cond.to_token_stream())),
+        };
+        if condition.is_none() && !self.readable(cond, &cond.to_token_stream()) {
+            return None;
+        }
+        let opaque: Vec<Vec<String>> = (0..ways.len()).map(|k| if k == 0 { names.clone() } else { vec![] }).collect();
+        let read = if condition.is_none() { cond.to_token_stream() } else { TokenStream::new() };
+        self.choose(header, border, &imports, ways, &opaque, &read, e)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn choose(
+        &mut self,
+        header: Header,
+        mut border: Border<'g>,
+        imports: &[(String, Value<'g>)],
+        ways: &mut [Way],
+        opaque: &[Vec<String>],
+        read: &TokenStream,
+        e: &Expr,
+    ) -> Option<Value<'g>> {
+        let mut bodies = Vec::new();
+        let none = BTreeSet::new();
+        for (way, names) in ways.iter_mut().zip(opaque) {
+            let body = self.body_region(&mut border, imports, &[], &none, names, &mut |inner, _, _| way.run(inner));
+            bodies.push(body);
+        }
+        let bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
+        let first = &bodies[0];
+        // The results: the value, then every variable that some way changes.
+        let mut trees: Vec<Vec<&Tree>> = vec![bodies.iter().map(|b| &b.value).collect()];
+        let mut names = Vec::new();
+        for (n, (name, _, _)) in first.names.iter().enumerate() {
+            if bodies.iter().any(|b| b.names[n].2) && !bodies.iter().any(|b| b.changed.contains(name)) {
+                trees.push(bodies.iter().map(|b| &b.names[n].1).collect());
+                names.push(name.clone());
+            }
+        }
+        let mut outputs: Vec<Vec<NodeId>> = vec![Vec::new(); bodies.len()];
+        let mut results = Vec::new();
+        let mut values = Vec::new();
+        for (t, row) in trees.iter().enumerate() {
+            let mut flat: Vec<Vec<usize>> = vec![Vec::new(); bodies.len()];
+            if !alike(row, &mut flat) {
+                let message = match t {
+                    0 => "the branches give values of different kinds: each must give a float scalar or array of the same rank, or none".to_string(),
+                    _ => format!("`{}` is changed in a branch to a value that cannot be followed out of it: change floats or arrays only", names[t - 1]),
+                };
+                self.errors.at(e, message);
+                return None;
+            }
+            for k in 0..flat[0].len() {
+                let types: Vec<Option<Type>> = bodies.iter().zip(&flat).map(|(b, f)| self.exported(b, b.nodes[f[k]])).collect();
+                let types: Option<Vec<Type>> = types.into_iter().collect();
+                let Some(types) = types else {
+                    self.errors
+                        .at(e, "the sizes of an array made in a branch are known only there: make it of sizes known outside");
+                    return None;
+                };
+                if types.iter().any(|ty| ty.rank() != types[0].rank()) {
+                    self.errors.at(e, "the branches give arrays of different ranks");
+                    return None;
+                }
+                let context = Context { expression: self.text.get(e), line: line(e), operands: vec![] };
+                let previous = self.b.set_context(Some(context));
+                let fits: Result<(), String> =
+                    types[1..].iter().try_for_each(|ty| self.b.require_same_shape(types[0].shape(), ty.shape()));
+                self.b.set_context(previous);
+                if let Err(message) = fits {
+                    self.errors.at(e, format!("the branches give arrays of different sizes: {message}"));
+                    return None;
+                }
+                results.push(types[0].clone());
+                for (b, body) in bodies.iter().enumerate() {
+                    outputs[b].push(body.nodes[flat[b][k]]);
+                }
+            }
+            values.push((*row[0]).clone());
+        }
+        self.settle(&bodies.iter().collect::<Vec<_>>(), read);
+        if results.is_empty() {
+            // Nothing comes of it but what passive code does.
+            let passive = bodies.iter().all(|b| b.changed.is_empty() && b.prologue.is_empty());
+            if passive {
+                return Some(rebuilt(&values[0], &mut || None));
+            }
+        }
+        let arms = bodies
+            .into_iter()
+            .zip(outputs)
+            .map(|(body, outputs)| Arm { region: Region { outputs, ..body.region }, prologue: body.prologue, stops: false })
+            .collect();
+        let control = Control {
+            text: branch_text(&header, &self.text, e),
+            header,
+            arms,
+            carried: 0,
+            results: results.clone(),
+            operands: self.operand_types(&border),
+            sizes: border.sizes.clone(),
+            reverse: None,
+        };
+        let node = self.add_control(e, control, &border)?;
+        let mut part = 0..results.len();
+        let mut next = || part.next().map(|k| node.part(k));
+        let value = rebuilt(&values[0], &mut next);
+        for (name, tree) in names.iter().zip(&values[1..]) {
+            let value = rebuilt(tree, &mut next);
+            name_parts(&value, name);
+            self.rebind(name, value);
+        }
+        Some(value)
+    }
+
+    /// The type of a body's node in sizes of the outside.
+    fn exported(&self, body: &Lowered, id: NodeId) -> Option<Type> {
+        let ty = &body.region.graph.node(id).ty;
+        let shape: Option<Vec<Dim>> = ty.shape().iter().map(|d| outside(&body.region.dims, &body.outward, self.b, *d)).collect();
+        Some(Type::Array { elem: ty.elem(), shape: shape? })
+    }
+
+    /// `a && b` and `a || b` of which one is passive: the right side is looked at only if the left one does not decide.
+    pub(in crate::lower) fn mixed_logic(&mut self, b: &syn::ExprBinary, e: &Expr) -> Option<Value<'g>> {
+        let and = matches!(b.op, syn::BinOp::And(_));
+        let (flag, constant) = (Way::Flag((*b.right).clone()), Way::Number(if and { 0.0 } else { 1.0 }));
+        let mut ways = if and { [flag, constant] } else { [constant, flag] };
+        match self.ways(&b.left, &mut ways, e)? {
+            Value::Node(number) => Some(Value::Node(number.zip(&compare::GT, self.b.constant(0.5)))),
+            _ => None,
+        }
+    }
+
+    /// A passive condition as a number.
+    fn flag(&mut self, e: &Expr) -> Option<Value<'g>> {
+        let (number, float, krate) = (self.counter.get(), &self.float, &self.krate);
+        self.counter.set(number + 1);
+        let name = format_ident!("flag_{number}");
+        let tokens = quote!(let #name: #float = #krate::Element::of(f64::from(u8::from(#e))););
+        self.passive.push(Passive::on_demand(tokens, vec![name.to_string()]));
+        let source = crate::ir::LeafSource::Capture(self.leaves.len());
+        Some(self.leaf("flag", source, Type::float(vec![]), false, quote!(#name)))
+    }
+
+    /// `match` on a passive value, or on a scalar with guards and literals.
+    pub(in crate::lower) fn match_expression(&mut self, m: &syn::ExprMatch, e: &Expr) -> Option<Value<'g>> {
+        if self.mentions_active(&m.expr) {
+            return match self.as_ifs(m) {
+                Some(ifs) => self.expr(&ifs),
+                None => {
+                    self.errors.at(e, "a `match` on a value that depends on differentiated parameters is understood with literals and guards: write `if` and `else`");
+                    None
+                }
+            };
+        }
+        let scrutinee = m.expr.to_token_stream();
+        if !self.readable(&m.expr, &scrutinee) {
+            return None;
+        }
+        let mut ways: Vec<Way> = m.arms.iter().map(|a| Way::Expr((*a.body).clone())).collect();
+        let opaque: Vec<Vec<String>> = m.arms.iter().map(|a| pattern_names(&a.pat)).collect();
+        let patterns: Vec<TokenStream> = m.arms.iter().map(|a| a.pat.to_token_stream()).collect();
+        if let Some(guard) = m.arms.iter().find_map(|a| guard_of(&a.pat).1.cloned().filter(|g| self.mentions_active(g))) {
+            self.errors.at(guard, "a guard that depends on differentiated parameters: write an `if` inside the arm");
+            return None;
+        }
+        let imports = self.imports(ways.iter().map(Way::tokens).collect());
+        let border = self.border(&imports);
+        let read = quote!(#scrutinee #(#patterns)*);
+        self.choose(Header::Match { scrutinee, patterns }, border, &imports, &mut ways, &opaque, &read, e)
+    }
+
+    /// A `match` on a scalar as a chain of `if`s.
+    fn as_ifs(&self, m: &syn::ExprMatch) -> Option<Expr> {
+        let on = &m.expr;
+        let mut out: Option<Expr> = None;
+        for arm in m.arms.iter().rev() {
+            let body = &arm.body;
+            let (pat, guard) = guard_of(&arm.pat);
+            let guard = guard.cloned();
+            let (bind, test): (TokenStream, Option<Expr>) = match pat {
+                Pat::Wild(_) => (quote!(), guard),
+                Pat::Ident(p) if p.subpat.is_none() => {
+                    let name = &p.ident;
+                    let test = match guard {
+                        Some(g) => Some(syn::parse2(quote!({ let #name = #on; #g })).ok()?),
+                        None => None,
+                    };
+                    (quote!(let #name = #on;), test)
+                }
+                // The other value of a condition needs no test.
+                Pat::Lit(l) if matches!(l.lit, syn::Lit::Bool(_)) => match (&l.lit, &guard, &out) {
+                    (_, None, None) => (quote!(), None),
+                    (syn::Lit::Bool(b), None, _) if b.value => (quote!(), Some((**on).clone())),
+                    (_, None, _) => (quote!(), Some(syn::parse2(quote!(!(#on))).ok()?)),
+                    _ => return None,
+                },
+                Pat::Lit(l) => {
+                    let value = &l.lit;
+                    let test = guard.map(|g| quote!(&& (#g)));
+                    (quote!(), Some(syn::parse2(quote!((#on) == #value #test)).ok()?))
+                }
+                _ => return None,
+            };
+            out = Some(match (test, out) {
+                (None, _) => syn::parse2(quote!({ #bind #body })).ok()?,
+                (Some(test), Some(rest)) => syn::parse2(quote!(if #test { #bind #body } else { #rest })).ok()?,
+                (Some(_), None) => return None,
+            });
+        }
+        out
+    }
+}
+
+/// What one way of a branch does.
+pub(super) enum Way {
+    Block(Block),
+    Expr(Expr),
+    Flow(Vec<Stmt>, Kind),
+    /// 1 if the condition holds, else 0.
+    Flag(Expr),
+    Number(f64),
+}
+
+impl Way {
+    fn tokens(&self) -> TokenStream {
+        match self {
+            Way::Block(b) => b.to_token_stream(),
+            Way::Expr(e) => e.to_token_stream(),
+            Way::Flow(stmts, _) => stmts.iter().map(ToTokens::to_token_stream).collect(),
+            Way::Flag(e) => e.to_token_stream(),
+            Way::Number(_) => TokenStream::new(),
+        }
+    }
+
+    fn run<'h>(&self, inner: &mut Lower<'h, '_>) -> Option<Value<'h>> {
+        match self {
+            Way::Block(b) => inner.statements(&b.stmts),
+            Way::Expr(Expr::Block(b)) if b.label.is_none() => inner.statements(&b.block.stmts),
+            Way::Expr(e) if matches!(e, Expr::Assign(_) | Expr::ForLoop(_) | Expr::While(_)) || is_compound(e) => {
+                inner.statement(&Stmt::Expr(e.clone(), Some(Default::default())));
+                Some(Value::Unit)
+            }
+            Way::Expr(e) => inner.expr(e),
+            Way::Flow(stmts, kind) => inner.flow(stmts, *kind),
+            Way::Number(x) => Some(Value::Node(inner.b.constant(*x))),
+            Way::Flag(e) => match inner.expr(e)? {
+                Value::Node(c) if c.ty().elem() == Elem::Bool && c.rank() == 0 => {
+                    Some(Value::Node(Node::select(c, inner.b.constant(1.0), inner.b.constant(0.0))))
+                }
+                Value::Opaque => inner.flag(e),
+                other => {
+                    inner.wrong(e, &other, "a condition");
+                    None
+                }
+            },
+        }
+    }
+}
+
+fn is_compound(e: &Expr) -> bool {
+    matches!(e, Expr::Binary(b) if crate::lower::stmt::assign_operator(&b.op).is_some())
+}
+
+/// A pattern and its guard.
+fn guard_of(pat: &Pat) -> (&Pat, Option<&Expr>) {
+    match pat {
+        Pat::Guard(g) => (&g.pat, Some(&g.guard)),
+        other => (other, None),
+    }
+}

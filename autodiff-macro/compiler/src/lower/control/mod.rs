@@ -1,0 +1,280 @@
+//! Branches and loops on code that depends on differentiated parameters, as nodes that hold regions.
+//!
+//! A body is lowered by a [`Lower`] of its own. Variables of the outside that it changes are results of the node; for a
+//! loop they are carried from round to round. Which ones these are, and which of them vary with a differentiated
+//! parameter, is found by lowering the body until nothing is new.
+
+mod branches;
+mod flow;
+mod loops;
+mod trees;
+mod visitors;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::Expr;
+
+use super::border::{Border, Crossing};
+use super::value::{Binding, Value};
+use super::{Lower, SourceText};
+use crate::ir::{Attr, Builder, Control, ControlRef, Dim, Expr as Node, Header, NodeId, Region, Type};
+use crate::ops::control::CONTROL;
+use crate::passive::{Passive, Prologue};
+use crate::syntax::free_identifiers;
+pub(super) use flow::Kind;
+use trees::{Tree, deep_nodes, same_value, tree_of};
+pub(super) use visitors::{binds_twice, bound_names, mutable_names};
+
+/// A lowered body.
+struct Lowered {
+    region: Region,
+    prologue: Prologue,
+    /// The value of the body.
+    value: Tree,
+    /// The variables of the outside: what they are at the end, and whether the body changed them.
+    names: Vec<(String, Tree, bool)>,
+    /// The nodes that trees mention.
+    nodes: Vec<NodeId>,
+    /// Whether each varies with a differentiated parameter.
+    varies: Vec<bool>,
+    /// Sizes outside by sizes inside.
+    outward: HashMap<Dim, Dim>,
+    /// Passive variables of the outside that the body changes.
+    changed: BTreeSet<String>,
+    /// Identifiers in its passive code.
+    reads: BTreeSet<String>,
+}
+
+/// What runs in a body.
+type Run<'r> = &'r mut dyn for<'h, 'b> FnMut(&mut Lower<'h, 'b>, &mut Border<'_>, &mut Crossing) -> Option<Value<'h>>;
+
+impl<'g> Lower<'g, '_> {
+    fn border(&mut self, imports: &[(String, Value<'g>)]) -> Border<'g> {
+        let mut active = HashMap::new();
+        for (_, value) in imports {
+            for id in deep_nodes(value) {
+                let varies = self.is_active(id);
+                active.insert(id, varies);
+            }
+        }
+        Border { outer: self.b, operands: vec![], sizes: vec![], active, carried: 0, counter: self.counter.clone() }
+    }
+
+    /// The variables that tokens mention, with their values.
+    fn imports(&mut self, tokens: TokenStream) -> Vec<(String, Value<'g>)> {
+        let found: Vec<(String, Value<'g>)> =
+            free_identifiers(tokens).into_iter().filter_map(|name| self.lookup(&name).cloned().map(|v| (name, v))).collect();
+        found.into_iter().map(|(name, value)| (name, self.taken_apart(value))).collect()
+    }
+
+    /// Lowers a body. `carried` are variables with a leaf of their own for each node, whose first values are the first
+    /// operands; `passive` are integers that passive code of the body changes.
+    fn body_region(
+        &mut self,
+        border: &mut Border<'g>,
+        imports: &[(String, Value<'g>)],
+        carried: &[(String, Value<'g>, Vec<bool>)],
+        passive: &BTreeSet<String>,
+        opaque: &[String],
+        run: Run<'_>,
+    ) -> Option<Lowered> {
+        let builder = Builder::default();
+        let (signature, krate, float, function) = (self.signature, self.krate.clone(), self.float.clone(), self.function.clone());
+        let mut inner = Lower {
+            in_body: true,
+            meanings: std::mem::take(&mut self.meanings),
+            unknown: self.unknown.clone(),
+            counter: self.counter.clone(),
+            mutable: self.mutable.clone(),
+            locals: self.locals.clone(),
+            kept: passive.clone(),
+            changed: self.changed.clone(),
+            calls: self.calls.clone(),
+            taken: std::mem::take(&mut self.taken),
+            originals: std::mem::take(&mut self.originals),
+            ..Lower::new(&builder, &mut *self.errors, signature, krate, float, function)
+        };
+        let mut at = Crossing::default();
+        let mut next = 0;
+        for (name, value, active) in carried {
+            let first = next;
+            let value = carried_value(border, &mut inner, &mut at, name, value, &mut next, &active.clone(), first);
+            inner.bind(name, value);
+        }
+        for (name, value) in imports {
+            if carried.iter().any(|(n, _, _)| n == name) {
+                continue;
+            }
+            if matches!(value, Value::Alias(_)) {
+                let function = format_ident!("{}", inner.function.trim_start_matches("r#"));
+                inner.errors.at(function, format!("`{name}` is a mutable view made outside of a loop or branch that uses it, which is not supported: take the view inside, or write to the array itself"));
+            }
+            let value = if passive.contains(name) {
+                let ident = format_ident!("{name}");
+                Value::Int(inner.capture_dim(&quote!(#ident)))
+            } else {
+                border.import(&mut inner, &mut at, name, value)
+            };
+            inner.bind(name, value);
+        }
+        let start: HashMap<String, Value<'_>> = inner.scopes[0].iter().map(|(n, b)| (n.clone(), b.value.clone())).collect();
+        inner.scopes.push(HashMap::new());
+        for name in opaque {
+            inner.bind(name, Value::Opaque);
+        }
+        let value = run(&mut inner, border, &mut at);
+        inner.scopes.truncate(1);
+        let mut outward: HashMap<Dim, Dim> = HashMap::new();
+        for (outside, inside) in &at.dims {
+            outward.insert(inner.b.dims(|t| t.resolve(*inside)), *outside);
+        }
+        let mut nodes = Vec::new();
+        let tree = value.map(|v| tree_of(&inner, &v, &outward, self.b, &mut nodes));
+        let mut names = Vec::new();
+        for (name, _) in imports {
+            let Some(Binding { value: now }) = inner.scopes[0].get(name).cloned() else { continue };
+            let same = start.get(name).is_some_and(|before| same_value(before, &now));
+            let tree = tree_of(&inner, &now, &outward, self.b, &mut nodes);
+            names.push((name.clone(), tree, !same));
+        }
+        let varies: Vec<bool> = nodes.iter().map(|id| inner.is_active(*id)).collect();
+        let outer_names: BTreeSet<&String> = imports.iter().map(|(n, _)| n).collect();
+        let changed: BTreeSet<String> = inner
+            .passive
+            .iter()
+            .filter(|p| p.stays())
+            .flat_map(|p| p.defines().to_vec())
+            .filter(|n| outer_names.contains(n) && (inner.mutable.contains(n) || passive.contains(n)))
+            .collect();
+        let reads: BTreeSet<String> = inner.passive.iter().flat_map(|p| p.uses().iter().cloned()).collect();
+        let (leaves, statements, captures) =
+            (std::mem::take(&mut inner.leaves), std::mem::take(&mut inner.passive), std::mem::take(&mut inner.captures));
+        self.meanings = std::mem::take(&mut inner.meanings);
+        self.taken = std::mem::take(&mut inner.taken);
+        self.originals = std::mem::take(&mut inner.originals);
+        drop(start);
+        let value = tree?;
+        let (graph, dims, checks, bug) = builder.finish();
+        if let Some(bug) = bug {
+            let function = format_ident!("{}", self.function.trim_start_matches("r#"));
+            self.errors.at(function, super::internal(&bug));
+            return None;
+        }
+        let region = Region { graph, dims, leaves, outputs: vec![], checks };
+        Some(Lowered {
+            region,
+            prologue: Prologue::new(statements, captures),
+            value,
+            names,
+            nodes,
+            varies,
+            outward,
+            changed,
+            reads,
+        })
+    }
+
+    /// Notes what the passive code of bodies changes and reads: the code around runs before all of them.
+    fn settle(&mut self, bodies: &[&Lowered], tokens: &TokenStream) {
+        for body in bodies {
+            for name in &body.changed {
+                // A mutable view stands for the array it is of.
+                let base = self.base_of(name);
+                for name in [name, &base] {
+                    self.changed.insert(name.clone());
+                    self.rebind(name, Value::Opaque);
+                }
+            }
+            self.fixed.extend(body.reads.iter().cloned());
+        }
+        self.fixed.extend(free_identifiers(tokens.clone()));
+    }
+
+    /// Adds the node and gives variables their new values.
+    fn add_control(&mut self, e: &Expr, control: Control, border: &Border<'g>) -> Option<Node<'g>> {
+        let operands: Vec<Node<'g>> = border.operands.iter().map(|id| self.b.expr(*id)).collect();
+        match self.b.apply(&CONTROL, vec![Attr::Control(ControlRef(control.into()))], &operands) {
+            Ok(node) => Some(node),
+            Err(message) => {
+                self.errors.at(e, message);
+                None
+            }
+        }
+    }
+
+    fn operand_types(&self, border: &Border<'g>) -> Vec<Type> {
+        let types: Vec<Type> = border.operands.iter().map(|id| self.b.graph().node(*id).ty.clone()).collect();
+        types.iter().map(|ty| self.b.resolved(ty)).collect()
+    }
+
+    /// Passive tokens may not read what a loop changes before them.
+    fn readable(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> bool {
+        let read = free_identifiers(tokens.clone());
+        match read.iter().find(|n| self.changed.contains(*n)) {
+            Some(name) => {
+                self.errors.at(at.to_token_stream(), format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
+                false
+            }
+            None => true,
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn carried_value<'g, 'h>(
+    border: &mut Border<'g>,
+    inner: &mut Lower<'h, '_>,
+    at: &mut Crossing,
+    name: &str,
+    value: &Value<'g>,
+    next: &mut usize,
+    active: &[bool],
+    first: usize,
+) -> Value<'h> {
+    match value {
+        Value::Node(e) => {
+            let j = *next;
+            *next += 1;
+            let varies = active[j - first] || border.active.get(&e.id()).copied().unwrap_or(false);
+            Value::Node(border.leaf(inner, at, j, name, varies))
+        }
+        Value::Tuple(parts) => {
+            Value::Tuple(parts.iter().map(|p| carried_value(border, inner, at, name, p, next, active, first)).collect())
+        }
+        Value::List(parts) => {
+            Value::List(parts.iter().map(|p| carried_value(border, inner, at, name, p, next, active, first)).collect())
+        }
+        other => border.import(inner, at, name, other),
+    }
+}
+
+fn line(e: &Expr) -> usize {
+    syn::spanned::Spanned::span(e).start().line
+}
+
+fn branch_text(header: &Header, text: &SourceText, e: &Expr) -> String {
+    let compact = |t: &TokenStream| super::compact(&t.to_string());
+    match (header, e) {
+        (Header::For { .. }, Expr::ForLoop(f)) => format!("for {} in {}", compact(&f.pat.to_token_stream()), text.get(&f.expr)),
+        (Header::Loop { .. }, Expr::While(w)) => format!("while {}", text.get(&w.cond)),
+        (Header::Loop { .. }, _) => "loop".to_string(),
+        (Header::If(_), Expr::If(i)) => format!("if {}", text.get(&i.cond)),
+        (_, Expr::Match(m)) => format!("match {}", text.get(&m.expr)),
+        _ => "branch".to_string(),
+    }
+}
+
+/// Passive statements outside of bodies run before all bodies.
+pub(super) fn conflicts(statement: &Passive, fixed: &HashSet<String>, changed: &HashSet<String>) -> Option<String> {
+    if let Some(name) = statement.uses().iter().find(|n| changed.contains(*n)) {
+        return Some(format!(
+            "`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"
+        ));
+    }
+    let name = statement.defines().iter().find(|n| fixed.contains(*n))?;
+    Some(format!(
+        "`{name}` is read by a loop or branch on differentiated values above, which generated code runs later than this: give this one another name"
+    ))
+}
