@@ -1,0 +1,255 @@
+//! Exponentials, logarithms, roots and powers.
+
+use std::f64::consts::{LN_2, LN_10};
+
+use super::{ABS, FAMILY, LOG_NDTR, LOG_SIGMOID, NDTR, SIGMOID, SOFTPLUS, superscript};
+use crate::ir::{Attr, Builder, Expr};
+use crate::ops::compare::{and, eq, ne0, when};
+use crate::ops::{Arg, Formula, Text, elementwise, method};
+
+/// `ln(1 + x)`, `ln(softmax(x))`, `ln(Σ e^x)` and their kin, in the form that neither overflows nor cancels.
+fn simplify_ln<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
+    if let Some(y) = crate::ops::neural::simplify_ln_softmax(x).or_else(|| crate::ops::neural::simplify_ln_sum_exp(b, x)) {
+        return Some(y);
+    }
+    if let Some(s) = x.operand_of(&SIGMOID, 0) {
+        return Some(s.map(&LOG_SIGMOID));
+    }
+    if let Some(s) = x.operand_of(&NDTR, 0) {
+        return Some(s.map(&LOG_NDTR));
+    }
+    if let Some(e) = x.operand_of(&EXP, 0) {
+        return Some(e);
+    }
+    // ln(1 − σ(z)) = ln σ(−z), ln(1 − u) = ln_1p(−u)
+    if let Some(difference) = x.matches(&crate::ops::arith::SUB) {
+        let [one, u] = [difference.operands[0], difference.operands[1]].map(|id| b.expr(id));
+        if one.as_constant() == Some(1.0) {
+            return Some(match u.operand_of(&SIGMOID, 0) {
+                Some(z) => (-z).map(&LOG_SIGMOID),
+                None => (-u).map(&LN_1P),
+            });
+        }
+    }
+    let sum = x.matches(&crate::ops::arith::ADD)?;
+    let (p, q) = (b.expr(sum.operands[0]), b.expr(sum.operands[1]));
+    let rest = match (p.as_constant(), q.as_constant()) {
+        (Some(1.0), _) => q,
+        (_, Some(1.0)) => p,
+        _ => return None,
+    };
+    match rest.operand_of(&EXP, 0) {
+        Some(e) => Some(e.map(&SOFTPLUS)),
+        None => Some(rest.map(&LN_1P)),
+    }
+}
+
+/// `√(x·x)` is |x|, `√Σx²` the Euclidean norm.
+fn simplify_sqrt<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
+    if let Some(norm) = x.matches(&crate::ops::reduce::SUM_TO) {
+        let square = b.expr(norm.operands[0]).matches(&crate::ops::arith::MUL)?;
+        let source = b.expr(square.operands[0]);
+        return (square.operands[0] == square.operands[1]).then(|| source.with(&crate::ops::reduce::NORM, norm.attrs));
+    }
+    if let Some(norm) = x.matches(&crate::ops::product::DOT) {
+        let (p, q) = (norm.operands[0], norm.operands[1]);
+        return (p == q && b.expr(p).rank() == 1).then(|| b.expr(p).with(&crate::ops::reduce::NORM, vec![Attr::Dims(vec![])]));
+    }
+    let product = x.matches(&crate::ops::arith::MUL)?;
+    (product.operands[0] == product.operands[1]).then(|| b.expr(product.operands[0]).map(&ABS))
+}
+
+/// A literal exponent picks the cheapest exact form.
+fn simplify_powf<'g>(b: &'g Builder, x: &[Expr<'g>]) -> Option<Expr<'g>> {
+    let p = x[1].as_constant()?;
+    match p {
+        0.0 => Some(b.full(1.0, &x[0].shape())),
+        1.0 => Some(x[0]),
+        2.0 => Some(x[0] * x[0]),
+        -1.0 => Some(x[0].map(&RECIP)),
+        _ => None,
+    }
+}
+
+fn powi_pullback<'g>(g: Expr<'g>, x: Expr<'g>, n: i64) -> Expr<'g> {
+    g * (n as f64 * x.with(&POWI, vec![Attr::Int(n - 1)]))
+}
+
+fn powf_base_pullback<'g>(g: Expr<'g>, x: Expr<'g>, p: Expr<'g>) -> Expr<'g> {
+    let slope = g * (p * x.zip(&POWF, p - 1.0));
+    if p.as_constant().is_some() { slope } else { when(ne0(p), slope) }
+}
+
+fn powf_exponent_pullback<'g>(g: Expr<'g>, x: Expr<'g>, p: Expr<'g>, y: Expr<'g>) -> Expr<'g> {
+    let zero = x.zeros_like();
+    Expr::select(and(eq(x, zero), crate::ops::compare::ge(p, p.zeros_like())), zero, g * y * x.map(&LN))
+}
+
+elementwise! {
+    /// Exponential; the rule reads the output.
+    EXP = exp(x) -> y {
+        spell: [method("exp", &[])],
+        value: x.exp(),
+        pullback: |g| [g * y],
+        emit: [m.exp(#x)] cost 10,
+        text: Text::Call("exp"),
+        domain: [(-2.0, 2.0)],
+        source: "JAX lax.py",
+    }
+    /// Power of two.
+    EXP2 = exp2(x) -> y {
+        spell: [method("exp2", &[])],
+        value: x.exp2(),
+        pullback: |g| [g * y * LN_2],
+        emit: [m.exp2(#x)] cost 10,
+        text: Text::Call("exp2"),
+        domain: [(-2.0, 2.0)],
+        source: "JAX lax.py",
+    }
+    /// `e^x − 1`, accurate near 0. The rule takes e^x from the input: `y + 1` loses all digits far left.
+    EXP_M1 = exp_m1(x) -> y {
+        spell: [method("exp_m1", &[])],
+        value: x.exp_m1(),
+        pullback: |g| [g * x.map(&EXP)],
+        emit: [m.exp_m1(#x)] cost 14,
+        text: Text::Call("exp_m1"),
+        domain: [(-2.0, 2.0)],
+        source: "JAX lax.py",
+    }
+    /// Natural logarithm; slope +∞ at 0.
+    LN = ln(x) -> y {
+        spell: [method("ln", &[])],
+        value: x.ln(),
+        pullback: |g| [g / x],
+        emit: [m.ln(#x)] cost 12,
+        text: Text::Call("ln"),
+        domain: [(0.3, 3.0)],
+        simplify: |b, x, _| simplify_ln(b, x[0]),
+        source: "JAX lax.py",
+    }
+    /// `ln(1 + x)`, accurate near 0.
+    LN_1P = ln_1p(x) -> y {
+        spell: [method("ln_1p", &[])],
+        value: x.ln_1p(),
+        pullback: |g| [g / (1.0 + x)],
+        emit: [m.ln_1p(#x)] cost 14,
+        text: Text::Call("ln_1p"),
+        domain: [(-0.6, 3.0)],
+        simplify: |_, x, _| Some(x[0].operand_of(&EXP, 0)?.map(&SOFTPLUS)),
+        source: "JAX lax.py",
+    }
+    /// Logarithm to base 2.
+    LOG2 = log2(x) -> y {
+        spell: [method("log2", &[])],
+        value: x.log2(),
+        pullback: |g| [g / (x * LN_2)],
+        emit: [m.log2(#x)] cost 12,
+        text: Text::Call("log2"),
+        domain: [(0.3, 3.0)],
+        source: "JAX lax.py",
+    }
+    /// Logarithm to base 10.
+    LOG10 = log10(x) -> y {
+        spell: [method("log10", &[])],
+        value: x.log10(),
+        pullback: |g| [g / (x * LN_10)],
+        emit: [m.log10(#x)] cost 12,
+        text: Text::Call("log10"),
+        domain: [(0.3, 3.0)],
+        source: "JAX lax.py",
+    }
+    /// Logarithm to a base.
+    LOG = log(a, b) -> y {
+        spell: [method("log", &[Arg::Float])],
+        value: a.log(b),
+        pullback: |g| [g / (a * b.map(&LN)), -(g * y / (b * b.map(&LN)))],
+        emit: [m.ln(#a) / m.ln(#b)] cost 28,
+        strength: 7,
+        text: Text::Call("log"),
+        domain: [(0.4, 2.0), (1.5, 3.0)],
+        source: "ChainRules.jl log",
+    }
+    /// Square root; the slope at 0 is +∞. `sqrt(x·x)` is read as |x|, which has no overflow and slope 0 at 0.
+    SQRT = sqrt(x) -> y {
+        spell: [method("sqrt", &[])],
+        value: x.sqrt(),
+        pullback: |g| [g * 0.5 / y],
+        emit: [m.sqrt(#x)] cost 6,
+        text: Text::Write(|x, _| Formula { text: format!("√{}", x[0].at(9)), strength: 8 }),
+        domain: [(0.3, 3.0)],
+        simplify: |b, x, _| simplify_sqrt(b, x[0]),
+        source: "JAX lax.py",
+    }
+    /// Square root that nothing is read into: the last step of a norm, which [`SQRT`] would read as a norm again.
+    ROOT = root(x) -> y {
+        spell: [],
+        value: x.sqrt(),
+        pullback: |g| [g * 0.5 / y],
+        emit: [m.sqrt(#x)] cost 6,
+        text: Text::Write(|x, _| Formula { text: format!("√{}", x[0].at(9)), strength: 8 }),
+        domain: [(0.3, 3.0)],
+        source: "JAX lax.py",
+    }
+    /// `1/√x`.
+    RSQRT = rsqrt(x) -> y {
+        spell: [method("rsqrt", &[])],
+        value: 1.0 / x.sqrt(),
+        pullback: |g| [g * -0.5 * (y * y * y)],
+        emit: [m.rsqrt(#x)] cost 8,
+        text: Text::Call("rsqrt"),
+        domain: [(0.3, 3.0)],
+        source: "JAX lax.py",
+    }
+    /// Cube root, also of negative numbers; slope +∞ at 0.
+    CBRT = cbrt(x) -> y {
+        spell: [method("cbrt", &[])],
+        value: x.cbrt(),
+        pullback: |g| [g / (3.0 * (y * y))],
+        emit: [m.cbrt(#x)] cost 25,
+        text: Text::Call("cbrt"),
+        domain: [(0.3, 3.0)],
+        source: "JAX lax.py",
+    }
+    /// Reciprocal.
+    RECIP = recip(x) -> y {
+        spell: [method("recip", &[])],
+        value: 1.0 / x,
+        pullback: |g| [-(g * (y * y))],
+        emit: [m.recip(#x)] cost 4,
+        text: Text::Write(|x, _| Formula::infix(&Formula::atom("1"), "/", &x[0], 7)),
+        domain: [(0.4, 2.0)],
+        source: "JAX lax.py",
+    }
+    /// Integer power; `x⁰` is 1 everywhere, with slope 0.
+    POWI = powi(x; n) -> y {
+        spell: [method("powi", &[Arg::Int])],
+        value: x.powi(n.int() as i32),
+        pullback: |g| [powi_pullback(g, x, n.int())],
+        emit: [m.powi(#x, #n)] cost 4,
+        text: Text::Write(|x, a| x[0].postfix(&superscript(a[0].int()))),
+        domain: [(0.4, 2.0)],
+        simplify: |b, x, a| match a[0].int() { 0 => Some(b.full(1.0, &x[0].shape())), 1 => Some(x[0]), 2 => Some(x[0] * x[0]), -1 => Some(x[0].map(&RECIP)), _ => None },
+        source: "JAX lax.integer_pow",
+    }
+    /// Power. The slope in the base is 0 where the exponent is 0, the slope in the exponent 0 where the base is 0 and the exponent not negative.
+    POWF = powf(a, b) -> y {
+        spell: [method("powf", &[Arg::Operand])],
+        value: a.powf(b),
+        pullback: |g| [powf_base_pullback(g, a, b), powf_exponent_pullback(g, a, b, y)],
+        emit: [m.powf(#a, #b)] cost 30,
+        text: Text::Write(|x, _| Formula { text: format!("{}^{}", x[0].at(9), x[1].at(9)), strength: 8 }),
+        domain: [(0.4, 2.0), (-2.0, 2.0)],
+        simplify: |b, x, _| simplify_powf(b, x),
+        source: "PyTorch derivatives.yaml pow",
+    }
+    /// `a·b + c` with one rounding.
+    MUL_ADD = mul_add(a, b, c) -> y {
+        spell: [method("mul_add", &[Arg::Operand, Arg::Operand])],
+        value: a.mul_add(b, c),
+        pullback: |g| [g * b, g * a, g],
+        emit: [m.mul_add(#a, #b, #c)] cost 1,
+        text: Text::Write(|x, _| Formula::infix(&Formula::infix(&x[0], "·", &x[1], 7), " + ", &x[2], 6)),
+        domain: [(0.4, 2.0), (0.4, 2.0), (0.4, 2.0)],
+        source: "standard",
+    }
+}

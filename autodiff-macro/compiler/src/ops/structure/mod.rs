@@ -1,0 +1,99 @@
+//! Views, gathers and joins: all linear, so nothing is saved but shapes, axes and indices.
+
+mod diagonal;
+mod gather;
+mod slice;
+mod view;
+
+pub use diagonal::*;
+pub use gather::*;
+pub use slice::*;
+pub use view::*;
+
+use super::reduce::composites;
+use super::{Arg, Composite, Operation};
+use crate::ir::{Attr, Bound, Dim, Expr, Slice, Type};
+
+const FAMILY: &str = "structure";
+
+/// The operations of this family.
+pub static OPERATIONS: &[&Operation] = &[
+    &PERMUTE,
+    &RESHAPE,
+    &INSERT_AXIS,
+    &REMOVE_AXIS,
+    &SLICE,
+    &UNSLICE,
+    &CONCATENATE,
+    &GATHER,
+    &SCATTER_ADD,
+    &DIAG,
+    &FROM_DIAG,
+    &TRIU,
+    &TRIL,
+    &CUMSUM,
+];
+
+fn like(e: Expr<'_>, shape: Vec<Dim>) -> Type {
+    Type::Array { elem: e.ty().elem(), shape }
+}
+
+const ONE: &[(f64, f64)] = &[(-2.0, 2.0)];
+
+fn single(slices: Slice, axis: usize, rank: usize) -> Vec<Attr> {
+    let mut all = vec![whole(); rank];
+    all[axis] = slices;
+    vec![Attr::Slices(all)]
+}
+
+fn check_axis(x: Expr<'_>, a: &[Attr], i: usize) -> Result<usize, String> {
+    let axis = a[i].axis();
+    if axis < x.rank() { Ok(axis) } else { Err(format!("axis {axis} of a rank-{} array", x.rank())) }
+}
+
+composites! {
+    method "t"(): |_, x, _| Ok(x[0].t()), "All axes reversed: a view.";
+    method "reversed_axes"(): |_, x, _| Ok(x[0].t()), "All axes reversed: a view.";
+    method "permuted_axes"(Axes): |b, x, a| b.apply(&PERMUTE, a.to_vec(), x), "Axes permuted: a view.";
+    method "flatten"(): |b, x, _| Ok(x[0].reshape(&[b.count(&x[0].shape())])), "All elements as a vector, row-major.";
+    method "into_flat"(): |b, x, _| Ok(x[0].reshape(&[b.count(&x[0].shape())])), "All elements as a vector, row-major.";
+    method "remove_axis"(Axis): |_, x, a| {
+        let axis = check_axis(x[0], a, 0)?;
+        Ok(x[0].with(&SLICE, single(Slice::Index(Bound::Literal(0)), axis, x[0].rank())))
+    }, "Index 0 along an axis, which goes away.";
+    method "flip"(Axis): |_, x, a| {
+        let axis = check_axis(x[0], a, 0)?;
+        let reversed = Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(-1) };
+        Ok(x[0].with(&SLICE, single(reversed, axis, x[0].rank())))
+    }, "Reversed along an axis.";
+    method "masked_fill"(Mask, Float): |b, x, _| {
+        let shape = b.broadcast_shape(&x[0].shape(), &x[1].shape())?;
+        b.require_broadcasts_into(&shape, &x[0].shape())?;
+        Ok(Expr::select(x[1].broadcast(&x[0].shape()), x[2].broadcast(&x[0].shape()), x[0]))
+    }, "The value where the mask holds, else the array; the mask broadcasts.";
+    method "index_add"(Axis, Indices, Operand): |b, x, a| {
+        check_axis(x[0], a, 0)?;
+        let update = b.apply(&SCATTER_ADD, vec![a[0].clone(), Attr::Dims(x[0].shape())], &[x[1], x[2]])?;
+        Ok(x[0] + b.expr(update.id()))
+    }, "Slices added at indices along an axis.";
+    method "trace"(): |_, x, _| Ok(x[0].map_diag().sum()), "Sum of the main diagonal.";
+    function "from_diag"(Operand): |_, x, _| {
+        if x[0].rank() != 1 {
+            return Err(format!("`from_diag` of a rank-{} array", x[0].rank()));
+        }
+        let n = x[0].dim(0);
+        Ok(x[0].with(&FROM_DIAG, vec![Attr::Dims(vec![n, n])]))
+    }, "A square matrix with the given diagonal.";
+    function "stack"(Axis, List): |b, x, a| {
+        match x.first() {
+            Some(first) if a[0].axis() <= first.rank() => {}
+            Some(first) => return Err(format!("axis {} of an array of rank {}", a[0].axis(), first.rank() + 1)),
+            None => return Err("`stack` of nothing".to_string()),
+        }
+        let parts: Vec<Expr<'_>> = x.iter().map(|e| e.insert_axis(a[0].axis())).collect();
+        for e in &x[1..] {
+            b.require_same_shape(&x[0].shape(), &e.shape())?;
+        }
+        Ok(b.expr(b.apply(&CONCATENATE, a.to_vec(), &parts)?.id()))
+    }, "Joins arrays of one shape along a new axis.";
+}

@@ -1,0 +1,235 @@
+//! Parts of arrays and zeros around them.
+
+use super::{FAMILY, ONE, like};
+use crate::ir::{Attr, Bound, Builder, Dim, Slice, Tensor, Type};
+use crate::ops::{Arg, Code, Derivative, Formula, KernelCall, Operation, Sample, Text, method, no_simplification};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+pub(in crate::ops) fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) -> Vec<Dim> {
+    let mut axes = from.iter();
+    let mut shape = Vec::new();
+    for slice in slices {
+        match slice {
+            Slice::NewAxis => shape.push(b.literal(1)),
+            Slice::Index(_) => {
+                axes.next();
+            }
+            Slice::Range { start, end, step } => {
+                if let Some(&size) = axes.next() {
+                    shape.push(b.dims(|d| d.slice_length(size, *start, *end, *step)));
+                }
+            }
+        }
+    }
+    shape
+}
+
+/// A bound as an `isize`: the cast binds more strongly than the sums and products a size may be.
+fn signed(c: &KernelCall, b: &Bound) -> TokenStream {
+    let code = (c.bound)(b);
+    match b {
+        Bound::Dim(_) => quote!((#code) as isize),
+        _ => quote!(#code as isize),
+    }
+}
+
+/// `view`, sliced axis by axis: functions rather than ndarray's `s!`, which crates that forbid unsafe code refuse.
+pub(in crate::ops) fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
+    let k = c.kernels;
+    let mut axis = 0_usize;
+    let mut code = view;
+    for slice in c.attrs.iter().flat_map(|a| a.slices()) {
+        let at = proc_macro2::Literal::usize_unsuffixed(axis);
+        match slice {
+            Slice::NewAxis => {
+                code = quote!(#code.insert_axis(#k::Axis(#at)));
+                axis += 1;
+            }
+            Slice::Index(i) => {
+                let i = signed(c, i);
+                code = quote!(#k::index_axis(#code, #at, #i));
+            }
+            Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) } => axis += 1,
+            Slice::Range { start, end, step } => {
+                let (start, step) = (signed(c, start), signed(c, step));
+                let end = match end {
+                    Some(e) => {
+                        let e = signed(c, e);
+                        quote!(Some(#e))
+                    }
+                    None => quote!(None),
+                };
+                code = quote!(#k::slice_axis(#code, #at, #start, #end, #step));
+                axis += 1;
+            }
+        }
+    }
+    code
+}
+
+/// The source index of each index of a sliced result, for literal bounds.
+pub(in crate::ops) fn slice_indices(shape: &[usize], slices: &[Slice]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let absolute = |b: &Bound, n: usize| match b {
+        Bound::Literal(i) if *i < 0 => (n as i64 + i) as usize,
+        Bound::Literal(i) => *i as usize,
+        _ => 0,
+    };
+    let mut lists: Vec<(bool, Vec<usize>)> = Vec::new();
+    let mut axis = 0;
+    for slice in slices {
+        match slice {
+            Slice::NewAxis => lists.push((true, vec![usize::MAX])),
+            Slice::Index(i) => {
+                lists.push((false, vec![absolute(i, shape[axis])]));
+                axis += 1;
+            }
+            Slice::Range { start, end, step } => {
+                let n = shape[axis];
+                let (from, to) = (absolute(start, n), end.as_ref().map_or(n, |e| absolute(e, n)));
+                let step = if let Bound::Literal(s) = step { *s } else { 1 };
+                let mut list: Vec<usize> = (from..to).collect();
+                if step < 0 {
+                    list.reverse();
+                }
+                lists.push((true, list.into_iter().step_by(step.unsigned_abs() as usize).collect()));
+                axis += 1;
+            }
+        }
+    }
+    let out: Vec<usize> = lists.iter().filter(|l| l.0).map(|l| l.1.len()).collect();
+    let mut sources = Vec::new();
+    for index in Tensor::indices(&out) {
+        let mut next = index.iter();
+        let mut source = Vec::new();
+        for (kept, list) in &lists {
+            let i = if *kept { *next.next().unwrap_or(&0) } else { 0 };
+            if list[i] != usize::MAX {
+                source.push(list[i]);
+            }
+        }
+        sources.push(source);
+    }
+    (out, sources)
+}
+
+/// A part of an array.
+pub static SLICE: Operation = Operation {
+    name: "slice",
+    family: FAMILY,
+    spellings: &[method("slice", &[Arg::Slice]), method("slice_move", &[Arg::Slice])],
+    infer: |b, x, attrs| {
+        let slices = attrs[0].slices();
+        let taken = slices.iter().filter(|s| **s != Slice::NewAxis).count();
+        if taken != x[0].rank() {
+            return Err(format!("{taken} slice arguments for a rank-{} array", x[0].rank()));
+        }
+        Ok(like(x[0], sliced_shape(b, &x[0].shape(), slices)))
+    },
+    simplify: |b, x, attrs| {
+        let whole = Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) };
+        if attrs[0].slices().iter().all(|s| *s == whole) {
+            return Some(x[0]);
+        }
+        crate::ops::assign::read_back(b, x[0], attrs)
+    },
+    derivative: Derivative::Linear(|s, g| {
+        let shape = Attr::Dims(s.x[0].shape());
+        g.with(&UNSLICE, vec![s.attrs[0].clone(), shape])
+    }),
+    formula: Text::Write(|x, a| Formula::atom(format!("{}[{}]", x[0].at(9), slices_text(a[0].slices())))),
+    code: Code::View(|c| {
+        let x = &c.operands[0];
+        sliced(c, quote!(#x))
+    }),
+    value: |attrs, x| {
+        let (shape, sources) = slice_indices(&x[0].shape, attrs[0].slices());
+        vec![Tensor { shape, data: sources.iter().map(|i| x[0].at(i)).collect() }]
+    },
+    samples: &[
+        Sample { shapes: &[&[5, 4]], domains: ONE, attrs: |_| vec![range(1, Some(4), 1, 2)] },
+        Sample { shapes: &[&[6]], domains: ONE, attrs: |_| vec![range(1, Some(5), -2, 1)] },
+        Sample { shapes: &[&[6]], domains: ONE, attrs: |_| vec![range(0, Some(-1), 1, 1)] },
+        Sample { shapes: &[&[4, 3]], domains: ONE, attrs: |_| vec![Attr::Slices(vec![Slice::Index(Bound::Literal(2)), whole()])] },
+    ],
+    doc: "A part of an array, ndarray's `s![…]`: the range is taken first, a negative step then reverses it.",
+    source: "JAX lax.slice",
+};
+
+pub(in crate::ops) fn whole() -> Slice {
+    Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }
+}
+
+/// `start..end;step` along the first of `rank` axes, for samples.
+pub(in crate::ops) fn range(start: i64, end: Option<i64>, step: i64, rank: usize) -> Attr {
+    let first = Slice::Range { start: Bound::Literal(start), end: end.map(Bound::Literal), step: Bound::Literal(step) };
+    let mut slices = vec![whole(); rank];
+    slices[0] = first;
+    Attr::Slices(slices)
+}
+
+pub(in crate::ops) fn slices_text(slices: &[Slice]) -> String {
+    let bound = |b: &Bound| match b {
+        Bound::Literal(n) => n.to_string(),
+        _ => "·".to_string(),
+    };
+    let parts: Vec<String> = slices
+        .iter()
+        .map(|s| match s {
+            Slice::NewAxis => "new".to_string(),
+            Slice::Index(i) => bound(i),
+            Slice::Range { start, end, step } => {
+                let from = if *start == Bound::Literal(0) { String::new() } else { bound(start) };
+                let to = end.as_ref().map(bound).unwrap_or_default();
+                let by = if *step == Bound::Literal(1) { String::new() } else { format!(";{}", bound(step)) };
+                format!("{from}..{to}{by}")
+            }
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// Zeros with the operand at a slice: the adjoint of [`SLICE`].
+pub static UNSLICE: Operation = Operation {
+    name: "unslice",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, attrs| {
+        let part = sliced_shape(b, attrs[1].dims(), attrs[0].slices());
+        b.require_same_shape(&x[0].shape(), &part)?;
+        Ok(Type::float(attrs[1].dims().to_vec()))
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Linear(|s, g| g.with(&SLICE, vec![s.attrs[0].clone()])),
+    formula: Text::Write(|x, a| Formula::atom(format!("place({}, [{}])", x[0].text, slices_text(a[0].slices())))),
+    code: Code::Kernel {
+        emit: |c| {
+            let (k, dst, g) = (c.kernels, &c.results[0], &c.operands[0]);
+            let part = sliced(c, quote!(dst));
+            // The cotangent of one element is a number.
+            let g = if c.ranks[0] == 0 { quote!(#k::broadcast_scalar(&#g, ())) } else { quote!(#g) };
+            quote!(#k::unslice_into(#dst, #g, |dst| #part))
+        },
+        in_place: None,
+    },
+    value: |attrs, x| {
+        let shape = attrs[1].axes();
+        let mut out = Tensor { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] };
+        let (_, sources) = slice_indices(shape, attrs[0].slices());
+        for (source, v) in sources.iter().zip(&x[0].data) {
+            *out.at_mut(source) += v;
+        }
+        vec![out]
+    },
+    samples: &[Sample {
+        shapes: &[&[3, 4]],
+        domains: ONE,
+        attrs: |b| {
+            let mut attrs = vec![range(1, Some(4), 1, 2)];
+            attrs.extend(crate::ops::arith::shape_attr(b, &[5, 4]));
+            attrs
+        },
+    }],
+    doc: "Zeros with the operand placed at a slice.",
+    source: "JAX lax.pad",
+};
