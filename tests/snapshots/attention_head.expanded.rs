@@ -131,7 +131,7 @@ pub struct AttentionHeadSaved {
     q: ::autodiff_runtime::ndarray::Array2<f64>,
     k: ::autodiff_runtime::ndarray::Array2<f64>,
     v: ::autodiff_runtime::ndarray::Array2<f64>,
-    scale: f64,
+    div: f64,
     softmax: ::autodiff_runtime::ndarray::Array2<f64>,
     float: ::core::marker::PhantomData<f64>,
 }
@@ -188,19 +188,14 @@ impl attention_head {
         let k_rows = k.shape()[0];
         let v_cols = v.shape()[1];
         let slot0: &mut rt::Slot<f64> = &mut rt::Slot::default();
-        let slot1: &mut rt::Slot<f64> = &mut rt::Slot::default();
         let mut result_0: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
         let mut result_2: ::autodiff_runtime::ndarray::Array2<f64> = rt::Output::empty();
         let count = q_cols as f64;
         let scale = m.sqrt(count);
+        let t = 1.0 / scale;
         let k_t = k.view().reversed_axes();
-        let mut q_k_t = slot0.array([q_rows, k_rows]);
-        rt::matmul_into(q_k_t.view_mut(), rt::one(), false, q.view(), k_t.view());
-        let mut scores = slot1.array([q_rows, k_rows]);
-        rt::each!(
-            f64, [q_rows, k_rows], (q_k_t = q_k_t.view()), (), (scale = scale), | m | {
-            [q_k_t / scale] }, [set scores]
-        );
+        let mut scores = slot0.array([q_rows, k_rows]);
+        rt::matmul_into(scores.view_mut(), t, false, q.view(), k_t.view());
         let mut softmax = rt::output(&mut result_2, [q_rows, k_rows]);
         rt::softmax_into(softmax.view_mut(), scores.view(), rt::Axis(1usize));
         let mut softmax_v = rt::output(&mut result_0, [q_rows, v_cols]);
@@ -217,7 +212,7 @@ impl attention_head {
             q: rt::to_owned(q.view()),
             k: rt::to_owned(k.view()),
             v: rt::to_owned(v.view()),
-            scale: scale,
+            div: t,
             softmax: result_2,
             float: ::core::marker::PhantomData,
         };
@@ -243,7 +238,7 @@ impl attention_head {
             q,
             k,
             v,
-            scale,
+            div,
             softmax,
             ..
         } = saved;
@@ -271,23 +266,31 @@ impl attention_head {
             softmax_t.view(),
             cotangent.view(),
         );
-        let mut scores_bar = slot1.array([q_rows, k_rows]);
-        rt::softmax_grad_into(
-            scores_bar.view_mut(),
+        let mut softmax_grad_scaled = slot1.array([q_rows, k_rows]);
+        rt::softmax_grad_scaled_into(
+            softmax_grad_scaled.view_mut(),
             softmax.view(),
             cotangent_v_t.view(),
             rt::Axis(1usize),
+            div,
         );
-        let mut t = slot0.array([q_rows, k_rows]);
-        rt::each!(
-            f64, [q_rows, k_rows], (scores_bar = scores_bar.view()), (), (scale = scale),
-            | m | { [scores_bar / scale] }, [set t]
+        let mut product = rt::output(&mut gradient_0, [q_rows, q_cols]);
+        rt::matmul_into(
+            product.view_mut(),
+            rt::one(),
+            false,
+            softmax_grad_scaled.view(),
+            k.view(),
         );
-        let mut t_k = rt::output(&mut gradient_0, [q_rows, q_cols]);
-        rt::matmul_into(t_k.view_mut(), rt::one(), false, t.view(), k.view());
-        let t_t = t.view().reversed_axes();
-        let mut t_t_q = rt::output(&mut gradient_1, [k_rows, q_cols]);
-        rt::matmul_into(t_t_q.view_mut(), rt::one(), false, t_t.view(), q.view());
+        let permute = softmax_grad_scaled.view().reversed_axes();
+        let mut permute_q = rt::output(&mut gradient_1, [k_rows, q_cols]);
+        rt::matmul_into(
+            permute_q.view_mut(),
+            rt::one(),
+            false,
+            permute.view(),
+            q.view(),
+        );
         AttentionHeadGrad {
             q: gradient_0,
             k: gradient_1,

@@ -99,7 +99,7 @@ where
 #[derive(Clone, Debug)]
 #[allow(non_camel_case_types, clippy::all, clippy::pedantic)]
 pub struct LogisticRegressionWorkspace<T> {
-    slots: [::autodiff_runtime::kernels::Slot<T>; 4usize],
+    slots: [::autodiff_runtime::kernels::Slot<T>; 2usize],
 }
 impl<T: ::autodiff_runtime::Element> ::core::default::Default
 for LogisticRegressionWorkspace<T> {
@@ -119,7 +119,7 @@ impl<T: ::autodiff_runtime::Element> LogisticRegressionWorkspace<T> {
 #[derive(Clone, Debug)]
 #[allow(dead_code, non_snake_case, clippy::all, clippy::pedantic)]
 pub struct LogisticRegressionSaved<F: ::autodiff_runtime::Element> {
-    sizes: [usize; 3usize],
+    sizes: [usize; 2usize],
     bounds: [isize; 0usize],
     w: ::autodiff_runtime::ndarray::Array1<F>,
     x: ::autodiff_runtime::ndarray::Array2<F>,
@@ -139,7 +139,7 @@ pub struct LogisticRegressionSaved<F: ::autodiff_runtime::Element> {
 )]
 impl logistic_regression {
     /// The derivation in matrix notation.
-    pub const FORMULA: &'static str = "z = x·w + b\ng₁ = 1/len(y)\nz\u{304} = y·(−g₁) + g₁·σ(z)\nlogistic_regression = sum(softplus(z) − z·y)/len(y) + lambda·(w·w)\n∂logistic_regression/∂w = xᵀ·z\u{304} + w·lambda·2\n∂logistic_regression/∂b = sum(z\u{304})";
+    pub const FORMULA: &'static str = "z = x·w + b\ng₁ = 1/rows(x)\nz\u{304} = y·(−g₁) + g₁·σ(z)\nlogistic_regression = sum(softplus(z) − y·z)/rows(x) + lambda·(w·w)\n∂logistic_regression/∂w = xᵀ·z\u{304} + w·lambda·2\n∂logistic_regression/∂b = sum(z\u{304})";
     /// Value and gradient.
     pub fn value_and_grad<F: Element + ::autodiff_runtime::Element>(
         w: &Array1<F>,
@@ -184,59 +184,31 @@ impl logistic_regression {
         lambda: F,
         grad: &mut LogisticRegressionGrad<F>,
     ) -> F {
-        let LogisticRegressionWorkspace { slots: [slot0, slot1, slot2, slot3] } = workspace;
+        let LogisticRegressionWorkspace { slots: [slot0, slot1] } = workspace;
         use ::autodiff_runtime::kernels::{self as rt, Math as _};
         let m = rt::math::<F>();
         rt::require(Self::sizes_fit([w.shape(), x.shape(), y.shape()], []));
         let w_len = w.shape()[0];
         let x_rows = x.shape()[0];
-        let y_len = y.shape()[0];
+        let count = <F as ::autodiff_runtime::Element>::of(x_rows as f64);
+        let t = <F as ::autodiff_runtime::Element>::of(1.0) / count;
+        let t_2 = -t;
         let mut x_w = slot0.array([x_rows]);
         rt::matvec_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
-        let mut z = slot1.array([x_rows]);
-        let mut softplus = slot2.array([x_rows]);
-        rt::each!(
-            < F >, [x_rows], (x_w = x_w.view()), (), (b = b), | m | { let z = x_w + b;
-            [z, m.softplus(z)] }, [set z, set softplus]
-        );
         let mut sum = <F as ::autodiff_runtime::Element>::of(0.0);
+        let mut z_bar = slot1.array([x_rows]);
+        let mut sum_2 = <F as ::autodiff_runtime::Element>::of(0.0);
         rt::each!(
-            < F >, [rt::broadcast_size(x_rows, y_len)], (softplus = softplus.view(), z =
-            z.view(), y = y.view()), (), (), | m | { [softplus - z * y] }, [sum sum]
+            < F >, [x_rows], (x_w = x_w.view(), y = y.view()), (), (b = b, t_2 = t_2, t =
+            t), | m | { let z = x_w + b; let z_bar = y * t_2 + t * m.sigmoid(z); [m
+            .softplus(z) - y * z, z_bar, z_bar] }, [sum sum, set z_bar, sum sum_2]
         );
-        let count = <F as ::autodiff_runtime::Element>::of(
-            rt::broadcast_size(x_rows, y_len) as f64,
-        );
-        let t = sum / count;
+        let t_3 = sum / count;
         let w_w = rt::dot(w.view(), w.view());
-        let t_2 = lambda * w_w;
-        let t_3 = t + t_2;
-        let t_4 = <F as ::autodiff_runtime::Element>::of(1.0) / count;
-        let t_5 = -t_4;
-        let mut sum_2 = slot2.array([x_rows]);
-        rt::each!(
-            < F >, [rt::broadcast_size(x_rows, y_len)], (), (), (t_4 = t_4), | m | {
-            [t_4] }, [sum_to sum_2]
-        );
-        let mut t_6 = slot0.array([y_len]);
-        rt::each!(
-            < F >, [y_len], (y = y.view()), (), (t_5 = t_5), | m | { [y * t_5] }, [set
-            t_6]
-        );
-        let mut sum_3 = slot3.array([x_rows]);
-        rt::each!(
-            < F >, [rt::broadcast_size(x_rows, y_len)], (t_6 = t_6.view()), (), (), | m |
-            { [t_6] }, [sum_to sum_3]
-        );
-        let mut z_bar = slot0.array([x_rows]);
-        let mut sum_4 = <F as ::autodiff_runtime::Element>::of(0.0);
-        rt::each!(
-            < F >, [x_rows], (sum_3 = sum_3.view(), sum_2 = sum_2.view(), z = z.view()),
-            (), (), | m | { let z_bar = sum_3 + sum_2 * m.sigmoid(z); [z_bar, z_bar] },
-            [set z_bar, sum sum_4]
-        );
+        let t_4 = lambda * w_w;
+        let t_5 = t_3 + t_4;
         let x_t = x.view().reversed_axes();
-        let mut x_t_z_bar = slot3.array([w_len]);
+        let mut x_t_z_bar = slot0.array([w_len]);
         rt::matvec_into(
             x_t_z_bar.view_mut(),
             rt::one(),
@@ -244,14 +216,14 @@ impl logistic_regression {
             x_t.view(),
             z_bar.view(),
         );
-        let mut t_7 = rt::output(&mut grad.w, [w_len]);
+        let mut t_6 = rt::output(&mut grad.w, [w_len]);
         rt::each!(
             < F >, [w_len], (x_t_z_bar = x_t_z_bar.view(), w = w.view()), (), (lambda =
             lambda), | m | { [x_t_z_bar + w * lambda * < F as ::autodiff_runtime::Element
-            > ::of(2.0)] }, [set t_7]
+            > ::of(2.0)] }, [set t_6]
         );
-        grad.b = sum_4;
-        t_3
+        grad.b = sum_2;
+        t_5
     }
     /// The value, and what the backward pass needs.
     pub fn forward<F: Element + ::autodiff_runtime::Element>(
@@ -266,34 +238,23 @@ impl logistic_regression {
         rt::require(Self::sizes_fit([w.shape(), x.shape(), y.shape()], []));
         let w_len = w.shape()[0];
         let x_rows = x.shape()[0];
-        let y_len = y.shape()[0];
         let slot0: &mut rt::Slot<F> = &mut rt::Slot::default();
-        let slot1: &mut rt::Slot<F> = &mut rt::Slot::default();
-        let slot2: &mut rt::Slot<F> = &mut rt::Slot::default();
         let mut result_1: ::autodiff_runtime::ndarray::Array1<F> = rt::Output::empty();
         let mut x_w = slot0.array([x_rows]);
         rt::matvec_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
-        let mut z = slot1.array([x_rows]);
-        let mut softplus = slot2.array([x_rows]);
+        let mut sum = <F as ::autodiff_runtime::Element>::of(0.0);
         let mut sigmoid = rt::output(&mut result_1, [x_rows]);
         rt::each!(
-            < F >, [x_rows], (x_w = x_w.view()), (), (b = b), | m | { let z = x_w + b;
-            [z, m.softplus(z), m.sigmoid(z)] }, [set z, set softplus, set sigmoid]
+            < F >, [x_rows], (x_w = x_w.view(), y = y.view()), (), (b = b), | m | { let z
+            = x_w + b; [m.softplus(z) - y * z, m.sigmoid(z)] }, [sum sum, set sigmoid]
         );
-        let mut sum = <F as ::autodiff_runtime::Element>::of(0.0);
-        rt::each!(
-            < F >, [rt::broadcast_size(x_rows, y_len)], (softplus = softplus.view(), z =
-            z.view(), y = y.view()), (), (), | m | { [softplus - z * y] }, [sum sum]
-        );
-        let count = <F as ::autodiff_runtime::Element>::of(
-            rt::broadcast_size(x_rows, y_len) as f64,
-        );
+        let count = <F as ::autodiff_runtime::Element>::of(x_rows as f64);
         let t = sum / count;
         let w_w = rt::dot(w.view(), w.view());
         let t_2 = lambda * w_w;
         let t_3 = t + t_2;
         let saved = LogisticRegressionSaved {
-            sizes: [w_len, x_rows, y_len],
+            sizes: [w_len, x_rows],
             bounds: [],
             w: rt::to_owned(w.view()),
             x: rt::to_owned(x.view()),
@@ -317,7 +278,6 @@ impl logistic_regression {
         let LogisticRegressionSaved {
             sizes: [w_len,
             x_rows,
-            y_len,
             ],
             bounds: [],
             w,
@@ -329,38 +289,20 @@ impl logistic_regression {
         } = saved;
         let slot0: &mut rt::Slot<F> = &mut rt::Slot::default();
         let slot1: &mut rt::Slot<F> = &mut rt::Slot::default();
-        let slot2: &mut rt::Slot<F> = &mut rt::Slot::default();
         let mut gradient_0 = rt::Output::empty();
         let t = lambda * cotangent;
-        let count = <F as ::autodiff_runtime::Element>::of(
-            rt::broadcast_size(x_rows, y_len) as f64,
-        );
+        let count = <F as ::autodiff_runtime::Element>::of(x_rows as f64);
         let t_2 = cotangent / count;
         let t_3 = -t_2;
-        let mut sum = slot0.array([x_rows]);
+        let mut z_bar = slot0.array([x_rows]);
+        let mut sum = <F as ::autodiff_runtime::Element>::of(0.0);
         rt::each!(
-            < F >, [rt::broadcast_size(x_rows, y_len)], (), (), (t_2 = t_2), | m | {
-            [t_2] }, [sum_to sum]
-        );
-        let mut t_4 = slot1.array([y_len]);
-        rt::each!(
-            < F >, [y_len], (y = y.view()), (), (t_3 = t_3), | m | { [y * t_3] }, [set
-            t_4]
-        );
-        let mut sum_2 = slot2.array([x_rows]);
-        rt::each!(
-            < F >, [rt::broadcast_size(x_rows, y_len)], (t_4 = t_4.view()), (), (), | m |
-            { [t_4] }, [sum_to sum_2]
-        );
-        let mut z_bar = slot1.array([x_rows]);
-        let mut sum_3 = <F as ::autodiff_runtime::Element>::of(0.0);
-        rt::each!(
-            < F >, [x_rows], (sum_2 = sum_2.view(), sigmoid = sigmoid.view(), sum = sum
-            .view()), (), (), | m | { let z_bar = sum_2 + sigmoid * sum; [z_bar, z_bar]
-            }, [set z_bar, sum sum_3]
+            < F >, [x_rows], (y = y.view(), sigmoid = sigmoid.view()), (), (t_3 = t_3,
+            t_2 = t_2), | m | { let z_bar = y * t_3 + sigmoid * t_2; [z_bar, z_bar] },
+            [set z_bar, sum sum]
         );
         let x_t = x.view().reversed_axes();
-        let mut x_t_z_bar = slot2.array([w_len]);
+        let mut x_t_z_bar = slot1.array([w_len]);
         rt::matvec_into(
             x_t_z_bar.view_mut(),
             rt::one(),
@@ -368,15 +310,15 @@ impl logistic_regression {
             x_t.view(),
             z_bar.view(),
         );
-        let mut t_5 = rt::output(&mut gradient_0, [w_len]);
+        let mut t_4 = rt::output(&mut gradient_0, [w_len]);
         rt::each!(
             < F >, [w_len], (x_t_z_bar = x_t_z_bar.view(), w = w.view()), (), (t = t), |
             m | { [x_t_z_bar + w * t * < F as ::autodiff_runtime::Element > ::of(2.0)] },
-            [set t_5]
+            [set t_4]
         );
         LogisticRegressionGrad {
             w: gradient_0,
-            b: sum_3,
+            b: sum,
         }
     }
     /// Whether the sizes of the arguments fit together.
@@ -418,7 +360,7 @@ impl logistic_regression {
                 ),
             );
         }
-        if !rt::sizes::broadcast(x[0], y[0]) {
+        if !rt::sizes::equal(x[0], y[0]) {
             return ::core::result::Result::Err(
                 rt::ShapeError::new(
                     "logistic_regression",
@@ -427,18 +369,6 @@ impl logistic_regression {
                     12u32,
                     &[("z", &[x[0]]), ("y", &[y[0]])],
                     (x[0], y[0]),
-                ),
-            );
-        }
-        if !rt::sizes::broadcast(x[0], rt::broadcast_size(x[0], y[0])) {
-            return ::core::result::Result::Err(
-                rt::ShapeError::new(
-                    "logistic_regression",
-                    "bce_with_logits(&z, y)",
-                    ::core::file!(),
-                    12u32,
-                    &[("z", &[x[0]]), ("y", &[y[0]])],
-                    (x[0], rt::broadcast_size(x[0], y[0])),
                 ),
             );
         }

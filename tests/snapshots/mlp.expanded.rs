@@ -172,7 +172,7 @@ impl<T: ::autodiff_runtime::Element> MlpWorkspace<T> {
 #[derive(Clone, Debug)]
 #[allow(dead_code, non_snake_case, clippy::all, clippy::pedantic)]
 pub struct MlpSaved {
-    sizes: [usize; 9usize],
+    sizes: [usize; 8usize],
     bounds: [isize; 0usize],
     w2: ::autodiff_runtime::ndarray::Array2<f32>,
     x: ::autodiff_runtime::ndarray::Array2<f32>,
@@ -192,7 +192,7 @@ pub struct MlpSaved {
 )]
 impl mlp {
     /// The derivation in matrix notation.
-    pub const FORMULA: &'static str = "h = tanh(x·w1 + b1)\np = h·w2 + b2\nt₁ = p − y\ng₁ = t₁·(1/rows(x)·cols(y))·2\nh\u{304} = g₁·w2ᵀ\ng₂ = h\u{304}·(1 − h·h)\nmlp = sum(t₁·t₁)/rows(x)·cols(y)\n∂mlp/∂w1 = xᵀ·g₂\n∂mlp/∂b1 = sum(g₂, axis 0)\n∂mlp/∂w2 = hᵀ·g₁\n∂mlp/∂b2 = sum(g₁, axis 0)";
+    pub const FORMULA: &'static str = "h = tanh(x·w1 + b1)\np = h·w2 + b2\nt₁ = p − y\np\u{304} = t₁·(1/rows(x)·cols(y))·2\nh\u{304} = p\u{304}·w2ᵀ\ng₁ = h\u{304}·(1 − h·h)\nmlp = sum(t₁·t₁)/rows(x)·cols(y)\n∂mlp/∂w1 = xᵀ·g₁\n∂mlp/∂b1 = sum(g₁, axis 0)\n∂mlp/∂w2 = hᵀ·p\u{304}\n∂mlp/∂b2 = sum(p\u{304}, axis 0)";
     /// Value and gradient.
     pub fn value_and_grad(
         w1: &Array2<f32>,
@@ -263,8 +263,9 @@ impl mlp {
         let w2_cols = w2.shape()[1];
         let b2_len = b2.shape()[0];
         let x_rows = x.shape()[0];
-        let y_rows = y.shape()[0];
         let y_cols = y.shape()[1];
+        let count = (x_rows * y_cols) as f32;
+        let t = 1.0 / count;
         let mut x_w1 = slot0.array([x_rows, w1_cols]);
         rt::matmul_into(x_w1.view_mut(), rt::one(), false, x.view(), w1.view());
         let mut h = slot1.array([x_rows, w2_rows]);
@@ -274,31 +275,17 @@ impl mlp {
         );
         let mut h_w2 = slot0.array([x_rows, w2_cols]);
         rt::matmul_into(h_w2.view_mut(), rt::one(), false, h.view(), w2.view());
-        let mut p = slot2.array([x_rows, rt::broadcast_size(w2_cols, b2_len)]);
-        rt::each!(
-            f32, [x_rows, rt::broadcast_size(w2_cols, b2_len)], (h_w2 = h_w2.view(), b2 =
-            b2.view()), (), (), | m | { [h_w2 + b2] }, [set p]
-        );
         let mut sum = 0.0;
-        rt::each!(
-            f32, [rt::broadcast_size(x_rows, y_rows), rt::broadcast_size(y_cols,
-            rt::broadcast_size(w2_cols, b2_len))], (p = p.view(), y = y.view()), (), (),
-            | m | { let t = p - y; [t * t] }, [sum sum]
-        );
-        let count = (rt::broadcast_size(x_rows, y_rows)
-            * rt::broadcast_size(y_cols, rt::broadcast_size(w2_cols, b2_len))) as f32;
-        let t_2 = sum / count;
-        let t_3 = 1.0 / count;
         let mut sum_2 = rt::output(&mut grad.b2, [b2_len]);
-        let mut sum_3 = slot0.array([x_rows, w2_cols]);
+        let mut sum_3 = slot2.array([x_rows, w2_cols]);
         rt::each!(
-            f32, [rt::broadcast_size(x_rows, y_rows), rt::broadcast_size(y_cols,
-            rt::broadcast_size(w2_cols, b2_len))], (p = p.view(), y = y.view()), (), (t_3
-            = t_3), | m | { let t_4 = (p - y) * t_3 * 2.0; [t_4, t_4] }, [sum_to sum_2,
-            sum_to sum_3]
+            f32, [x_rows, y_cols], (h_w2 = h_w2.view(), b2 = b2.view(), y = y.view()),
+            (), (t = t), | m | { let t_2 = h_w2 + b2 - y; let p_bar = t_2 * t * 2.0; [t_2
+            * t_2, p_bar, p_bar] }, [sum sum, sum_to sum_2, sum_to sum_3]
         );
+        let t_3 = sum / count;
         let w2_t = w2.view().reversed_axes();
-        let mut h_bar = slot2.array([x_rows, w2_rows]);
+        let mut h_bar = slot0.array([x_rows, w2_rows]);
         rt::matmul_into(h_bar.view_mut(), rt::one(), false, sum_3.view(), w2_t.view());
         let h_t = h.view().reversed_axes();
         let mut h_t_sum_3 = rt::output(&mut grad.w2, [w2_rows, w2_cols]);
@@ -310,10 +297,10 @@ impl mlp {
             sum_3.view(),
         );
         let mut sum_4 = rt::output(&mut grad.b1, [b1_len]);
-        let mut sum_5 = slot0.array([x_rows, w1_cols]);
+        let mut sum_5 = slot2.array([x_rows, w1_cols]);
         rt::each!(
             f32, [x_rows, w2_rows], (h_bar = h_bar.view(), h = h.view()), (), (), | m | {
-            let t_5 = h_bar * (1.0 - h * h); [t_5, t_5] }, [sum_to sum_4, sum_to sum_5]
+            let t_4 = h_bar * (1.0 - h * h); [t_4, t_4] }, [sum_to sum_4, sum_to sum_5]
         );
         let x_t = x.view().reversed_axes();
         let mut x_t_sum_5 = rt::output(&mut grad.w1, [w1_rows, w1_cols]);
@@ -324,7 +311,7 @@ impl mlp {
             x_t.view(),
             sum_5.view(),
         );
-        t_2
+        t_3
     }
     /// The value, and what the backward pass needs.
     pub fn forward(
@@ -350,10 +337,8 @@ impl mlp {
         let w2_cols = w2.shape()[1];
         let b2_len = b2.shape()[0];
         let x_rows = x.shape()[0];
-        let y_rows = y.shape()[0];
         let y_cols = y.shape()[1];
         let slot0: &mut rt::Slot<f32> = &mut rt::Slot::default();
-        let slot1: &mut rt::Slot<f32> = &mut rt::Slot::default();
         let mut result_1: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut result_2: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut result_3: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
@@ -367,39 +352,17 @@ impl mlp {
         );
         let mut h_w2 = slot0.array([x_rows, w2_cols]);
         rt::matmul_into(h_w2.view_mut(), rt::one(), false, h.view(), w2.view());
-        let mut p = slot1.array([x_rows, rt::broadcast_size(w2_cols, b2_len)]);
-        rt::each!(
-            f32, [x_rows, rt::broadcast_size(w2_cols, b2_len)], (h_w2 = h_w2.view(), b2 =
-            b2.view()), (), (), | m | { [h_w2 + b2] }, [set p]
-        );
-        let mut t_2 = rt::output(
-            &mut result_2,
-            [
-                rt::broadcast_size(x_rows, y_rows),
-                rt::broadcast_size(y_cols, rt::broadcast_size(w2_cols, b2_len)),
-            ],
-        );
+        let mut t_2 = rt::output(&mut result_2, [x_rows, y_cols]);
         let mut sum = 0.0;
         rt::each!(
-            f32, [rt::broadcast_size(x_rows, y_rows), rt::broadcast_size(y_cols,
-            rt::broadcast_size(w2_cols, b2_len))], (p = p.view(), y = y.view()), (), (),
-            | m | { let t_2 = p - y; [t_2, t_2 * t_2] }, [set t_2, sum sum]
+            f32, [x_rows, y_cols], (h_w2 = h_w2.view(), b2 = b2.view(), y = y.view()),
+            (), (), | m | { let t_2 = h_w2 + b2 - y; [t_2, t_2 * t_2] }, [set t_2, sum
+            sum]
         );
-        let count = (rt::broadcast_size(x_rows, y_rows)
-            * rt::broadcast_size(y_cols, rt::broadcast_size(w2_cols, b2_len))) as f32;
+        let count = (x_rows * y_cols) as f32;
         let t_3 = sum / count;
         let saved = MlpSaved {
-            sizes: [
-                w1_rows,
-                w1_cols,
-                b1_len,
-                w2_rows,
-                w2_cols,
-                b2_len,
-                x_rows,
-                y_rows,
-                y_cols,
-            ],
+            sizes: [w1_rows, w1_cols, b1_len, w2_rows, w2_cols, b2_len, x_rows, y_cols],
             bounds: [],
             w2: rt::to_owned(w2.view()),
             x: rt::to_owned(x.view()),
@@ -425,7 +388,6 @@ impl mlp {
             w2_cols,
             b2_len,
             x_rows,
-            y_rows,
             y_cols,
             ],
             bounds: [],
@@ -442,15 +404,13 @@ impl mlp {
         let mut gradient_1 = rt::Output::empty();
         let mut gradient_2 = rt::Output::empty();
         let mut gradient_3 = rt::Output::empty();
-        let count = (rt::broadcast_size(x_rows, y_rows)
-            * rt::broadcast_size(y_cols, rt::broadcast_size(w2_cols, b2_len))) as f32;
+        let count = (x_rows * y_cols) as f32;
         let t = cotangent / count;
         let mut sum = rt::output(&mut gradient_3, [b2_len]);
         let mut sum_2 = slot0.array([x_rows, w2_cols]);
         rt::each!(
-            f32, [rt::broadcast_size(x_rows, y_rows), rt::broadcast_size(y_cols,
-            rt::broadcast_size(w2_cols, b2_len))], (sub = sub.view()), (), (t = t), | m |
-            { let t_2 = sub * t * 2.0; [t_2, t_2] }, [sum_to sum, sum_to sum_2]
+            f32, [x_rows, y_cols], (sub = sub.view()), (), (t = t), | m | { let p_bar =
+            sub * t * 2.0; [p_bar, p_bar] }, [sum_to sum, sum_to sum_2]
         );
         let w2_t = w2.view().reversed_axes();
         let mut h_bar = slot1.array([x_rows, w2_rows]);
@@ -468,7 +428,7 @@ impl mlp {
         let mut sum_4 = slot0.array([x_rows, w1_cols]);
         rt::each!(
             f32, [x_rows, w2_rows], (sub_2 = sub_2.view(), h_bar = h_bar.view()), (), (),
-            | m | { let t_3 = sub_2 * h_bar; [t_3, t_3] }, [sum_to sum_3, sum_to sum_4]
+            | m | { let t_2 = sub_2 * h_bar; [t_2, t_2] }, [sum_to sum_3, sum_to sum_4]
         );
         let x_t = x.view().reversed_axes();
         let mut x_t_sum_4 = rt::output(&mut gradient_0, [w1_rows, w1_cols]);
@@ -580,7 +540,7 @@ impl mlp {
                 ),
             );
         }
-        if !rt::sizes::broadcast(x[0], y[0]) {
+        if !rt::sizes::equal(x[0], y[0]) {
             return ::core::result::Result::Err(
                 rt::ShapeError::new(
                     "mlp",
@@ -595,7 +555,7 @@ impl mlp {
                 ),
             );
         }
-        if !rt::sizes::broadcast(rt::broadcast_size(w2[1], b2[0]), y[1]) {
+        if !rt::sizes::equal(rt::broadcast_size(w2[1], b2[0]), y[1]) {
             return ::core::result::Result::Err(
                 rt::ShapeError::new(
                     "mlp",
@@ -607,27 +567,6 @@ impl mlp {
                         ("y", &[y[0], y[1]]),
                     ],
                     (rt::broadcast_size(w2[1], b2[0]), y[1]),
-                ),
-            );
-        }
-        if !rt::sizes::broadcast_into(
-            rt::broadcast_size(y[1], rt::broadcast_size(w2[1], b2[0])),
-            rt::broadcast_size(w2[1], b2[0]),
-        ) {
-            return ::core::result::Result::Err(
-                rt::ShapeError::new(
-                    "mlp",
-                    "mse(&p, y)",
-                    ::core::file!(),
-                    27u32,
-                    &[
-                        ("p", &[x[0], rt::broadcast_size(w2[1], b2[0])]),
-                        ("y", &[y[0], y[1]]),
-                    ],
-                    (
-                        rt::broadcast_size(y[1], rt::broadcast_size(w2[1], b2[0])),
-                        rt::broadcast_size(w2[1], b2[0]),
-                    ),
                 ),
             );
         }

@@ -185,29 +185,29 @@ impl softmax_regression {
         let x_rows = x.shape()[0];
         let y_rows = y.shape()[0];
         let y_cols = y.shape()[1];
+        let count = x_rows as f64;
+        let t = -1.0 / count;
         let mut x_w = slot0.array([x_rows, w_cols]);
         rt::matmul_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
-        let mut t = slot1.array([x_rows, rt::broadcast_size(w_cols, b_len)]);
+        let mut t_2 = slot1.array([x_rows, rt::broadcast_size(w_cols, b_len)]);
         rt::each!(
             f64, [x_rows, rt::broadcast_size(w_cols, b_len)], (x_w = x_w.view(), b = b
-            .view()), (), (), | m | { [x_w + b] }, [set t]
+            .view()), (), (), | m | { [x_w + b] }, [set t_2]
         );
         let mut log_softmax = slot0.array([x_rows, rt::broadcast_size(w_cols, b_len)]);
-        rt::log_softmax_into(log_softmax.view_mut(), t.view(), rt::Axis(1usize));
+        rt::log_softmax_into(log_softmax.view_mut(), t_2.view(), rt::Axis(1usize));
         let mut sum = 0.0;
         rt::each!(
             f64, [rt::broadcast_size(x_rows, y_rows), rt::broadcast_size(y_cols,
             rt::broadcast_size(w_cols, b_len))], (y = y.view(), log_softmax = log_softmax
             .view()), (), (), | m | { [y * log_softmax] }, [sum sum]
         );
-        let count = x_rows as f64;
-        let t_2 = sum / count;
-        let t_3 = -t_2;
-        let t_4 = -1.0 / count;
+        let t_3 = sum / count;
+        let t_4 = -t_3;
         let mut t_5 = slot1.array([y_rows, y_cols]);
         rt::each!(
-            f64, [y_rows, y_cols], (y = y.view()), (), (t_4 = t_4), | m | { [y * t_4] },
-            [set t_5]
+            f64, [y_rows, y_cols], (y = y.view()), (), (t = t), | m | { [y * t] }, [set
+            t_5]
         );
         let mut sum_2 = slot2.array([x_rows, rt::broadcast_size(w_cols, b_len)]);
         rt::each!(
@@ -239,7 +239,7 @@ impl softmax_regression {
             x_t.view(),
             sum_4.view(),
         );
-        t_3
+        t_4
     }
     /// The value, and what the backward pass needs.
     pub fn forward(

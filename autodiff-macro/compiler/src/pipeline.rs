@@ -13,7 +13,7 @@ use crate::ir::{Joint, dot};
 use crate::lower::{Lowered, internal, lower};
 use crate::modes::{Modes, modes};
 use crate::module::expand_module;
-use crate::opt::{expand_definitions, optimise};
+use crate::opt::{expand_definitions, optimise, readable_products};
 use crate::options::Options;
 use crate::schedule::{Schedule, schedule};
 use crate::split::{Split, split};
@@ -128,9 +128,9 @@ fn stages(function: &ItemFn, lowered: Lowered, modes: Modes) -> Result<Compiled,
     let pulled = reverse(region, Seed::Input)?;
     let name = function.sig.ident.to_string();
     // The formula is of the derivation before definitions are expanded: it has the user's words in it.
-    let shown = joint.as_ref().unwrap_or(&pulled);
-    let formula = crate::formula::derivation(shown, &name);
-    let graph = dot(&name, shown);
+    let shown = readable_products(joint.as_ref().unwrap_or(&pulled).clone())?;
+    let formula = crate::formula::derivation(&shown, &name);
+    let graph = dot(&name, &shown);
     let joint = joint.map(optimise).transpose()?;
     let split = split(&optimise(expand_definitions(pulled)?)?)?;
     let schedule = joint.clone().map(schedule).transpose()?;

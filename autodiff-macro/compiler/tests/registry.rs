@@ -31,6 +31,8 @@ const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("attention_grad", "operands belong together; tested as the rule of attention"),
     ("cumprod_grad", "tested as the rule of cumprod"),
     ("dot_add", "made by the optimiser; tested there"),
+    ("dot_scaled", "made by the optimiser; tested there"),
+    ("softmax_grad_scaled", "made by the optimiser; tested there"),
     ("unpick", "tested as the rule of pick"),
 ];
 
@@ -208,6 +210,7 @@ fn values_of_derived_operations_agree_with_their_definitions() {
     let mut random = Random(5);
     let cases: &[(&'static Operation, &[&[usize]])] = &[
         (&product::DOT_ADD, &[&[3, 2], &[3, 4], &[4, 2]]),
+        (&product::DOT_SCALED, &[&[3, 4], &[4, 2], &[]]),
         (&neural::CROSS_ENTROPY_GRAD, &[&[3, 4], &[3], &[3], &[]]),
         (&reduce::PRODUCT_GRAD, &[&[3, 4], &[3]]),
     ];

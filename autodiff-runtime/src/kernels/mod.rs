@@ -60,7 +60,7 @@ pub use scan::{
 };
 pub use softmax::{
     log_softmax_grad_into, log_softmax_into, logsumexp, logsumexp_all_grad_into, logsumexp_grad_into, logsumexp_into,
-    softmax_grad_into, softmax_into,
+    softmax_grad_into, softmax_grad_scaled_into, softmax_into,
 };
 pub use sort::{sort_axis_grad_into, sort_axis_into};
 pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, save};

@@ -77,15 +77,21 @@ row_kernel! {
     }
 }
 
-row_kernel! {
-    /// dst = y·(g − Σ g·y).
-    SoftmaxGrad[1, 2] cost 500 = |m, d, out, x| {
-        let [dst] = out;
-        let [y, g] = x;
+/// dst = factor·y·(g − Σ g·y).
+#[derive(Clone, Copy)]
+struct SoftmaxGrad<T> {
+    factor: T,
+}
+
+impl<T: Element> RowKernel<T, 1, 2> for SoftmaxGrad<T> {
+    const COST: usize = 500;
+
+    #[inline(always)]
+    fn rows<M: Math<T>>(&self, m: M, _rows: usize, d: usize, [dst]: [&mut [T]; 1], [y, g]: [&[T]; 2]) {
         for ((dst, y), g) in each_row_mut(d, dst).zip(each_row(d, y)).zip(each_row(d, g)) {
             let s = vector::dot(m, g, y);
             for ((dst, &y), &g) in dst.iter_mut().zip(y).zip(g) {
-                *dst = y * (g - s);
+                *dst = y * (g - s) * self.factor;
             }
         }
     }
@@ -194,7 +200,18 @@ pub fn softmax_grad_into<T: Element, D: Dimension>(
     g: ArrayView<'_, T, D>,
     axis: Axis,
 ) {
-    run(SoftmaxGrad, axis, [dst], [y, g]);
+    softmax_grad_scaled_into(dst, y, g, axis, T::one());
+}
+
+/// `dst` = factor·y·(g − Σ g·y): [`softmax_grad_into`] of logits that were multiplied by a number.
+pub fn softmax_grad_scaled_into<T: Element, D: Dimension>(
+    dst: ArrayViewMut<'_, T, D>,
+    y: ArrayView<'_, T, D>,
+    g: ArrayView<'_, T, D>,
+    axis: Axis,
+    factor: T,
+) {
+    run(SoftmaxGrad { factor }, axis, [dst], [y, g]);
 }
 
 /// `dst` = ln softmax of `x` along `axis`.

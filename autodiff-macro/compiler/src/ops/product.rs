@@ -9,7 +9,7 @@ use quote::quote;
 const FAMILY: &str = "matrix products";
 
 /// The operations of this file.
-pub static OPERATIONS: &[&Operation] = &[&DOT, &DOT_ADD, &OUTER, &OUTER_ADD, &MATMUL];
+pub static OPERATIONS: &[&Operation] = &[&DOT, &DOT_ADD, &DOT_SCALED, &OUTER, &OUTER_ADD, &MATMUL];
 
 fn infer_dot<'g>(b: &'g Builder, x: &[Expr<'g>], _: &[Attr]) -> Result<Type, String> {
     let (p, q) = (x[0].shape(), x[1].shape());
@@ -57,7 +57,7 @@ pub static DOT: Operation = Operation {
         },
     },
     formula: Text::Write(|x, _| Formula::infix(&x[0], "·", &x[1], 7)),
-    code: Code::Kernel { emit: |c| product_kernel(c, &format!("{}{}", c.ranks[0], c.ranks[1])), in_place: None },
+    code: Code::Kernel { emit: product_kernel, in_place: None },
     value: |_, x| vec![dot_tensor(&x[0], &x[1])],
     samples: &[
         Sample { shapes: &[&[5], &[5]], domains: PAIR, attrs: no_attrs },
@@ -81,14 +81,20 @@ pub(crate) fn sum_options<'g>(a: Option<Expr<'g>>, b: Option<Expr<'g>>) -> Optio
     }
 }
 
-fn product_kernel(c: &KernelCall, ranks: &str) -> TokenStream {
+fn product_kernel(c: &KernelCall) -> TokenStream {
+    let k = c.kernels;
+    scaled_kernel(c, &quote!(#k::one()))
+}
+
+/// The call for `factor·(a·b)` of the first two operands.
+fn scaled_kernel(c: &KernelCall, factor: &TokenStream) -> TokenStream {
     let (k, a, b, accumulate) = (c.kernels, &c.operands[0], &c.operands[1], c.accumulate);
     let dst = c.results.first();
-    match ranks {
-        "11" => quote!(#k::dot(#a, #b)),
-        "21" => quote!(#k::matvec_into(#dst, #k::one(), #accumulate, #a, #b)),
-        "12" => quote!(#k::matvec_into(#dst, #k::one(), #accumulate, #b.reversed_axes(), #a)),
-        _ => quote!(#k::matmul_into(#dst, #k::one(), #accumulate, #a, #b)),
+    match (c.ranks[0], c.ranks[1]) {
+        (1, 1) => quote!(#k::dot(#a, #b)),
+        (2, 1) => quote!(#k::matvec_into(#dst, #factor, #accumulate, #a, #b)),
+        (1, 2) => quote!(#k::matvec_into(#dst, #factor, #accumulate, #b.reversed_axes(), #a)),
+        _ => quote!(#k::matmul_into(#dst, #factor, #accumulate, #a, #b)),
     }
 }
 
@@ -123,7 +129,7 @@ pub static DOT_ADD: Operation = Operation {
     code: Code::Kernel {
         emit: |c| {
             let call = KernelCall { operands: &c.operands[1..], ranks: &c.ranks[1..], accumulate: true, ..*c };
-            product_kernel(&call, &format!("{}{}", call.ranks[0], call.ranks[1]))
+            product_kernel(&call)
         },
         in_place: Some(0),
     },
@@ -135,6 +141,29 @@ pub static DOT_ADD: Operation = Operation {
     samples: &[],
     doc: "`c + a·b`, accumulated in place.",
     source: "BLAS gemm with β = 1",
+};
+
+/// `s·(a·b)`: the factor costs nothing while the product is written.
+pub static DOT_SCALED: Operation = Operation {
+    name: "dot_scaled",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, attrs| match x[2].rank() {
+        0 => infer_dot(b, &x[..2], attrs),
+        rank => Err(format!("a factor of rank {rank}")),
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Definition(|s| vec![s.x[0].dot(s.x[1]) * s.x[2]]),
+    formula: Text::Write(|x, _| Formula::infix(&x[2], "·", &Formula::infix(&x[0], "·", &x[1], 7), 7)),
+    code: Code::Kernel { emit: |c| scaled_kernel(c, &c.operands[2]), in_place: None },
+    value: |_, x| {
+        let mut y = dot_tensor(&x[0], &x[1]);
+        y.data.iter_mut().for_each(|y| *y *= x[2].data[0]);
+        vec![y]
+    },
+    samples: &[],
+    doc: "`s·(a·b)`, scaled while it is written.",
+    source: "BLAS gemm with α = s",
 };
 
 /// `c + x·yᵀ`: made by the reverse of loops only.

@@ -9,7 +9,11 @@ use std::rc::Rc;
 use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Header, Joint, Node, Region, rebuild, verify};
 use crate::ops::{Code, Site, arith, product};
 
+mod scales;
 mod slices;
+mod transposes;
+
+pub(crate) use transposes::readable_products;
 
 /// A pass: same values, no higher cost.
 pub struct Pass {
@@ -23,6 +27,8 @@ pub struct Pass {
 pub static PASSES: &[Pass] = &[
     Pass { name: "expand definitions", run: expand_definitions },
     Pass { name: "simplify", run: simplify },
+    Pass { name: "transpose products", run: transposes::transpose_products },
+    Pass { name: "scale products", run: scales::scale_products },
     Pass { name: "accumulate slices", run: slices::accumulate_slices },
     Pass { name: "accumulate products", run: accumulate_products },
 ];
@@ -106,11 +112,7 @@ fn simplify(joint: Joint) -> Result<Joint, String> {
 fn accumulate_products(joint: Joint) -> Result<Joint, String> {
     let graph = &joint.region.graph;
     let live = graph.reachable(joint.region.outputs.iter().copied());
-    let mut uses = vec![0usize; graph.len()];
-    for id in graph.ids().filter(|id| live[id.index()]) {
-        graph.node(id).operands.iter().for_each(|o| uses[o.index()] += 1);
-    }
-    joint.region.outputs.iter().for_each(|o| uses[o.index()] += 1);
+    let uses = uses(&joint, &live);
     // A product, or a sum of products, that only this sum reads; and not a scalar, which costs nothing to add.
     let product = |id: crate::ir::NodeId, sums: &std::collections::BTreeSet<crate::ir::NodeId>| {
         let node = graph.node(id);
@@ -140,6 +142,17 @@ fn accumulate_products(joint: Joint) -> Result<Joint, String> {
         let [a, b] = [dot.operands[0], dot.operands[1]].map(|id| builder.expr(id));
         Some(builder.make(&product::DOT_ADD, vec![], &[c, a, b]))
     })
+}
+
+/// How often each live node is read, by nodes and as a result; indexed by node.
+fn uses(joint: &Joint, live: &[bool]) -> Vec<usize> {
+    let graph = &joint.region.graph;
+    let mut uses = vec![0usize; graph.len()];
+    for id in graph.ids().filter(|id| live[id.index()]) {
+        graph.node(id).operands.iter().for_each(|o| uses[o.index()] += 1);
+    }
+    joint.region.outputs.iter().for_each(|o| uses[o.index()] += 1);
+    uses
 }
 
 /// The joint graph with every node rewritten where the rule gives something.

@@ -10,11 +10,7 @@ use crate::ops::{arith, assign, structure};
 pub(super) fn accumulate_slices(joint: Joint) -> Result<Joint, String> {
     let graph = &joint.region.graph;
     let live = graph.reachable(joint.region.outputs.iter().copied());
-    let mut uses = vec![0usize; graph.len()];
-    for id in graph.ids().filter(|id| live[id.index()]) {
-        graph.node(id).operands.iter().for_each(|o| uses[o.index()] += 1);
-    }
-    joint.region.outputs.iter().for_each(|o| uses[o.index()] += 1);
+    let uses = super::uses(&joint, &live);
     let placed: HashSet<NodeId> = graph
         .ids()
         .filter(|id| live[id.index()] && uses[id.index()] == 1 && graph.node(*id).op.name == structure::UNSLICE.name)

@@ -126,7 +126,17 @@ pub(crate) fn steps(joint: &Joint, live: &[bool], stored: &[bool]) -> Vec<Step> 
     // The step that makes each value.
     let mut made: HashMap<NodeId, usize> = HashMap::new();
     let mut by_space: HashMap<Shape, Vec<usize>> = HashMap::new();
+    // Numbers known from sizes and scalar inputs come first: then no loop ends because one is made between it and the next.
+    let mut early = vec![false; graph.len()];
     for id in graph.ids().filter(|id| live[id.index()]) {
+        let known = graph.node(id).operands.iter().all(|o| early[o.index()] || kind(joint, *o) == Kind::Leaf);
+        if kind(joint, id) == Kind::Scalar && known {
+            early[id.index()] = true;
+            made.insert(id, steps.len());
+            steps.push(Step::Scalar(id));
+        }
+    }
+    for id in graph.ids().filter(|id| live[id.index()] && !early[id.index()]) {
         let step = match kind(joint, id) {
             Kind::Leaf | Kind::Part => continue,
             Kind::Scalar => Step::Scalar(id),

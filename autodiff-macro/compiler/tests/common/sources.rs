@@ -54,5 +54,7 @@ sources! {
     "fn f(x: &Array1<f64>) -> f64 { let a = x.log_softmax(Axis(0)); let b = stop_gradient(&a.exp()); (&a * &b).sum() }" [[5]];
     "fn f(x: &Array2<f64>, y: &Array2<f64>) -> f64 { let z = x.dot(y); let w = y.dot(x); (z.sum() + w.trace()) * (x + &y.t()).norm_l1() }" [[3, 4], [4, 3]];
     "fn f(x: &Array2<f64>) -> f64 { let n = x.nrows() as f64; let k = x.shape()[1] as f64; let r = x.ncols(); let s: f64 = n * k + r as f64; x.sum() * s / n }" [[3, 4]];
+    "fn f(w: &Array2<f64>, u: &Array2<f64>, x: &Array2<f64>) -> f64 { let (q, k) = (x.dot(w), x.dot(u)); let a = (q.dot(&k.t()) / (x.ncols() as f64).sqrt()).softmax(Axis(1)); let out = a.dot(&k) * 0.25; (&out * &out).sum() + 0.5 * (q.t().dot(&k) * 0.5).norm_l2() }" [[3, 4], [3, 4], [5, 3]];
+    "fn f(x: &Array2<f64>, w: &Array2<f64>) -> f64 { let h = w.t().dot(&x.t()); (h.t().dot(w) / 8.0).cumsum(Axis(0)).sum() + x.dot(&w.dot(w)).t().tanh().sum() }" [[3, 4], [4, 4]];
     "fn f(x: &Array1<f64>, w: &Array1<f64>) -> f64 { let mut h = x * w; h = h.tanh() + &h; let h = h.mapv(|v| v + 1.0).silu(); h.dot(&h).ln() }" [[5], [5]];
 }

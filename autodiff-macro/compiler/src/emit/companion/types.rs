@@ -13,7 +13,8 @@ impl Companion<'_> {
     /// The owned type of the function's result, and of what is differentiated.
     pub(super) fn value_type(&self) -> TokenStream {
         match (&self.lowered.output, &self.signature.output) {
-            (Output::Tuple(parts), Some(syn::Type::Tuple(t))) => {
+            // A type of fewer parts is an error of the function as written, which rustc reports.
+            (Output::Tuple(parts), Some(syn::Type::Tuple(t))) if !parts.is_empty() && !t.elems.is_empty() => {
                 let parts: Vec<TokenStream> = parts.iter().zip(&t.elems).map(|(part, ty)| self.part_type(part, ty)).collect();
                 let (first, rest) = (&parts[0], &parts[1..]);
                 match rest {

@@ -21,6 +21,7 @@ const FAMILY: &str = "neural networks";
 pub static OPERATIONS: &[&Operation] = &[
     &SOFTMAX,
     &SOFTMAX_GRAD,
+    &SOFTMAX_GRAD_SCALED,
     &LOG_SOFTMAX,
     &LOG_SOFTMAX_GRAD,
     &CROSS_ENTROPY,

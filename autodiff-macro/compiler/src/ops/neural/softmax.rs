@@ -91,6 +91,38 @@ pub static SOFTMAX_GRAD: Operation = Operation {
     source: "JAX nn.softmax",
 };
 
+/// The adjoint of softmax times a number, which costs nothing while it is written.
+pub static SOFTMAX_GRAD_SCALED: Operation = Operation {
+    name: "softmax_grad_scaled",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, attrs| match x[2].rank() {
+        0 => same_axis(b, x, attrs),
+        rank => Err(format!("a factor of rank {rank}")),
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Definition(|s| {
+        let [y, g, factor] = s.x[..] else { return vec![] };
+        vec![y * (g - (y * g).sum_keep(s.attrs[0].axis())) * factor]
+    }),
+    formula: Text::Write(|x, _| {
+        let (y, g) = (x[0].at(7), &x[1]);
+        Formula { text: format!("{}·{y}·({} − Σ({y}·{}))", x[2].at(7), g.at(6), g.at(8)), strength: 7 }
+    }),
+    code: Code::Kernel {
+        emit: |c| {
+            let (k, dst, y, g, factor, axis) =
+                (c.kernels, &c.results[0], &c.operands[0], &c.operands[1], &c.operands[2], c.attrs[0].axis());
+            quote!(#k::softmax_grad_scaled_into(#dst, #y, #g, #k::Axis(#axis), #factor))
+        },
+        in_place: None,
+    },
+    value: |_, _| vec![],
+    samples: &[],
+    doc: "`s·y·(g − Σ y·g)`.",
+    source: "JAX nn.softmax",
+};
+
 /// `x − ln Σ e^x` along an axis.
 pub static LOG_SOFTMAX: Operation = Operation {
     name: "log_softmax",

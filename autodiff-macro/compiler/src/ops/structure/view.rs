@@ -32,15 +32,6 @@ pub static PERMUTE: Operation = Operation {
                 return Some(b.expr(inner.operands[0]).permute(&both));
             }
         }
-        // (A·B)ᵀ = Bᵀ·Aᵀ: the product reads transposed operands in place, a transposed result would be a copy.
-        if axes == [1, 0]
-            && let Some(product) = x[0].matches(&crate::ops::product::DOT)
-        {
-            let [p, q] = [product.operands[0], product.operands[1]].map(|id| b.expr(id));
-            if p.rank() == 2 && q.rank() == 2 {
-                return Some(q.t().dot(p.t()));
-            }
-        }
         if axes == [1, 0]
             && let Some(product) = x[0].matches(&crate::ops::product::OUTER)
         {
