@@ -1,6 +1,12 @@
 //! Writes random functions with branches, loops, mutation, indexing and closures, for `tests/random_programs.rs`.
 //!
 //! `RANDOM_PROGRAMS=seed,count` gives others and more: `RANDOM_PROGRAMS=7,300 cargo test -p autodiff-tests --test random_programs`.
+//! [`spellings`] writes a function for every operation, for `tests/spellings.rs`.
+
+#[path = "build/spellings.rs"]
+mod spellings;
+#[path = "build/table.rs"]
+mod table;
 
 use std::fmt::Write as _;
 use std::{env, fs, path::Path};
@@ -238,6 +244,7 @@ impl Writer {
 fn main() {
     println!("cargo:rerun-if-env-changed=RANDOM_PROGRAMS");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=build");
     let wanted = env::var("RANDOM_PROGRAMS").ok().and_then(|v| {
         let (seed, count) = v.split_once(',')?;
         Some((seed.parse().ok()?, count.parse().ok()?))
@@ -252,7 +259,9 @@ fn main() {
         let _ = writeln!(writer.text, "#[test]\nfn program_{number}_is_right() {{\n    check!(program_{number});\n}}\n");
     }
     let Ok(out) = env::var("OUT_DIR") else { return };
-    if let Err(error) = fs::write(Path::new(&out).join("random_programs.rs"), writer.text) {
-        println!("cargo:warning=random programs are not written: {error}");
+    for (file, text) in [("random_programs.rs", writer.text), ("spellings.rs", spellings::text())] {
+        if let Err(error) = fs::write(Path::new(&out).join(file), text) {
+            println!("cargo:warning={file} is not written: {error}");
+        }
     }
 }

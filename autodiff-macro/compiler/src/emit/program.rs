@@ -463,7 +463,12 @@ impl<'a> Program<'a> {
         let name = self.names.node(&self.schedule.joint, id, 0);
         let code = match &node.op.code {
             Code::View(emit) => {
-                let viewed = if self.schedule.node(node.operands[0]).ty.rank() == 0 {
+                let viewed = if self.schedule.node(node.operands[0]).op.name == "constant" {
+                    // The view lives longer than the statement that makes it.
+                    let held = self.names.fresh("scalar");
+                    self.statements.push(quote!(let #held = #operand;));
+                    quote!(#kernels::broadcast_scalar(&#held, ()))
+                } else if self.schedule.node(node.operands[0]).ty.rank() == 0 {
                     quote!(#kernels::broadcast_scalar(&#operand, ()))
                 } else {
                     operand
@@ -647,8 +652,15 @@ impl<'a> Program<'a> {
         for &id in &l.scalars {
             let local = self.local(id);
             let read = self.scalar_read(id).tokens;
-            scalars.push(quote!(#local = #read));
-            codes.insert(id, Scalar::atom(quote!(#local)));
+            if self.schedule.node(id).ty.elem() == Elem::Bool {
+                // Kernels hold floats only.
+                let (zero, one) = (self.literal(0.0).tokens, self.literal(1.0).tokens);
+                scalars.push(quote!(#local = if #read { #one } else { #zero }));
+                codes.insert(id, Scalar { tokens: quote!(#local != #zero), strength: 4 });
+            } else {
+                scalars.push(quote!(#local = #read));
+                codes.insert(id, Scalar::atom(quote!(#local)));
+            }
         }
         let mut uses: HashMap<NodeId, usize> = HashMap::new();
         for id in &l.body {

@@ -300,7 +300,15 @@ impl<'g> Lower<'g, '_> {
             (Some(o), _, _) if o.starts_with("Array") || o.starts_with("ArcArray") || o.starts_with("CowArray") => {
                 return self.constructor(&name, &args, e);
             }
-            (None | Some("ndarray" | "linalg"), "aview1" | "arr1" | "aview2" | "aview0", [x]) => return self.expr(x),
+            (None | Some("ndarray" | "linalg"), "aview1" | "arr1" | "aview2" | "aview0", [x]) => {
+                return match self.expr(x)? {
+                    Value::List(parts) => match self.stacked(&parts) {
+                        Some(array) => Some(Value::Node(array)),
+                        None => Some(Value::List(parts)),
+                    },
+                    other => Some(other),
+                };
+            }
             (Some("f32" | "f64" | "Float" | "Real" | "NdFloat"), _, [x, rest @ ..]) => return self.path_call(&name, x, rest, e),
             (Some(o), _, [x, rest @ ..]) if o == float => return self.path_call(&name, x, rest, e),
             _ => {}

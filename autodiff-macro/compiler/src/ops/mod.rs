@@ -24,7 +24,7 @@ use proc_macro2::TokenStream;
 
 use crate::ir::{Attr, Builder, Dim, Dims, Expr, Tensor, Type};
 pub use formula::Formula;
-pub use table::{documentation, overview};
+pub use table::{documentation, overview, written};
 
 /// One operation.
 pub struct Operation {

@@ -1,7 +1,7 @@
 //! Reductions.
 
 use super::compare::{eq, gt0, when};
-use super::scalar::{ABS, EXP, LN, ROOT, SQRT};
+use super::scalar::{ABS, EXP, LN, MAXIMUM, ROOT, SQRT};
 use super::{
     Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification,
 };
@@ -494,7 +494,10 @@ composites! {
     }, "`ln mean e^x` along an axis.";
     method "norm_l1"(): |_, x, _| Ok(x[0].map(&ABS).sum()), "Sum of absolute values; slope 0 at 0.";
     method "norm_l2"(): |_, x, _| Ok(x[0].with(&NORM, vec![Attr::Dims(vec![])])), "Euclidean norm; slope 0 at 0.";
-    method "norm_max"(): |b, x, _| Ok(flat(b, x[0].map(&ABS)).with(&MAX_AXIS, vec![Attr::Int(0)])), "Largest absolute value; ties share the slope.";
+    method "norm_max"(): |b, x, _| {
+        let largest = flat(b, x[0].map(&ABS)).with(&MAX_AXIS, vec![Attr::Int(0)]);
+        Ok(largest.zip(&MAXIMUM, b.constant(0.0)))
+    }, "Largest absolute value, 0 of no elements; ties share the slope.";
     method "norm_lp"(Float): |_, x, _| Ok(norm_lp(x[0], x[1])), "`(Σ|x|^p)^(1/p)`.";
     method "norm_axis"(Axis): |_, x, a| {
         let axis = check_axis(x[0], a)?;

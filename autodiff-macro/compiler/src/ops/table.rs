@@ -8,7 +8,7 @@ const OPERATORS: [(&str, char); 5] = [("add", '+'), ("sub", '-'), ("mul", '*'), 
 /// A spelling with its family, meaning and source.
 struct Entry {
     family: &'static str,
-    written: String,
+    written: Vec<String>,
     meaning: &'static str,
     source: &'static str,
 }
@@ -16,13 +16,13 @@ struct Entry {
 /// Everything with a spelling, family by family; the parts of derivatives have none.
 fn families() -> Vec<(&'static str, Vec<Entry>)> {
     let operations = registry().filter_map(|op| {
-        let operator = OPERATORS.iter().find(|o| o.0 == op.name).map(|o| format!("`x {} y`", o.1));
-        let written: Vec<String> = operator.into_iter().chain(op.spellings.iter().map(written)).collect();
-        (!written.is_empty()).then(|| Entry { family: op.family, written: written.join(" "), meaning: op.doc, source: op.source })
+        let operator = OPERATORS.iter().find(|o| o.0 == op.name).map(|o| format!("x {} y", o.1));
+        let written: Vec<String> = operator.into_iter().chain(op.spellings.iter().map(spelled)).collect();
+        (!written.is_empty()).then_some(Entry { family: op.family, written, meaning: op.doc, source: op.source })
     });
     let composites = composites().map(|c| Entry {
         family: c.family,
-        written: written(&c.spelling),
+        written: vec![spelled(&c.spelling)],
         meaning: c.doc,
         source: "that of its parts",
     });
@@ -36,11 +36,20 @@ fn families() -> Vec<(&'static str, Vec<Entry>)> {
     families
 }
 
+/// Family and text of every spelling that the documentation lists.
+pub fn written() -> Vec<(&'static str, String)> {
+    let split = |(family, entries): (&'static str, Vec<Entry>)| {
+        let texts: Vec<String> = entries.into_iter().flat_map(|e| e.written).collect();
+        texts.into_iter().map(move |text| (family, text))
+    };
+    families().into_iter().flat_map(split).collect()
+}
+
 /// The README's Markdown table: the spellings of each family in a row.
 pub fn overview() -> String {
     let mut text = String::from("| family | written |\n|---|---|\n");
     for (family, entries) in families() {
-        let spellings: Vec<String> = entries.into_iter().map(|e| e.written).collect();
+        let spellings: Vec<String> = entries.iter().map(code).collect();
         text += &row(&[family, &spellings.join(" ")]);
     }
     text
@@ -52,10 +61,15 @@ pub fn documentation() -> String {
     for (family, entries) in families() {
         text += &format!("\n## {}\n\n| written | meaning | rule from |\n|---|---|---|\n", capitalised(family));
         for e in entries {
-            text += &row(&[&e.written, e.meaning, e.source]);
+            text += &row(&[&code(&e), e.meaning, e.source]);
         }
     }
     text
+}
+
+/// The spellings of an entry, each in backticks.
+fn code(entry: &Entry) -> String {
+    entry.written.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" ")
 }
 
 fn capitalised(text: &str) -> String {
@@ -69,9 +83,9 @@ fn row(cells: &[&str]) -> String {
 }
 
 /// A spelling with its arguments: `x.softmax(Axis(k))`, `cross_entropy(x, indices)`.
-fn written(spelling: &Spelling) -> String {
+fn spelled(spelling: &Spelling) -> String {
     if spelling.form == Form::Method && spelling.name == "neg" && spelling.args.is_empty() {
-        return "`-x`".to_string();
+        return "-x".to_string();
     }
     let receiver = usize::from(spelling.form == Form::Method);
     let mut operands = ["x", "y", "z", "v", "w"].into_iter().skip(receiver);
@@ -93,7 +107,7 @@ fn written(spelling: &Spelling) -> String {
         })
         .collect();
     match spelling.form {
-        Form::Method => format!("`x.{}({})`", spelling.name, args.join(", ")),
-        Form::Function => format!("`{}({})`", spelling.name, args.join(", ")),
+        Form::Method => format!("x.{}({})", spelling.name, args.join(", ")),
+        Form::Function => format!("{}({})", spelling.name, args.join(", ")),
     }
 }
