@@ -24,6 +24,7 @@ pub mod schedule;
 pub mod split;
 pub mod syntax;
 
+mod checkpoint;
 mod derive;
 mod module;
 mod passive;

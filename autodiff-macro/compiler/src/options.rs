@@ -16,6 +16,17 @@ pub struct Options {
     pub modes: Vec<(Mode, Ident)>,
     /// Names for the sizes of parameters.
     pub shapes: Vec<(Ident, Vec<SizeName>)>,
+    /// Whether loops keep the values of few rounds and compute those of the others again, and where it was asked for.
+    pub checkpoint: Option<(Segments, Ident)>,
+}
+
+/// How many rounds of a loop there are from one checkpoint to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Segments {
+    /// The square root of their number.
+    SquareRoot,
+    /// So many.
+    Rounds(usize),
 }
 
 /// A name or a number for the size of an axis.
@@ -42,7 +53,7 @@ pub enum Mode {
     Jacobian,
 }
 
-const ARGUMENTS: [&str; 4] = ["wrt", "modes", "crate", "shape"];
+const ARGUMENTS: [&str; 5] = ["wrt", "modes", "crate", "shape", "checkpoint"];
 const MODES: [(&str, Mode); 4] = [("jvp", Mode::Jvp), ("hvp", Mode::Hvp), ("hessian", Mode::Hessian), ("jacobian", Mode::Jacobian)];
 
 impl Parse for Options {
@@ -90,6 +101,13 @@ impl Parse for Options {
                             options.shapes.push((entry.parameter, entry.sizes));
                         }
                     }
+                    "checkpoint" => {
+                        let segments = match input.peek(syn::token::Paren) {
+                            true => rounds(input)?,
+                            false => Segments::SquareRoot,
+                        };
+                        options.checkpoint = Some((segments, name));
+                    }
                     other => {
                         let hint = crate::diag::nearest(other, ARGUMENTS)
                             .map(|n| format!("; did you mean `{n}`?"))
@@ -104,6 +122,17 @@ impl Parse for Options {
             input.parse::<Token![,]>()?;
         }
         Ok(options)
+    }
+}
+
+/// `(100)`
+fn rounds(input: ParseStream<'_>) -> syn::Result<Segments> {
+    let inside;
+    parenthesized!(inside in input);
+    let number: syn::LitInt = inside.parse()?;
+    match number.base10_parse::<usize>()? {
+        0 => Err(syn::Error::new(number.span(), "`checkpoint(0)` would keep nothing: give the number of rounds from one checkpoint to the next")),
+        n => Ok(Segments::Rounds(n)),
     }
 }
 

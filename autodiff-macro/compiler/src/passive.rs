@@ -83,6 +83,11 @@ impl Prologue {
         !self.statements.iter().any(Passive::stays)
     }
 
+    /// All statements.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &TokenStream> {
+        self.statements.iter().map(|s| &s.tokens)
+    }
+
     /// The expressions of captured integers, by number.
     pub fn captures(&self) -> Vec<TokenStream> {
         self.captures.iter().map(|c| c.tokens.clone()).collect()

@@ -7,9 +7,10 @@ use std::rc::Rc;
 use syn::{ItemFn, ItemMod};
 
 use crate::ad::{Seed, reverse};
+use crate::checkpoint::checkpointed;
 use crate::diag::Errors;
 use crate::emit::{Companion, bare_placeholder, placeholder};
-use crate::ir::{Joint, dot};
+use crate::ir::{Joint, Region, dot};
 use crate::lower::{Lowered, internal, lower};
 use crate::modes::{Modes, modes};
 use crate::module::expand_module;
@@ -112,7 +113,11 @@ pub fn compile(function: &ItemFn, signature: &Signature, options: &Options, erro
     if !errors.is_empty() {
         return None;
     }
-    match modes.and_then(|modes| stages(function, lowered, modes)) {
+    let marked = match options.checkpoint {
+        Some(_) => Some(checkpointed(&lowered.region, options, &lowered.mutable, errors)?),
+        None => None,
+    };
+    match modes.and_then(|modes| stages(function, lowered, marked.as_ref(), modes)) {
         Ok(compiled) => Some(compiled),
         Err(message) => {
             errors.at(&function.sig.ident, internal(&message));
@@ -121,10 +126,11 @@ pub fn compile(function: &ItemFn, signature: &Signature, options: &Options, erro
     }
 }
 
-fn stages(function: &ItemFn, lowered: Lowered, modes: Modes) -> Result<Compiled, String> {
+/// `marked` is the region with checkpoints in its loops: for the program that goes forward and back in one.
+fn stages(function: &ItemFn, lowered: Lowered, marked: Option<&Region>, modes: Modes) -> Result<Compiled, String> {
     let region = &lowered.region;
     let scalar = region.graph.node(region.outputs[0]).ty.rank() == 0;
-    let joint = if scalar { Some(reverse(region, Seed::One)?) } else { None };
+    let joint = if scalar { Some(reverse(marked.unwrap_or(region), Seed::One)?) } else { None };
     let pulled = reverse(region, Seed::Input)?;
     let name = function.sig.ident.to_string();
     // The formula is of the derivation before definitions are expanded: it has the user's words in it.

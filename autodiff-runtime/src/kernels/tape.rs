@@ -69,6 +69,14 @@ impl<T: Copy + Default> Tape<T> {
         self.frames[..self.used].iter_mut().rev()
     }
 
+    /// Frame `n` of those in use.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn frame(&mut self, n: usize) -> &mut Frame<T> {
+        &mut self.frames[..self.used][n]
+    }
+
     /// Bytes of array memory held.
     pub fn bytes(&self) -> usize {
         self.frames.iter().map(Frame::bytes).sum()
@@ -143,6 +151,19 @@ impl<T: Copy + Default> Record<T> {
     pub fn bounds<const N: usize>(&self, sizes: usize) -> [isize; N] {
         std::array::from_fn(|i| self.numbers[sizes + i])
     }
+}
+
+/// What a loop with checkpoints goes through: as it has to go through parts of it again, it is cloned.
+pub fn rounds<I: IntoIterator<IntoIter: Clone>>(rounds: I) -> I::IntoIter {
+    rounds.into_iter()
+}
+
+/// The rounds from one checkpoint to the next if none are given: the square root of their number, so that about as many
+/// checkpoints are kept as rounds between two of them. Of a number not known before it is the square root of a bound.
+pub fn segment(rounds: &impl Iterator) -> usize {
+    let (least, most) = rounds.size_hint();
+    let root = most.unwrap_or(least).isqrt();
+    root.max(1)
 }
 
 /// Copies an array into a slot.

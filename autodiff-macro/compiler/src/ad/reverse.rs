@@ -159,6 +159,10 @@ fn differentiate_control(control: &Control, operands: &[bool]) -> Result<Option<
             };
         }
     }
+    if control.checkpoint.is_some() {
+        // The reverse runs rounds again, with all that they read.
+        reads.extend(control.carried..control.operands.len());
+    }
     let reverse = Reverse { arms, wanted, cotangents, reads: reads.into_iter().collect() };
     Ok(Some(Control { reverse: Some(reverse), ..control.clone() }))
 }

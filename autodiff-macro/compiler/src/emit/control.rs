@@ -20,7 +20,7 @@ pub(super) fn tape(number: usize) -> Ident {
     format_ident!("tape{number}", span = Span::mixed_site())
 }
 
-fn local(name: &str) -> Ident {
+pub(super) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
@@ -46,7 +46,7 @@ struct Reversed {
 
 /// What a frame holds, by kind, in order.
 #[derive(Default)]
-struct Frame {
+pub(super) struct Frame {
     arrays: Vec<Ident>,
     indices: Vec<Ident>,
     masks: Vec<Ident>,
@@ -54,7 +54,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn add(&mut self, ty: &Type, name: Ident) {
+    pub(super) fn add(&mut self, ty: &Type, name: Ident) {
         match (ty, ty.elem()) {
             (Type::Tape, _) => self.tapes.push(name),
             (_, Elem::Float) => self.arrays.push(name),
@@ -63,7 +63,7 @@ impl Frame {
         }
     }
 
-    fn pattern(&self) -> TokenStream {
+    pub(super) fn pattern(&self) -> TokenStream {
         let Frame { arrays, indices, masks, tapes } = self;
         let record = local("record");
         quote!(([#(#arrays),*], [#(#indices),*], [#(#masks),*], [#(#tapes),*], #record))
@@ -74,6 +74,12 @@ impl<'a> Program<'a> {
     /// The variable of the tape of a control node.
     pub(super) fn tape(&self, control: NodeId) -> Ident {
         let number = self.schedule.tapes.iter().position(|id| *id == control).unwrap_or(0);
+        tape(self.tape_base + number)
+    }
+
+    /// The tape of the checkpoints of a loop.
+    pub(super) fn checkpoints(&self, control: NodeId) -> Ident {
+        let number = self.schedule.tapes.iter().rposition(|id| *id == control).unwrap_or(0);
         tape(self.tape_base + number)
     }
 
@@ -152,7 +158,10 @@ impl<'a> Program<'a> {
         let bodies: Vec<TokenStream> =
             (0..plan.arms.len()).map(|k| self.forward_arm(id, control, plan, k, &operands, &results)).collect();
         let statement = match &control.header {
-            Header::For { pattern, iterator } => quote!(for #pattern in #iterator { #(#bodies)* }),
+            Header::For { pattern, iterator } => match control.checkpoint.filter(|_| plan.reverse.is_some()) {
+                Some(segments) => self.checkpointed(id, control, segments, (pattern, iterator), &results, &bodies),
+                None => quote!(for #pattern in #iterator { #(#bodies)* }),
+            },
             Header::Loop { condition } => {
                 let test = match (condition, &plan.condition) {
                     (Some(Condition::Tokens(t)), _) => quote!(if !(#t) { break; }),
@@ -210,7 +219,7 @@ impl<'a> Program<'a> {
         quote!({ #prologue #sizes #steps if !(#holds) { break; } })
     }
 
-    fn forward_arm(
+    pub(super) fn forward_arm(
         &self,
         id: NodeId,
         control: &Control,
@@ -389,7 +398,15 @@ impl<'a> Program<'a> {
         let bodies: Vec<TokenStream> =
             plan.arms.iter().enumerate().map(|(k, arm)| self.reverse_arm(control, arm, k, &operands, &names).tokens).collect();
         let frame = local("frame");
+        let again = control.checkpoint.and_then(|_| self.rounds_again(tape_node.operands[0], control, &operands));
         self.statements.push(match (&control.header, bodies.as_slice()) {
+            (Header::For { .. }, [body]) if let Some((segments, again)) = again => quote! {
+                for segment in (0..#segments.len()).rev() {
+                    // The rounds after the last checkpoint are there still.
+                    if segment + 1 < #segments.len() { #again }
+                    for #frame in #tape.reversed() { #body }
+                }
+            },
             (Header::For { .. } | Header::Loop { .. }, [body]) => quote!(for #frame in #tape.reversed() { #body }),
             _ => {
                 let numbers = 0..bodies.len();

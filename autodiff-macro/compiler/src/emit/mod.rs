@@ -1,6 +1,7 @@
 //! From schedules to Rust.
 
 mod companion;
+mod checkpoint;
 mod control;
 mod guard;
 mod names;

@@ -11,6 +11,7 @@ use proc_macro2::TokenStream;
 use super::dims::Dim;
 use super::region::{Joint, Region};
 use super::types::Type;
+use crate::options::Segments;
 use crate::passive::Prologue;
 
 /// A loop or a branch.
@@ -30,6 +31,9 @@ pub struct Control {
     pub sizes: Vec<(String, Dim)>,
     /// How it is announced in a formula: `for i in 0..n`.
     pub text: String,
+    /// For a loop that keeps the values of few rounds and computes those of the others again: the rounds from one
+    /// checkpoint to the next.
+    pub checkpoint: Option<Segments>,
     /// The derivative, once it is wanted.
     pub reverse: Option<Reverse>,
 }

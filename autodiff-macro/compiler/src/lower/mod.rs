@@ -49,6 +49,8 @@ pub struct Lowered {
     pub wrt: Vec<usize>,
     /// Names that were taken for functions and methods of the runtime and ndarray.
     pub meanings: crate::emit::Meanings,
+    /// Variables that statements can change: declared `mut`, or of a type `&mut`.
+    pub mutable: std::collections::BTreeSet<String>,
 }
 
 /// Lowers a function. `None` if there were errors.
@@ -92,6 +94,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         lower.errors.len() > before,
     );
     let meanings = std::mem::take(&mut lower.meanings);
+    let mutable = lower.mutable.iter().cloned().collect();
     let (outputs, output) = output.unzip();
     if failed {
         return None;
@@ -106,7 +109,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     free_token_name(&mut leaves, &mut passive);
     let region = Region { graph, dims, leaves, outputs, checks };
     let prologue = Prologue::new(passive, captures);
-    Some(Lowered { region, prologue, output, float, wrt, meanings })
+    Some(Lowered { region, prologue, output, float, wrt, meanings, mutable })
 }
 
 /// Generated code calls its scalar functions on a variable `m`: a variable of the user's of that name is read by another.

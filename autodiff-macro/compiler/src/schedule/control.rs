@@ -74,6 +74,8 @@ pub(super) fn plans(joint: &Joint, live: &[bool]) -> Result<Plans, String> {
             let saves = graph.users(id).any(|u| live[u.index()] && graph.node(u).ty == Type::Tape);
             if saves {
                 tapes.push(id);
+                // What the checkpoints hold is on a tape of its own.
+                tapes.extend(control.checkpoint.map(|_| id));
             }
             forward(control, saves)?
         };

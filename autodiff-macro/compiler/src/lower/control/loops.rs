@@ -189,6 +189,7 @@ impl<'g> Lower<'g, '_> {
             results: results.clone(),
             operands: self.operand_types(&border),
             sizes: border.sizes.clone(),
+            checkpoint: None,
             reverse: None,
         };
         let node = self.add_control(e, control, &border)?;

@@ -1,0 +1,108 @@
+//! Loops with checkpoints: the values of a segment of rounds are kept at a time, those of earlier ones are had again
+//! from what was carried at its start.
+//!
+//! In: a loop with its bodies written out. Out: the loop that also notes what each segment starts from, and the
+//! statements that run a segment again. Both run the same statements, so the values are the same to the last bit.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+
+use super::control::{Frame, local};
+use super::program::Program;
+use crate::ir::{Control, Header, NodeId};
+use crate::options::Segments;
+
+impl Program<'_> {
+    /// The variables of what is gone through, and of the rounds in a segment.
+    fn segment_names(&self, id: NodeId) -> [Ident; 2] {
+        let tape = self.tape(id);
+        [format_ident!("rounds_of_{tape}"), format_ident!("segment_of_{tape}")]
+    }
+
+    /// The carried values as a frame, with their variables.
+    fn carried_frame(control: &Control, results: &[Ident]) -> (Frame, Vec<(Ident, Ident)>, Vec<Ident>) {
+        let (mut frame, mut arrays, mut scalars) = (Frame::default(), Vec::new(), Vec::new());
+        for (j, name) in results.iter().enumerate().take(control.carried) {
+            if control.operands[j].is_scalar() {
+                scalars.push(name.clone());
+            } else {
+                let start = local(&format!("start_{j}"));
+                frame.add(&control.operands[j], start.clone());
+                arrays.push((name.clone(), start));
+            }
+        }
+        (frame, arrays, scalars)
+    }
+
+    /// The forward loop.
+    pub(super) fn checkpointed(
+        &self,
+        id: NodeId,
+        control: &Control,
+        segments: Segments,
+        (pattern, iterator): (&TokenStream, &TokenStream),
+        results: &[Ident],
+        bodies: &[TokenStream],
+    ) -> TokenStream {
+        let kernels = &self.kernels;
+        let [rounds, segment] = self.segment_names(id);
+        let (tape, starts) = (self.tape(id), self.checkpoints(id));
+        let (frame, arrays, scalars) = Self::carried_frame(control, results);
+        let length = match segments {
+            Segments::SquareRoot => quote!(#kernels::segment(&#rounds)),
+            Segments::Rounds(n) => {
+                let n = Literal::usize_unsuffixed(n);
+                quote!(#n)
+            }
+        };
+        let opening = frame.pattern();
+        let save = arrays.iter().map(|(name, start)| quote!(#kernels::save(#start, #name.view());));
+        let (round, record) = (local("round"), local("record"));
+        quote! {
+            let #rounds = #kernels::rounds(#iterator);
+            let #segment = #length;
+            #starts.clear();
+            for (#round, #pattern) in #rounds.clone().enumerate() {
+                if #round % #segment == 0 {
+                    #tape.clear();
+                    let #opening = #starts.push().open();
+                    #(#save)*
+                    #record.set(0, &[#(#scalars),*], &[]);
+                }
+                #(#bodies)*
+            }
+        }
+    }
+
+    /// The tape of the checkpoints, and the statements that run the rounds of a segment again.
+    pub(super) fn rounds_again(&mut self, id: NodeId, control: &Control, operands: &[TokenStream]) -> Option<(Ident, TokenStream)> {
+        let Header::For { pattern, .. } = &control.header else { return None };
+        let plan = self.schedule.controls.get(&id)?.clone();
+        let kernels = self.kernels.clone();
+        let results: Vec<Ident> = (0..control.results.len()).map(|k| self.names.node(&self.schedule.joint, id, k)).collect();
+        let mut operands = operands.to_vec();
+        operands.truncate(control.operands.len());
+        operands.iter_mut().zip(&results).take(control.carried).for_each(|(o, name)| *o = quote!(#name));
+        let bodies: Vec<TokenStream> =
+            (0..plan.arms.len()).map(|k| self.forward_arm(id, control, &plan, k, &operands, &results)).collect();
+        let [rounds, segment] = self.segment_names(id);
+        let (tape, starts) = (self.tape(id), self.checkpoints(id));
+        let (frame, arrays, scalars) = Self::carried_frame(control, &results);
+        let opening = frame.pattern();
+        let mut held = TokenStream::new();
+        for (name, start) in &arrays {
+            let j = results.iter().position(|r| r == name)?;
+            let shape = self.shape(control.operands[j].shape());
+            held.extend(quote!(let mut #name = #kernels::held(#start, #shape);));
+        }
+        let record = local("record");
+        let again = quote! {
+            #tape.clear();
+            let #opening = #starts.frame(segment).open();
+            #held
+            let [#(mut #scalars),*] = #record.scalars();
+            for #pattern in #rounds.clone().skip(segment * #segment).take(#segment) { #(#bodies)* }
+        };
+        Some((starts, again))
+    }
+}
