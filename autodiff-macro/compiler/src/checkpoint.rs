@@ -83,9 +83,14 @@ fn effect(control: &Control, stateful: &BTreeSet<String>) -> Option<TokenStream>
         })
         .collect();
     let changes = |name: &String| stateful.contains(name) && !own.contains(name);
-    control.arms.iter().flat_map(|arm| arm.prologue.all()).find(|tokens| {
-        let names = free_identifiers((*tokens).clone());
-        let called = |name: &String| RANDOM.contains(&name.as_str()) || PRINTING.contains(&name.as_str()) || changes(name);
-        names.iter().any(called)
-    }).cloned()
+    control
+        .arms
+        .iter()
+        .flat_map(|arm| arm.prologue.all())
+        .find(|tokens| {
+            let names = free_identifiers((*tokens).clone());
+            let called = |name: &String| RANDOM.contains(&name.as_str()) || PRINTING.contains(&name.as_str()) || changes(name);
+            names.iter().any(called)
+        })
+        .cloned()
 }

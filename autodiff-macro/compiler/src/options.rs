@@ -131,7 +131,10 @@ fn rounds(input: ParseStream<'_>) -> syn::Result<Segments> {
     parenthesized!(inside in input);
     let number: syn::LitInt = inside.parse()?;
     match number.base10_parse::<usize>()? {
-        0 => Err(syn::Error::new(number.span(), "`checkpoint(0)` would keep nothing: give the number of rounds from one checkpoint to the next")),
+        0 => Err(syn::Error::new(
+            number.span(),
+            "`checkpoint(0)` would keep nothing: give the number of rounds from one checkpoint to the next",
+        )),
         n => Ok(Segments::Rounds(n)),
     }
 }

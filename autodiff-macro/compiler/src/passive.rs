@@ -88,6 +88,11 @@ impl Prologue {
         self.statements.iter().map(|s| &s.tokens)
     }
 
+    /// The variables that are defined where they are needed.
+    pub(crate) fn on_demand(&self) -> impl Iterator<Item = &String> {
+        self.statements.iter().filter(|s| !s.keep).flat_map(|s| &s.defines)
+    }
+
     /// The expressions of captured integers, by number.
     pub fn captures(&self) -> Vec<TokenStream> {
         self.captures.iter().map(|c| c.tokens.clone()).collect()

@@ -1,5 +1,6 @@
 //! Differentiated functions and their tests, a file for each subject.
 
+mod checkpoint;
 mod control;
 mod elements;
 mod identities;

@@ -74,8 +74,8 @@ impl Program<'_> {
         }
     }
 
-    /// The tape of the checkpoints, and the statements that run the rounds of a segment again.
-    pub(super) fn rounds_again(&mut self, id: NodeId, control: &Control, operands: &[TokenStream]) -> Option<(Ident, TokenStream)> {
+    /// The statements that run the rounds of a segment again.
+    pub(super) fn rounds_again(&mut self, id: NodeId, control: &Control, operands: &[TokenStream]) -> Option<Again> {
         let Header::For { pattern, .. } = &control.header else { return None };
         let plan = self.schedule.controls.get(&id)?.clone();
         let kernels = self.kernels.clone();
@@ -95,14 +95,36 @@ impl Program<'_> {
             let shape = self.shape(control.operands[j].shape());
             held.extend(quote!(let mut #name = #kernels::held(#start, #shape);));
         }
-        let record = local("record");
-        let again = quote! {
+        let (record, number) = (local("record"), local("number"));
+        let statements = quote! {
             #tape.clear();
-            let #opening = #starts.frame(segment).open();
+            let #opening = #starts.frame(#number).open();
             #held
             let [#(mut #scalars),*] = #record.scalars();
-            for #pattern in #rounds.clone().skip(segment * #segment).take(#segment) { #(#bodies)* }
+            for #pattern in #rounds.clone().skip(#number * #segment).take(#segment) { #(#bodies)* }
         };
-        Some((starts, again))
+        Some(Again { starts, number, statements })
+    }
+}
+
+/// How the rounds of a segment are run again.
+pub(super) struct Again {
+    /// The tape of the checkpoints.
+    starts: Ident,
+    /// The variable of the segment's number.
+    number: Ident,
+    statements: TokenStream,
+}
+
+impl Again {
+    /// The segments from the last to the first, each with its reverse. The rounds of the last are there still.
+    pub(super) fn around(&self, reverse: &TokenStream) -> TokenStream {
+        let Again { starts, number, statements } = self;
+        quote! {
+            for #number in (0..#starts.len()).rev() {
+                if #number + 1 < #starts.len() { #statements }
+                #reverse
+            }
+        }
     }
 }

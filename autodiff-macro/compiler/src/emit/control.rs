@@ -399,14 +399,7 @@ impl<'a> Program<'a> {
             plan.arms.iter().enumerate().map(|(k, arm)| self.reverse_arm(control, arm, k, &operands, &names).tokens).collect();
         let frame = local("frame");
         let again = control.checkpoint.and_then(|_| self.rounds_again(tape_node.operands[0], control, &operands));
-        self.statements.push(match (&control.header, bodies.as_slice()) {
-            (Header::For { .. }, [body]) if let Some((segments, again)) = again => quote! {
-                for segment in (0..#segments.len()).rev() {
-                    // The rounds after the last checkpoint are there still.
-                    if segment + 1 < #segments.len() { #again }
-                    for #frame in #tape.reversed() { #body }
-                }
-            },
+        let reverse = match (&control.header, bodies.as_slice()) {
             (Header::For { .. } | Header::Loop { .. }, [body]) => quote!(for #frame in #tape.reversed() { #body }),
             _ => {
                 let numbers = 0..bodies.len();
@@ -414,6 +407,10 @@ impl<'a> Program<'a> {
                 let patterns = numbers.map(|k| if k == last { quote!(_) } else { quote!(#k) });
                 quote!(for #frame in #tape.reversed() { match #frame.arm() { #(#patterns => { #bodies })* } })
             }
+        };
+        self.statements.push(match again {
+            Some(again) => again.around(&reverse),
+            None => reverse,
         });
     }
 

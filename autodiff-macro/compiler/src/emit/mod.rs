@@ -1,7 +1,7 @@
 //! From schedules to Rust.
 
-mod companion;
 mod checkpoint;
+mod companion;
 mod control;
 mod guard;
 mod names;

@@ -24,6 +24,8 @@ pub struct Target {
     pub math: proc_macro2::Ident,
     /// The user's function, for messages.
     pub function: String,
+    /// Variables of passive code that have another value later: code that mentions them keeps their statements.
+    pub reserved: Vec<String>,
 }
 
 impl Target {
@@ -104,7 +106,7 @@ impl<'a> Program<'a> {
         captures: &'a [TokenStream],
         taken: impl IntoIterator<Item = String>,
     ) -> Self {
-        let mut names = Names::new(taken.into_iter().chain([target.math.to_string()]));
+        let mut names = Names::new(taken.into_iter().chain([target.math.to_string()]).chain(target.reserved.iter().cloned()));
         for leaf in &schedule.joint.region.leaves {
             // The leaf's own name is taken by the user's variable; further variables avoid it.
             let _ = names.fresh(&leaf.name);
@@ -738,6 +740,7 @@ impl<'a> Program<'a> {
             "input" => match self.leaves()[node.attrs[0].axis()].name.as_str() {
                 // `m` holds the scalar functions.
                 "m" => Ident::new("m_element", proc_macro2::Span::mixed_site()),
+                name if self.target.reserved.iter().any(|r| r == name) => format_ident!("{name}_element"),
                 name => format_ident!("{name}"),
             },
             "part" => self.names.node(&self.schedule.joint, node.operands[0], node.attrs[0].axis()),

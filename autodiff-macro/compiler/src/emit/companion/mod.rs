@@ -72,6 +72,7 @@ impl Companion<'_> {
             kernels: self.kernels(),
             math: self.math(),
             function: self.item.sig.ident.to_string(),
+            reserved: self.lowered.prologue.on_demand().filter(|n| self.lowered.mutable.contains(*n)).cloned().collect(),
         }
     }
 

@@ -1,0 +1,128 @@
+//! Loops with checkpoints: the gradients of the same loops without, in less memory.
+#![allow(clippy::needless_range_loop, reason = "loops as people write them are what is tested")]
+
+use autodiff_runtime::prelude::*;
+use ndarray::prelude::*;
+
+use crate::support::{allocations, matrix, vector};
+use crate::verify;
+
+/// A recurrent network that carries an array and a scalar.
+#[differentiate(wrt(w, u, h0), checkpoint)]
+fn recurrent(w: &Array2<f64>, u: &Array2<f64>, h0: &Array1<f64>, x: &Array2<f64>) -> f64 {
+    let mut h = h0.to_owned();
+    let mut energy = 0.0;
+    for t in 0..x.nrows() {
+        h = (w.dot(&h) + u.dot(&x.row(t))).tanh();
+        energy += h.dot(&h) * 0.1;
+    }
+    energy + h.sum()
+}
+
+/// The same with everything kept.
+#[differentiate(wrt(w, u, h0))]
+fn recurrent_kept(w: &Array2<f64>, u: &Array2<f64>, h0: &Array1<f64>, x: &Array2<f64>) -> f64 {
+    let mut h = h0.to_owned();
+    let mut energy = 0.0;
+    for t in 0..x.nrows() {
+        h = (w.dot(&h) + u.dot(&x.row(t))).tanh();
+        energy += h.dot(&h) * 0.1;
+    }
+    energy + h.sum()
+}
+
+/// Segments of three rounds, a branch, an inner loop, and an end that the values decide.
+#[differentiate(wrt(x), checkpoint(3))]
+fn until_small(x: &Array1<f64>, rounds: usize) -> f64 {
+    let mut z = x.to_owned();
+    let mut best = 0.0;
+    for k in 0..rounds {
+        if k % 2 == 0 {
+            z = z.mapv(|v| v * 0.8 + 0.05 * v * v);
+        } else {
+            for i in 0..z.len() {
+                best += z[i].sin() * 0.1;
+            }
+        }
+        if z.dot(&z) < 0.5 {
+            break;
+        }
+    }
+    best + z.sum()
+}
+
+/// A passive iterator, and a step that depends on its items.
+#[differentiate(wrt(x), checkpoint)]
+fn schedule(x: &Array1<f64>, steps: &[f64]) -> f64 {
+    let mut z = x.to_owned();
+    let (number, segment, round) = (0.5, 2.0, 1.0);
+    for &step in steps.iter() {
+        let factor = step.sqrt() * number * segment * round;
+        z = &z - &(&z.mapv(f64::sin) * factor);
+    }
+    z.dot(&z)
+}
+
+/// Loops one after the other, each with its own checkpoints, over rows.
+#[differentiate(wrt(x), checkpoint(2))]
+fn twice(x: &Array2<f64>) -> f64 {
+    let mut s = Array1::<f64>::zeros(x.ncols());
+    for row in x.outer_iter() {
+        s = (&s * 0.5 + &row).mapv(f64::tanh);
+    }
+    let mut p = 1.0;
+    for i in 0..s.len() {
+        p = p * s[i] + 0.3 * s[i];
+    }
+    p
+}
+
+#[test]
+fn gradients_are_those_of_the_loops_as_written() {
+    let (w, u, h0) = (matrix(4, 4, 1) * 0.4, matrix(4, 3, 2), vector(4, 3));
+    for rounds in [0, 1, 2, 3, 9, 10, 17] {
+        let x = matrix(rounds, 3, 4);
+        verify!(recurrent, [w, u, h0], (&w, &u, &h0, &x));
+    }
+    let x = vector(5, 5);
+    for rounds in [0, 1, 2, 3, 4, 6, 7, 40] {
+        verify!(until_small, [x], (&x, rounds));
+    }
+    for rounds in [0, 1, 5, 16] {
+        let steps: Vec<f64> = (0..rounds).map(|k| 0.3 / (1.0 + k as f64)).collect();
+        verify!(schedule, [x], (&x, &steps));
+    }
+    for rows in [0, 1, 4, 5] {
+        let x = matrix(rows, 3, 6);
+        verify!(twice, [x], (&x));
+    }
+}
+
+#[test]
+fn values_and_gradients_have_the_same_bits_with_and_without() {
+    let (w, u, h0, x) = (matrix(6, 6, 1) * 0.4, matrix(6, 3, 2), vector(6, 3), matrix(50, 3, 4));
+    let (value, grad) = recurrent::value_and_grad(&w, &u, &h0, &x);
+    let (kept, kept_grad) = recurrent_kept::value_and_grad(&w, &u, &h0, &x);
+    assert_eq!(value.to_bits(), kept.to_bits());
+    assert_eq!(grad.w, kept_grad.w);
+    assert_eq!(grad.u, kept_grad.u);
+    assert_eq!(grad.h0, kept_grad.h0);
+}
+
+/// 1,000 rounds keep about √1,000 + √1,000 states instead of 1,000, and nothing is allocated from the second call on.
+#[test]
+fn memory_falls_to_the_square_root() {
+    let (w, u, h0, x) = (matrix(32, 32, 1) * 0.1, matrix(32, 3, 2), vector(32, 3), matrix(1000, 3, 4));
+    let mut workspace = recurrent::workspace();
+    let mut kept_workspace = recurrent_kept::workspace();
+    let mut grad = RecurrentGrad { w: w.clone(), u: u.clone(), h0: h0.clone() };
+    let mut kept_grad = RecurrentKeptGrad { w: w.clone(), u: u.clone(), h0: h0.clone() };
+    recurrent_kept::value_and_grad_into(&mut kept_workspace, &w, &u, &h0, &x, &mut kept_grad);
+    recurrent::value_and_grad_into(&mut workspace, &w, &u, &h0, &x, &mut grad);
+    let (with, without) = (workspace.bytes(), kept_workspace.bytes());
+    assert!(15 * with < without, "{with} bytes with checkpoints, {without} without");
+    let before = allocations();
+    recurrent::value_and_grad_into(&mut workspace, &w, &u, &h0, &x, &mut grad);
+    assert_eq!(allocations(), before);
+    assert_eq!(with, workspace.bytes());
+}
