@@ -49,6 +49,7 @@ fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Rando
                 inputs.push(random.tensor(&first[..1], (0.0, 3.0)).map(f64::floor));
                 kinds.push(Elem::Index);
             }
+            Arg::Subscripts => attrs.push(Attr::Text("ij,kj->ki".to_string())),
             Arg::Axis => attrs.push(Attr::Int(0)),
             Arg::Int => attrs.push(Attr::Int(1)),
             Arg::Axes => attrs.push(Attr::Axes((0..first.len()).rev().collect())),

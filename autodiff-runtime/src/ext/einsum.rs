@@ -30,30 +30,50 @@ use ndarray::{Array, ArrayD, ArrayViewD, Axis, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6
 /// ```
 #[macro_export]
 macro_rules! einsum {
+    (@guard) => {
+        $crate::ext::EinsumMacro
+    };
     ($subscripts:expr, $($operand:expr),+ $(,)?) => {
         $crate::ext::EinsumResult::with_rank(
-            $crate::ext::ResultRank::<{ $crate::ext::einsum_rank($subscripts) }>,
+            $crate::ext::ResultRank::<{ $crate::ext::einsum_rank($subscripts, [$(stringify!($operand)),+].len()) }>,
             $crate::ext::einsum($subscripts, &[$(($operand).view().into_dyn()),+]),
         )
     };
 }
 
-/// The rank that the subscripts of an [`einsum!`](crate::einsum) give the result.
+/// What shows that `einsum!` is this macro, and not another of the name.
 #[doc(hidden)]
-pub const fn einsum_rank(subscripts: &str) -> usize {
+#[derive(Clone, Copy, Debug)]
+pub struct EinsumMacro;
+
+/// The rank that the subscripts of an [`einsum!`](crate::einsum) give the result; it is found while compiling, and so
+/// are subscripts that do not fit.
+#[doc(hidden)]
+pub const fn einsum_rank(subscripts: &str, operands: usize) -> usize {
     let text = subscripts.as_bytes();
-    let (mut i, mut written) = (0, usize::MAX);
+    let (mut i, mut written, mut inputs) = (0, usize::MAX, 1);
     let mut seen = [0usize; 256];
     while i < text.len() {
         let c = text[i];
         if c == b'>' {
+            assert!(i > 0 && text[i - 1] == b'-' && written == usize::MAX, "einsum: the result is written behind one `->`");
             written = 0;
+        } else if c == b',' {
+            assert!(written == usize::MAX, "einsum: a comma behind `->`");
+            inputs += 1;
+        } else if c.is_ascii_alphabetic() && written != usize::MAX {
+            assert!(seen[c as usize] > 0, "einsum: an index of the result is in no operand");
+            assert!(seen[c as usize] != usize::MAX, "einsum: an index is twice in the result");
+            seen[c as usize] = usize::MAX;
+            written += 1;
         } else if c.is_ascii_alphabetic() {
             seen[c as usize] += 1;
-            written = written.wrapping_add((written != usize::MAX) as usize);
+        } else {
+            assert!(c == b'-' || c.is_ascii_whitespace(), "einsum: the subscripts are letters, as in `ij,jk->ik`");
         }
         i += 1;
     }
+    assert!(inputs == operands, "einsum: there are more or fewer operands than subscripts");
     if written != usize::MAX {
         return written;
     }

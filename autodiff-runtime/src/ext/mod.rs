@@ -24,7 +24,7 @@ pub use array::ArrayExt;
 pub use attention::{attention, causal_attention, masked_attention};
 pub(crate) use conv::conv2d_shape;
 pub use conv::{avg_pool2d, conv1d, conv2d, convolve, max_pool2d};
-pub use einsum::{EinsumResult, ResultRank, einsum, einsum_rank};
+pub use einsum::{EinsumMacro, EinsumResult, ResultRank, einsum, einsum_rank};
 pub use labels::Labels;
 pub use loss::{
     bce, bce_with_logits, cosine_similarity, cross_entropy, cross_entropy_onehot, huber, kl_div, mae, mse, nll_loss, smooth_l1,

@@ -312,6 +312,25 @@ pub fn from_diag_into<T: Element>(mut dst: ArrayViewMut2<'_, T>, x: ArrayView1<'
     dst.diag_mut().assign(&x);
 }
 
+/// The diagonals of the matrices in the last two axes.
+pub fn diagonal_into<T: Element, D: Dimension, E: Dimension>(mut dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, E>) {
+    let (to, from) = (dst.ndim() - 1, x.ndim() - 1);
+    for i in 0..dst.len_of(Axis(to)) {
+        let diagonal = x.view().into_dyn().index_axis_move(Axis(from), i).index_axis_move(Axis(to), i);
+        dst.view_mut().into_dyn().index_axis_move(Axis(to), i).assign(&diagonal);
+    }
+}
+
+/// Matrices in the last two axes with the given diagonals, zero elsewhere.
+pub fn from_diagonal_into<T: Element, D: Dimension, E: Dimension>(mut dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, E>) {
+    let (to, from) = (dst.ndim() - 1, x.ndim() - 1);
+    dst.fill(T::zero());
+    for i in 0..x.len_of(Axis(from)) {
+        let part = x.view().into_dyn().index_axis_move(Axis(from), i);
+        dst.view_mut().into_dyn().index_axis_move(Axis(to), i).index_axis_move(Axis(from), i).assign(&part);
+    }
+}
+
 fn triangle<T: Element>(mut dst: ArrayViewMut2<'_, T>, x: ArrayView2<'_, T>, keep: impl Fn(isize) -> bool) {
     for ((i, j), to) in dst.indexed_iter_mut() {
         *to = if keep(j as isize - i as isize) { x[[i, j]] } else { T::zero() };

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod control;
+mod einsum;
 mod elements;
 mod identities;
 mod language;

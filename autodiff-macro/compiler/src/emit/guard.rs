@@ -18,6 +18,8 @@ pub struct Meanings {
     pub functions: BTreeMap<String, Ident>,
     /// Methods of arrays, with the rank of the receiver.
     pub methods: BTreeMap<(usize, String), Ident>,
+    /// Macros, as they are called.
+    pub macros: BTreeMap<String, TokenStream>,
     /// Methods of scalars, with the number of arguments after the receiver.
     pub scalar_methods: BTreeMap<String, (Ident, usize)>,
 }
@@ -100,6 +102,12 @@ impl Meanings {
         self.functions.entry(name.to_string()).or_insert_with(|| name.clone());
     }
 
+    /// Notes a macro of the runtime.
+    pub fn macro_path(&mut self, path: &syn::Path) {
+        let path = quote!(#path);
+        self.macros.entry(path.to_string()).or_insert(path);
+    }
+
     /// Notes a method called on an array of a rank, or on a scalar.
     pub fn method(&mut self, name: &Ident, scalar: bool, rank: usize, arguments: usize) {
         let text = name.to_string();
@@ -130,6 +138,8 @@ impl Meanings {
                 };
             });
         }
+        let macros = self.macros.values();
+        items.extend(quote!(#(const _: #krate::ext::EinsumMacro = #macros!(@guard);)*));
         let ranks: std::collections::BTreeSet<usize> = self.methods.keys().map(|(rank, _)| *rank).collect();
         for rank in ranks {
             let methods: Vec<&Ident> =

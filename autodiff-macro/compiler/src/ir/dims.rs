@@ -302,10 +302,34 @@ impl Dims {
             (None, Some(_)) => self.product(b, a),
             (None, None) => {
                 // (p / q)·q = p where the program has already required that q divides p (a reshape).
-                let (a, b) = (self.find(a), self.find(b));
-                let (a, b) = if a <= b { (a, b) } else { (b, a) };
-                self.intern(Size::Product(a, b))
+                // One form for a product of several: however it is put together, it is the same size.
+                let ((p, mut factors), (q, others)) = (self.factors(a), self.factors(b));
+                factors.extend(others);
+                factors.sort();
+                let Some(product) = factors.into_iter().reduce(|p, f| self.intern(Size::Product(p, f))) else {
+                    return self.constant(p.saturating_mul(q));
+                };
+                let zero = self.constant(0);
+                self.add_scaled(zero, product, p.saturating_mul(q))
             }
+        }
+    }
+
+    /// The number and the sizes whose product a size is.
+    fn factors(&self, d: Dim) -> (i64, Vec<Dim>) {
+        let d = self.find(d);
+        match self.size(d) {
+            Size::Product(a, b) => {
+                let ((p, mut factors), (q, others)) = (self.factors(*a), self.factors(*b));
+                factors.extend(others);
+                (p.saturating_mul(q), factors)
+            }
+            Size::Linear(terms, 0) if terms.len() == 1 => {
+                let (n, factors) = self.factors(terms[0].0);
+                (n.saturating_mul(terms[0].1), factors)
+            }
+            Size::Linear(terms, n) if terms.is_empty() => (*n, vec![]),
+            _ => (1, vec![d]),
         }
     }
 

@@ -48,6 +48,7 @@ impl<'g> Lower<'g, '_> {
                 Arg::Axes => self.axes(e).map(|a| into.attrs.push(Attr::Axes(a))),
                 Arg::Slice => self.slices(e).map(|s| into.attrs.push(Attr::Slices(s))),
                 Arg::List => self.list(e, into),
+                Arg::Subscripts => None,
             };
             complete &= read.is_some();
         }

@@ -427,6 +427,7 @@ impl<'g> Lower<'g, '_> {
                 })?;
                 Some(Value::Node(self.b.expr(id)))
             }
+            "einsum" => self.einsum(m, e),
             "s" => self.slices(e).map(Value::Slices),
             "vec" => {
                 let tokens = &m.mac.tokens;

@@ -9,6 +9,7 @@ mod border;
 mod call;
 mod closure;
 mod control;
+mod einsum;
 mod expr;
 mod inline;
 mod mutate;
@@ -238,7 +239,7 @@ impl SourceText {
         let tokens = tokens.to_token_stream();
         let joined = tokens.clone().into_iter().next().and_then(|first| {
             let last = tokens.clone().into_iter().last()?;
-            first.span().join(last.span()).or(Some(first.span()))?.source_text().filter(|t| t.len() > 1 && !t.contains('\n'))
+            first.span().join(last.span())?.source_text().filter(|t| t.len() > 1 && !t.contains('\n'))
         });
         let single = tokens.clone().into_iter().count() == 1;
         match joined {

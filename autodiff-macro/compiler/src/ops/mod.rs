@@ -7,6 +7,7 @@ pub mod arith;
 pub mod assign;
 pub mod compare;
 pub mod control;
+pub mod einsum;
 pub mod formula;
 pub mod leaf;
 pub mod loss;
@@ -88,6 +89,8 @@ pub enum Form {
     Method,
     /// `name(x, …)`
     Function,
+    /// `name!(…)`
+    Macro,
 }
 
 /// What an argument of a call is.
@@ -119,6 +122,8 @@ pub enum Arg {
     Slice,
     /// A list of arrays.
     List,
+    /// The subscripts of an `einsum!`, a string literal.
+    Subscripts,
 }
 
 /// A place in the graph where a rule is applied.
@@ -314,9 +319,17 @@ pub type Build = for<'g> fn(&'g Builder, &[Expr<'g>], &[Attr]) -> Result<Expr<'g
 
 /// All composites.
 pub fn composites() -> impl Iterator<Item = &'static Composite> {
-    [reduce::COMPOSITES, product::COMPOSITES, structure::COMPOSITES, rearrange::COMPOSITES, neural::COMPOSITES, loss::COMPOSITES]
-        .into_iter()
-        .flatten()
+    [
+        reduce::COMPOSITES,
+        product::COMPOSITES,
+        einsum::COMPOSITES,
+        structure::COMPOSITES,
+        rearrange::COMPOSITES,
+        neural::COMPOSITES,
+        loss::COMPOSITES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What a spelling means.

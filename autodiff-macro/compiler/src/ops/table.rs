@@ -103,11 +103,14 @@ fn spelled(spelling: &Spelling) -> String {
             Arg::Shape => "shape",
             Arg::Axes => "axes",
             Arg::Slice => "s![…]",
+            Arg::List if spelling.form == Form::Macro => "x, y",
             Arg::List => "[…]",
+            Arg::Subscripts => "\"ij,jk->ik\"",
         })
         .collect();
     match spelling.form {
         Form::Method => format!("x.{}({})", spelling.name, args.join(", ")),
         Form::Function => format!("{}({})", spelling.name, args.join(", ")),
+        Form::Macro => format!("{}!({})", spelling.name, args.join(", ")),
     }
 }

@@ -1,10 +1,12 @@
 //! Views, gathers and joins: all linear, so nothing is saved but shapes, axes and indices.
 
+mod batch_diagonal;
 mod diagonal;
 mod gather;
 mod slice;
 mod view;
 
+pub use batch_diagonal::*;
 pub use diagonal::*;
 pub use gather::*;
 pub use slice::*;
@@ -29,6 +31,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &SCATTER_ADD,
     &DIAG,
     &FROM_DIAG,
+    &DIAGONAL,
+    &FROM_DIAGONAL,
     &TRIU,
     &TRIL,
     &CUMSUM,
