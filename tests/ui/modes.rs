@@ -61,7 +61,7 @@ fn tangents(w: &Array1<f64>) -> f64 {
     w.sum()
 }
 
-#[differentiate(modes(jvp))]
+#[differentiate(modes(hessian))]
 fn with_a_loop(w: f64, n: usize) -> f64 {
     let mut x = w;
     for _ in 0..n {

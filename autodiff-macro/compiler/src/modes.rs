@@ -72,11 +72,11 @@ fn varies_in_control(region: &Region) -> bool {
 /// Why a companion makes no sense for a function, and what to write instead.
 fn refused(mode: Mode, lowered: &Lowered, signature: &Signature) -> Option<String> {
     let region = &lowered.region;
-    if varies_in_control(region) {
-        return Some(
-            "`modes` of a function with a loop or branch on differentiated values is not supported yet: write it without, or use `grad` and `backward`"
-                .into(),
-        );
+    if matches!(mode, Mode::Hessian | Mode::Jacobian) && varies_in_control(region) {
+        let (name, instead) = if mode == Mode::Hessian { ("hessian", "hvp") } else { ("jacobian", "jvp") };
+        return Some(format!(
+            "`{name}` of a function with a loop or branch on differentiated values is not supported yet: its columns are what `{instead}` gives along unit vectors"
+        ));
     }
     let kind = |rank: usize| match rank {
         0 => "a scalar".to_string(),

@@ -5,13 +5,14 @@ use std::ops::Range;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::super::control::tape;
 use super::super::program::Program;
 use super::{Companion, camel, local};
 use crate::ir::{Dim, LeafSource};
 use crate::modes::tangent_ident;
 use crate::schedule::Schedule;
 use crate::split::Split;
-use crate::syntax::{Holder, ParamKind, owned_array};
+use crate::syntax::{Float, Holder, ParamKind, owned_array};
 
 /// A program written out.
 struct Written {
@@ -117,7 +118,7 @@ impl Companion<'_> {
             let name = result(k);
             quote!(&mut #name)
         });
-        let mut declare: TokenStream = slots(schedule, &kernels);
+        let mut declare: TokenStream = slots(schedule, &kernels, &self.lowered.float);
         let mut outputs = Vec::new();
         for (k, id) in schedule.joint.region.outputs.iter().enumerate() {
             let ty = &schedule.node(*id).ty;
@@ -279,7 +280,7 @@ impl Companion<'_> {
             };
             keep.extend(quote!(let #field = #read;));
         }
-        let slots = slots(&split.backward, &kernels);
+        let slots = slots(&split.backward, &kernels, &self.lowered.float);
         let ending = ending(&value, &outputs);
         let (sizes, forward_steps, _) = forward.finish();
         let float = &self.lowered.float;
@@ -309,11 +310,11 @@ fn result(k: usize) -> Ident {
 }
 
 /// The program's memory, as variables.
-fn slots(schedule: &Schedule, kernels: &TokenStream) -> TokenStream {
-    (0..schedule.slots)
-        .map(|i| {
-            let slot = local(&format!("slot{i}"));
-            quote!(let #slot = &mut #kernels::Slot::default();)
-        })
-        .collect()
+fn slots(schedule: &Schedule, kernels: &TokenStream, float: &Float) -> TokenStream {
+    let slots = (0..schedule.slots).map(|i| local(&format!("slot{i}")));
+    let tapes = (0..schedule.tapes.len()).map(tape);
+    quote! {
+        #(let #slots = &mut #kernels::Slot::<#float>::default();)*
+        #(let mut #tapes = #kernels::Tape::<#float>::default();)*
+    }
 }
