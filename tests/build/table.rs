@@ -64,6 +64,9 @@ pub(crate) const LINES: &[Line] = &[
     ("x.matmul(y)", "x[bnm] y[mk]", 3, "x.matmul(y)"),
     ("x.matmul(y)", "x[bnm] y[bmk]", 3, "x.matmul(y)"),
     ("x.matmul(y)", "x[abnm] y[bmk]", 4, "x.matmul(y)"),
+    ("einsum!(\"ij,jk->ik\", x, y)", "x[nm] y[mk]", 2, "einsum!(\"ij,jk->ik\", x, y)"),
+    ("einsum!(\"ij,jk->ik\", x, y)", "x[bnm] y[mk]", 3, "einsum!(\"bij,jk->kbi\", x, y)"),
+    ("einsum!(\"ij,jk->ik\", x, y)", "x[bnm] y[bkm]", 3, "einsum!(\"bij,bkj->bik\", x, y)"),
     ("pairwise_sqdist(x, y)", "x[nk] y[mk]", 2, "pairwise_sqdist(x, y)"),
     // structure
     ("x.to_shape(shape)", "x[nm]", 2, "x.to_shape((x.ncols(), x.nrows())).unwrap().to_owned()"),
