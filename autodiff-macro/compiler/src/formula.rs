@@ -7,6 +7,8 @@ use crate::ops::{Formula, Text, Words};
 
 /// Expressions longer than this get a line of their own.
 const LONGEST: usize = 48;
+/// A factored matrix whose expression is longer than this gets a line of its own.
+const LONGEST_FACTOR: usize = 12;
 /// What values and adjoints without a name are called, with a number.
 const ANONYMOUS_VALUE: &str = "t";
 const ANONYMOUS_ADJOINT: &str = "g";
@@ -28,6 +30,17 @@ pub fn derivation(joint: &Joint, result: &str) -> String {
     let mut taken: HashMap<String, usize> = joint.region.leaves.iter().map(|l| (l.name.clone(), 1)).collect();
     for id in graph.ids().filter(|id| live[id.index()]) {
         let node = graph.node(id);
+        if node.op.name == "factor" {
+            // A factored matrix stands for the matrix.
+            let mut formula = text(joint, id, &texts);
+            if formula.text.chars().count() > LONGEST_FACTOR {
+                let name = unique(&mut taken, if forward[id.index()] { ANONYMOUS_VALUE } else { ANONYMOUS_ADJOINT });
+                lines.push(format!("{name} = {}", formula.text));
+                formula = Formula::atom(name);
+            }
+            texts.insert(id, formula);
+            continue;
+        }
         if let Type::Tuple(results) = &node.ty {
             // Several results: those with names take a line together.
             let formula = text(joint, id, &texts);

@@ -6,7 +6,7 @@ mod common;
 use autodiff_compiler::interpret::evaluate;
 use autodiff_compiler::ir::{Attr, Builder, Elem, Tensor};
 use autodiff_compiler::ops::{Arg, Composite, Form, composites};
-use common::{Random, Sizes, close, differences, pulled, region};
+use common::{Random, Sizes, close, definite, differences, pulled, region};
 
 /// Shapes for the float operands in order, tried in turn.
 const SHAPES: &[[&[usize]; 4]] = &[
@@ -55,8 +55,12 @@ fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Rando
             Arg::Axes => attrs.push(Attr::Axes((0..first.len()).rev().collect())),
             Arg::Size => attrs.push(Attr::Flag(true)),
             Arg::Widths => attrs.push(Attr::Axes([1, 2].repeat(first.len()))),
+            Arg::Triangle | Arg::Diagonal => attrs.push(Attr::Flag(false)),
             Arg::Shape | Arg::Slice => return Err("an argument that is made by operations only".to_string()),
         }
+    }
+    if c.family == "linear algebra" {
+        definite(&mut inputs[0]);
     }
     let given: Vec<Vec<usize>> = inputs.iter().map(|t: &Tensor| t.shape.clone()).collect();
     let attrs_of = |b: &Builder| {

@@ -8,7 +8,7 @@ use autodiff_compiler::interpret::evaluate;
 use autodiff_compiler::ir::{Elem, Region, Tensor, verify};
 use autodiff_compiler::ops::{Derivative, Operation, Sample, registry};
 use autodiff_compiler::opt::optimise;
-use common::{Random, Sizes, close, operand_kinds, operands, pulled, region};
+use common::{Random, Sizes, close, operand_kinds, operands_of, pulled, region};
 
 fn for_each_sample(mut f: impl FnMut(&'static Operation, &Sample, Sizes) -> Result<(), String>) {
     let mut failures = Vec::new();
@@ -61,7 +61,7 @@ fn forward_mode_is_adjoint_to_reverse_mode() {
     for_each_sample(|op, sample, sizes| {
         let kinds = operand_kinds(op, sample.shapes.len());
         let region = of_operation(op, sample, sizes, None)?;
-        let inputs = operands(&mut random, sample, &kinds);
+        let inputs = operands_of(&mut random, op, sample);
         let v = tangents(&mut random, &inputs, &kinds);
         let joint = forward(&region)?;
         verify(&joint.region)?;
@@ -85,7 +85,7 @@ fn second_derivatives_agree_with_differences_of_the_gradient() {
     let mut random = Random(12);
     for_each_sample(|op, sample, sizes| {
         let kinds = operand_kinds(op, sample.shapes.len());
-        let mut inputs = operands(&mut random, sample, &kinds);
+        let mut inputs = operands_of(&mut random, op, sample);
         let v = tangents(&mut random, &inputs, &kinds);
         let y = evaluate(&of_operation(op, sample, sizes, None)?, &inputs, &[])?;
         let weights = random.tensor(&y[0].shape, (0.5, 1.0));

@@ -23,7 +23,7 @@ mod rearrange;
 mod rows;
 mod scalar_result;
 mod scan;
-mod scratch;
+pub(crate) mod scratch;
 mod softmax;
 mod sort;
 mod tape;
@@ -32,6 +32,8 @@ mod tree;
 mod vector;
 
 pub use crate::ShapeError;
+#[cfg(feature = "linalg")]
+pub use crate::linalg::kernels as linalg;
 pub use crate::math::Math;
 pub use attention::{Mask, attention_grad_into, attention_into};
 pub use conv::{

@@ -26,7 +26,7 @@ fn idle<T: Element>(all: &mut Idle) -> &mut Vec<Vec<T>> {
 ///
 /// The buffer is taken out of the pool meanwhile, so that `f` may use others, and so may a task that this thread takes
 /// over while it waits for another.
-pub(super) fn with<T: Element, R>(f: impl FnOnce(&mut Vec<T>) -> R) -> R {
+pub(crate) fn with<T: Element, R>(f: impl FnOnce(&mut Vec<T>) -> R) -> R {
     let mut buffer = IDLE.with_borrow_mut(|all| idle::<T>(all).pop()).unwrap_or_default();
     let result = f(&mut buffer);
     IDLE.with_borrow_mut(|all| idle::<T>(all).push(buffer));
@@ -34,7 +34,7 @@ pub(super) fn with<T: Element, R>(f: impl FnOnce(&mut Vec<T>) -> R) -> R {
 }
 
 /// [`with`], as a slice of `len` elements of arbitrary contents.
-pub(super) fn slice<T: Element, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+pub(crate) fn slice<T: Element, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
     with(|buffer| {
         if buffer.len() < len {
             buffer.resize(len, T::zero());

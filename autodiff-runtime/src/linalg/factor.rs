@@ -5,21 +5,33 @@
 //! of, makes the matrix singular: whatever would be computed from it is noise.
 
 use super::error::{LinalgError, Reason};
-use super::matrix::{matrix, matrix_mut, scratch};
+use super::matrix::{matrix, matrix_mut, with_indices, with_memory};
 use crate::Element;
+use crate::kernels::scratch;
 use faer::Par;
-use faer::dyn_stack::MemStack;
 use faer::linalg::{cholesky::llt, lu::partial_pivoting as lu, triangular_solve};
-use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, ShapeBuilder};
+use faer::perm::PermRef;
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, ShapeBuilder, Zip};
 
-/// A factored square matrix.
-pub(super) struct Factor<A> {
-    /// L of A = L·Lᵀ in the lower triangle, or L and U of P·A = L·U.
+/// Bits of the first pivot: how the matrix was factored and what was found.
+const LU: u8 = 1;
+const SYMMETRIC: u8 = 2;
+const SINGULAR: u8 = 4;
+
+/// A factored n×n matrix A, in memory of anyone's.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor<'a, A> {
+    /// The factors of M = Aᵀ, transposed, so that memory in rows holds them as the library wants them, in columns: L of
+    /// M = L·Lᵀ, or L and U of P·M = L·U.
+    packed: ArrayView2<'a, A>,
+    /// The bits, then for LU the row of M that each row of P·M is.
+    pivots: ArrayView1<'a, A>,
+}
+
+/// A factored matrix in memory of its own.
+pub(super) struct OwnedFactor<A> {
     packed: Array2<A>,
-    /// Row `i` of P·A is row `rows[i]` of A; none for Cholesky.
-    rows: Option<Vec<usize>>,
-    symmetric: bool,
-    singular: bool,
+    pivots: Array1<A>,
 }
 
 /// Errors with the matrix's shape unless it is square.
@@ -33,95 +45,199 @@ fn rounding<A: Element>() -> A {
     A::of(4.0) * A::epsilon()
 }
 
+/// Side of the blocks that matrices are walked in where rows and columns are read at once.
+const BLOCK: usize = 32;
+
+/// Calls `f` with each pair of an index and one before it, (i, j) with j < i < n, block by block, until it says no.
+fn below_diagonal(n: usize, mut f: impl FnMut(usize, usize) -> bool) -> bool {
+    for top in (0..n).step_by(BLOCK) {
+        for left in (0..=top).step_by(BLOCK) {
+            for i in top..(top + BLOCK).min(n) {
+                for j in left..(left + BLOCK).min(i) {
+                    if !f(i, j) {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+    true
+}
+
 /// Whether a square matrix is symmetric up to rounding.
 pub(super) fn symmetric<A: Element>(a: &ArrayRef2<A>) -> bool {
-    let n = a.nrows();
-    let near = |x: A, y: A| x == y || (x - y).abs() <= rounding::<A>() * (x.abs() + y.abs());
-    (0..n).all(|i| (0..i).all(|j| near(a[[i, j]], a[[j, i]])))
+    below_diagonal(a.nrows(), |i, j| {
+        let (x, y) = (a[[i, j]], a[[j, i]]);
+        x == y || (x - y).abs() <= rounding::<A>() * (x.abs() + y.abs())
+    })
 }
 
-/// The Cholesky factor of the matrix whose lower triangle is that of `a`; above it the memory is arbitrary.
-pub(super) fn cholesky<A: Element>(a: &ArrayRef2<A>) -> Option<Array2<A>> {
-    let n = a.nrows();
-    let mut l = Array2::zeros((n, n).f());
-    l.assign(a);
-    let mut memory = scratch(llt::factor::cholesky_in_place_scratch::<A::Field>(n, Par::Seq, Default::default()));
-    let done = llt::factor::cholesky_in_place(
-        matrix_mut(l.view_mut()),
-        Default::default(),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        Default::default(),
-    );
-    done.ok()?;
+/// Copies the lower triangle to the upper one.
+pub(super) fn mirror<A: Element>(mut m: ArrayViewMut2<'_, A>) {
+    below_diagonal(m.nrows(), |i, j| {
+        m[[j, i]] = m[[i, j]];
+        true
+    });
+}
+
+/// `l` ← L with A = L·Lᵀ from the lower triangle of A, zeros above it. Gives back whether A is positive definite.
+pub(super) fn cholesky_into<A: Element>(mut l: ArrayViewMut2<'_, A>, a: &ArrayRef2<A>) -> bool {
+    below_diagonal(a.nrows(), |i, j| {
+        l[[i, j]] = a[[i, j]];
+        true
+    });
+    l.diag_mut().assign(&a.diag());
+    let definite = cholesky_in_place(l.view_mut(), a.diag());
+    below_diagonal(a.nrows(), |i, j| {
+        l[[j, i]] = A::zero();
+        true
+    });
+    definite
+}
+
+/// L in the lower triangle of `m`, from the lower triangle of a matrix with that diagonal; above it the memory is
+/// arbitrary afterwards. Gives back whether the matrix is positive definite.
+fn cholesky_in_place<A: Element>(mut m: ArrayViewMut2<'_, A>, diagonal: ArrayView1<'_, A>) -> bool {
+    let n = m.nrows();
+    let done = with_memory(llt::factor::cholesky_in_place_scratch::<A::Field>(n, Par::Seq, Default::default()), |stack| {
+        llt::factor::cholesky_in_place(matrix_mut(m.view_mut()), Default::default(), Par::Seq, stack, Default::default())
+    });
     // Written so that NaN fails.
-    (0..n).all(|i| l[[i, i]] * l[[i, i]] > rounding::<A>() * a[[i, i]] && l[[i, i]].is_finite()).then_some(l)
+    done.is_ok() && Zip::from(m.diag()).and(diagonal).all(|l, a| *l * *l > rounding::<A>() * *a && l.is_finite())
 }
 
-impl<A: Element> Factor<A> {
+/// Factors a square matrix; `known` says that it is symmetric, which is looked at otherwise.
+pub(crate) fn factor_into<A: Element>(
+    mut packed: ArrayViewMut2<'_, A>,
+    mut pivots: ArrayViewMut1<'_, A>,
+    a: ArrayView2<'_, A>,
+    known: bool,
+) {
+    let n = a.nrows();
+    assert!(a.ncols() == n && packed.dim() == (n, n) && pivots.len() == n + 1, "a factor of another size than its matrix");
+    packed.assign(&a);
+    let symmetric = known || symmetric(&a);
+    if symmetric && a.diag().iter().all(|d| *d > A::zero()) {
+        if cholesky_in_place(packed.view_mut().reversed_axes(), a.diag()) {
+            pivots[0] = A::of(f64::from(SYMMETRIC));
+            return;
+        }
+        packed.assign(&a);
+    }
+    let mut m = packed.view_mut().reversed_axes();
+    let singular = with_indices(n, |rows, inverse| {
+        with_memory(lu::factor::lu_in_place_scratch::<usize, A::Field>(n, n, Par::Seq, Default::default()), |stack| {
+            lu::factor::lu_in_place(matrix_mut(m.view_mut()), rows, inverse, Par::Seq, stack, Default::default());
+        });
+        Zip::from(pivots.slice_mut(ndarray::s![1..])).and(&*rows).for_each(|p, row| *p = A::of(*row as f64));
+        (0..n).any(|k| {
+            let terms = (0..k).fold(a[[k, rows[k]]].abs(), |sum, j| sum + (m[[k, j]] * m[[j, k]]).abs());
+            let pivot = m[[k, k]].abs();
+            // Written so that NaN is singular.
+            !(pivot > rounding::<A>() * terms && pivot.is_finite())
+        })
+    });
+    let bits = LU | if symmetric { SYMMETRIC } else { 0 } | if singular { SINGULAR } else { 0 };
+    pivots[0] = A::of(f64::from(bits));
+}
+
+impl<A: Element> OwnedFactor<A> {
     /// Factors a square matrix.
     pub(super) fn new(a: &ArrayRef2<A>) -> Self {
         let n = a.nrows();
-        let symmetric = symmetric(a);
-        if symmetric
-            && a.diag().iter().all(|d| *d > A::zero())
-            && let Some(packed) = cholesky(a)
-        {
-            return Factor { packed, rows: None, symmetric, singular: false };
-        }
-        let mut packed = Array2::zeros((n, n).f());
-        packed.assign(a);
-        let (mut rows, mut inverse) = (vec![0usize; n], vec![0usize; n]);
-        let mut memory = scratch(lu::factor::lu_in_place_scratch::<usize, A::Field>(n, n, Par::Seq, Default::default()));
-        lu::factor::lu_in_place(
-            matrix_mut(packed.view_mut()),
-            &mut rows,
-            &mut inverse,
-            Par::Seq,
-            MemStack::new(&mut memory),
-            Default::default(),
-        );
-        let singular = (0..n).any(|k| {
-            let terms = (0..k).fold(a[[rows[k], k]].abs(), |sum, j| sum + (packed[[k, j]] * packed[[j, k]]).abs());
-            let pivot = packed[[k, k]].abs();
-            // Written so that NaN is singular.
-            !(pivot > rounding::<A>() * terms && pivot.is_finite())
-        });
-        Factor { packed, rows: Some(rows), symmetric, singular }
+        let (mut packed, mut pivots) = (Array2::zeros((n, n)), Array1::zeros(n + 1));
+        factor_into(packed.view_mut(), pivots.view_mut(), a.view(), false);
+        OwnedFactor { packed, pivots }
     }
 
-    /// [`Factor::new`], or the error of `operation` if the matrix is singular.
+    /// [`OwnedFactor::new`], or the error of `operation` if the matrix is not square or singular.
     pub(super) fn regular(operation: &'static str, a: &ArrayRef2<A>) -> Result<Self, LinalgError> {
         square(operation, a)?;
-        let factor = Factor::new(a);
-        if factor.singular { Err(LinalgError::new(operation, Reason::Singular)) } else { Ok(factor) }
+        let factor = OwnedFactor::new(a);
+        factor.view().regular(operation)?;
+        Ok(factor)
+    }
+
+    pub(super) fn view(&self) -> Factor<'_, A> {
+        Factor::new(self.packed.view(), self.pivots.view())
     }
 
     /// A⁻¹·b, or A⁻ᵀ·b.
     pub(super) fn solve(&self, b: ArrayView2<'_, A>, transposed: bool) -> Array2<A> {
-        let packed = self.packed.view();
-        let mut x = Array2::zeros(b.raw_dim().f());
-        match &self.rows {
-            None => {
-                x.assign(&b);
-                triangular(packed, x.view_mut(), false, false);
-                triangular(packed.reversed_axes(), x.view_mut(), true, false);
-                x
-            }
-            Some(rows) if !transposed => {
-                rows.iter().enumerate().for_each(|(i, row)| x.row_mut(i).assign(&b.row(*row)));
-                triangular(packed, x.view_mut(), false, true);
-                triangular(packed, x.view_mut(), true, false);
-                x
-            }
-            Some(rows) => {
-                let mut z = b.to_owned();
-                triangular(packed.reversed_axes(), z.view_mut(), false, false);
-                triangular(self.packed.t(), z.view_mut(), true, true);
-                rows.iter().enumerate().for_each(|(i, row)| x.row_mut(*row).assign(&z.row(i)));
-                x
-            }
+        let mut x = Array2::zeros(b.raw_dim());
+        self.view().solve_into(x.view_mut(), b, transposed);
+        x
+    }
+}
+
+impl<'a, A: Element> Factor<'a, A> {
+    /// A factor made by [`factor_into`].
+    pub(crate) fn new(packed: ArrayView2<'a, A>, pivots: ArrayView1<'a, A>) -> Self {
+        Factor { packed, pivots }
+    }
+
+    fn is(&self, bit: u8) -> bool {
+        self.pivots[0].to_u8().is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// M as the library factored it.
+    fn m(&self) -> ArrayView2<'a, A> {
+        self.packed.reversed_axes()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = usize> {
+        self.pivots.into_iter().skip(1).map(|p| p.to_usize().unwrap_or(0))
+    }
+
+    /// The error of `operation` if the matrix is singular.
+    pub(crate) fn regular(&self, operation: &'static str) -> Result<(), LinalgError> {
+        if self.is(SINGULAR) { Err(LinalgError::new(operation, Reason::Singular)) } else { Ok(()) }
+    }
+
+    /// Whether the matrix is singular.
+    pub(crate) fn is_singular(&self) -> bool {
+        self.is(SINGULAR)
+    }
+
+    /// `x` ← A⁻¹·b, or A⁻ᵀ·b.
+    pub(crate) fn solve_into(&self, mut x: ArrayViewMut2<'_, A>, b: ArrayView2<'_, A>, transposed: bool) {
+        let m = self.m();
+        if !self.is(LU) {
+            return cholesky_solve_into(m, x, b);
         }
+        if transposed {
+            // M·x = b.
+            self.rows().enumerate().for_each(|(i, row)| x.row_mut(i).assign(&b.row(row)));
+            triangular(m, x.view_mut(), false, true);
+            triangular(m, x, true, false);
+            return;
+        }
+        scratch::slice(b.len(), |buffer| {
+            let Ok(mut z) = ArrayViewMut2::from_shape(b.raw_dim().f(), buffer) else { return };
+            z.assign(&b);
+            triangular(m.reversed_axes(), z.view_mut(), false, false);
+            triangular(m.reversed_axes(), z.view_mut(), true, true);
+            self.rows().enumerate().for_each(|(i, row)| x.row_mut(row).assign(&z.row(i)));
+        });
+    }
+
+    /// `x` ← A⁻¹.
+    pub(crate) fn inverse_into(&self, mut x: ArrayViewMut2<'_, A>) {
+        let (m, n) = (self.m(), self.packed.nrows());
+        if !self.is(LU) {
+            return cholesky_inverse_into(m, x);
+        }
+        with_indices(n, |forward, backward| {
+            for (i, row) in self.rows().enumerate() {
+                forward[i] = row;
+                backward[row] = i;
+            }
+            with_memory(lu::inverse::inverse_scratch::<usize, A::Field>(n, Par::Seq), |stack| {
+                let rows = PermRef::new_checked(forward, backward, n);
+                // M⁻¹ in columns is A⁻¹ in rows.
+                lu::inverse::inverse(matrix_mut(x.view_mut().reversed_axes()), matrix(m), matrix(m), rows, Par::Seq, stack);
+            });
+        });
     }
 
     /// Whether the determinant is exactly 0. The pivots after the first that is 0 are not numbers: nothing is read of them.
@@ -130,30 +246,29 @@ impl<A: Element> Factor<A> {
     }
 
     /// The sign of the determinant and the logarithm of its size.
-    pub(super) fn sign_and_ln_det(&self) -> (A, A) {
+    pub(crate) fn sign_and_ln_det(&self) -> (A, A) {
         let diagonal = self.packed.diag();
         let ln: f64 = diagonal.iter().map(|d| d.abs().widen().ln()).sum();
-        match &self.rows {
-            None => (A::one(), A::of(2.0 * ln)),
-            Some(_) if self.vanishes() => (A::zero(), A::neg_infinity()),
-            Some(rows) => {
-                let negative = diagonal.iter().filter(|d| **d < A::zero()).count();
-                let sign = if (negative + transpositions(rows)).is_multiple_of(2) { A::one() } else { -A::one() };
-                (sign, A::of(ln))
-            }
+        if !self.is(LU) {
+            return (A::one(), A::of(2.0 * ln));
         }
+        if self.vanishes() {
+            return (A::zero(), A::neg_infinity());
+        }
+        let negative = diagonal.iter().filter(|d| **d < A::zero()).count();
+        let sign = if (negative + self.transpositions()).is_multiple_of(2) { A::one() } else { -A::one() };
+        (sign, A::of(ln))
     }
 
     /// The determinant.
-    pub(super) fn det(&self) -> A {
+    pub(crate) fn det(&self) -> A {
         if self.vanishes() {
             return A::zero();
         }
-        let diagonal = self.packed.diag();
         // A product that would leave the range on its way is taken by logarithms.
-        let product: f64 = diagonal.iter().map(|d| d.widen()).product();
-        let product = if self.rows.is_none() { product * product } else { product };
-        let odd = self.rows.as_ref().is_some_and(|rows| transpositions(rows) % 2 == 1);
+        let product: f64 = self.packed.diag().iter().map(|d| d.widen()).product();
+        let product = if self.is(LU) { product } else { product * product };
+        let odd = self.is(LU) && self.transpositions() % 2 == 1;
         if product.is_normal() {
             return A::of(if odd { -product } else { product });
         }
@@ -161,30 +276,48 @@ impl<A: Element> Factor<A> {
         sign * ln.exp()
     }
 
-    /// The logarithm of the determinant of a positive definite matrix.
-    pub(super) fn ln_det(&self, operation: &'static str) -> Result<A, LinalgError> {
-        let (sign, ln) = self.sign_and_ln_det();
-        match self.rows {
-            _ if self.singular => Err(LinalgError::new(operation, Reason::Singular)),
-            // A symmetric matrix that Cholesky refused, or a negative determinant.
-            Some(_) if self.symmetric || sign <= A::zero() => Err(LinalgError::new(operation, Reason::Indefinite)),
-            _ => Ok(ln),
+    /// The error of `operation` unless the matrix has a Cholesky factor or, not being symmetric, a positive determinant.
+    pub(crate) fn definite(&self, operation: &'static str) -> Result<(), LinalgError> {
+        self.regular(operation)?;
+        if self.is(LU) && (self.is(SYMMETRIC) || self.sign_and_ln_det().0 <= A::zero()) {
+            return Err(LinalgError::new(operation, Reason::Indefinite));
         }
+        Ok(())
+    }
+
+    /// The parity of the permutation is that of this number.
+    fn transpositions(&self) -> usize {
+        let n = self.packed.nrows();
+        with_indices(n, |rows, seen| {
+            self.rows().zip(&mut *rows).for_each(|(row, to)| *to = row);
+            seen.fill(0);
+            let mut count = 0;
+            for start in 0..n {
+                let mut i = start;
+                while std::mem::replace(&mut seen[i], 1) == 0 {
+                    i = rows[i];
+                    count += usize::from(i != start);
+                }
+            }
+            count
+        })
     }
 }
 
-/// The parity of a permutation is that of this number.
-fn transpositions(rows: &[usize]) -> usize {
-    let mut seen = vec![false; rows.len()];
-    let mut count = 0;
-    for start in 0..rows.len() {
-        let mut i = start;
-        while !std::mem::replace(&mut seen[i], true) {
-            i = rows[i];
-            count += usize::from(i != start);
-        }
-    }
-    count
+/// `x` ← (L·Lᵀ)⁻¹·b for the lower triangle L of `l`.
+pub(super) fn cholesky_solve_into<A: Element>(l: ArrayView2<'_, A>, mut x: ArrayViewMut2<'_, A>, b: ArrayView2<'_, A>) {
+    x.assign(&b);
+    triangular(l, x.view_mut(), false, false);
+    triangular(l.reversed_axes(), x, true, false);
+}
+
+/// `x` ← (L·Lᵀ)⁻¹ for the lower triangle L of `l`.
+pub(super) fn cholesky_inverse_into<A: Element>(l: ArrayView2<'_, A>, mut x: ArrayViewMut2<'_, A>) {
+    let mut columns = x.view_mut().reversed_axes();
+    with_memory(llt::inverse::inverse_scratch::<A::Field>(l.nrows(), Par::Seq), |stack| {
+        llt::inverse::inverse(matrix_mut(columns.view_mut()), matrix(l), Par::Seq, stack);
+    });
+    mirror(columns);
 }
 
 /// x ← T⁻¹·x for the lower or upper triangle of `t`, with ones on its diagonal if `unit`.

@@ -2,7 +2,7 @@
 
 use super::UPLO;
 use super::error::{LinalgError, Reason};
-use super::factor::{Factor, square, symmetric};
+use super::factor::{OwnedFactor, square, symmetric};
 use super::spectral::eigh;
 use crate::Element;
 use ndarray::{Array2, ArrayRef2, Axis};
@@ -21,7 +21,7 @@ fn spectral<A: Element>(w: &ndarray::Array1<A>, v: &Array2<A>, f: impl Fn(A) -> 
 pub(super) fn power<A: Element>(a: &ArrayRef2<A>, n: i32) -> Result<Array2<A>, LinalgError> {
     let size = square("matrix_power", a)?;
     let mut base = match n {
-        ..0 => Factor::regular("matrix_power", a)?.solve(Array2::eye(size).view(), false),
+        ..0 => OwnedFactor::regular("matrix_power", a)?.solve(Array2::eye(size).view(), false),
         _ => a.to_owned(),
     };
     let mut left = n.unsigned_abs();
@@ -74,7 +74,7 @@ pub(super) fn exponential<A: Element>(a: &ArrayRef2<A>) -> Result<Array2<A>, Lin
     let inner = |k: usize| &a6 * c(k + 6) + &a4 * c(k + 4) + &a2 * c(k + 2);
     let odd = a.dot(&(a6.dot(&inner(7)) + &a6 * c(7) + &a4 * c(5) + &a2 * c(3) + &eye * c(1)));
     let even = a6.dot(&inner(6)) + &a6 * c(6) + &a4 * c(4) + &a2 * c(2) + &eye * c(0);
-    let mut y = Factor::regular("expm", &(&even - &odd))?.solve((&even + &odd).view(), false);
+    let mut y = OwnedFactor::regular("expm", &(&even - &odd))?.solve((&even + &odd).view(), false);
     for _ in 0..squarings {
         y = y.dot(&y);
     }
@@ -102,10 +102,10 @@ pub(super) fn square_root<A: Element>(operation: &'static str, a: &ArrayRef2<A>)
         if distance <= 4.0 * n as f64 * A::epsilon().widen() {
             break;
         }
-        let factor = Factor::new(&m);
-        let inverse = Factor::regular(operation, &m).map_err(|_| failed)?.solve(eye.view(), false);
+        let factor = OwnedFactor::new(&m);
+        let inverse = OwnedFactor::regular(operation, &m).map_err(|_| failed)?.solve(eye.view(), false);
         // Scaling by the determinant makes the first steps short; near the end it would only disturb.
-        let mu = if distance > 0.1 { (-factor.sign_and_ln_det().1.widen() / (2.0 * n as f64)).exp() } else { 1.0 };
+        let mu = if distance > 0.1 { (-factor.view().sign_and_ln_det().1.widen() / (2.0 * n as f64)).exp() } else { 1.0 };
         let (mu, mu2) = (A::of(mu), A::of(mu * mu));
         x = x.dot(&(&eye + &inverse * mu2.recip())) * (half * mu);
         m = (&eye + (&m * mu2 + &inverse * mu2.recip()) * half) * half;
@@ -152,7 +152,7 @@ pub(super) fn logarithm<A: Element>(a: &ArrayRef2<A>) -> Result<Array2<A>, Linal
     let x = &root - &eye;
     let mut y = Array2::zeros((n, n));
     for (point, weight) in GAUSS {
-        let factor = Factor::regular("logm", &(&eye + &x * A::of(point)))?;
+        let factor = OwnedFactor::regular("logm", &(&eye + &x * A::of(point)))?;
         y += &(factor.solve(x.view(), false) * A::of(weight));
     }
     Ok(y * A::of(2f64.powi(roots)))

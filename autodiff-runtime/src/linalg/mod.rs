@@ -6,6 +6,8 @@
 mod error;
 mod factor;
 mod function;
+#[doc(hidden)]
+pub mod kernels;
 mod matrix;
 mod spectral;
 #[cfg(test)]
@@ -15,8 +17,10 @@ pub use error::LinalgError;
 
 use crate::Element;
 use error::Reason;
-use factor::{Factor, cholesky, square, triangular};
-use ndarray::{Array, Array1, Array2, ArrayRef, ArrayRef2, ArrayView2, Axis, Dimension, Ix1, Ix2};
+use factor::{OwnedFactor, cholesky_into, square, triangular};
+use ndarray::{
+    Array, Array1, Array2, ArrayRef, ArrayRef2, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension, Ix1, Ix2, ShapeBuilder,
+};
 
 /// Which triangle of a matrix is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +63,17 @@ pub trait RightSide: Dimension + private::Sealed {
     #[doc(hidden)]
     fn columns<A>(b: &ArrayRef<A, Self>) -> ArrayView2<'_, A>;
     #[doc(hidden)]
+    fn columns_mut<A>(x: ArrayViewMut<'_, A, Self>) -> ArrayViewMut2<'_, A>;
+    #[doc(hidden)]
     fn from_columns<A>(x: Array2<A>) -> Array<A, Self>;
 }
 
 impl RightSide for Ix1 {
     fn columns<A>(b: &ArrayRef<A, Self>) -> ArrayView2<'_, A> {
         b.view().insert_axis(Axis(1))
+    }
+    fn columns_mut<A>(x: ArrayViewMut<'_, A, Self>) -> ArrayViewMut2<'_, A> {
+        x.insert_axis(Axis(1))
     }
     fn from_columns<A>(x: Array2<A>) -> Array<A, Self> {
         x.index_axis_move(Axis(1), 0)
@@ -74,6 +83,9 @@ impl RightSide for Ix1 {
 impl RightSide for Ix2 {
     fn columns<A>(b: &ArrayRef<A, Self>) -> ArrayView2<'_, A> {
         b.view()
+    }
+    fn columns_mut<A>(x: ArrayViewMut<'_, A, Self>) -> ArrayViewMut2<'_, A> {
+        x
     }
     fn from_columns<A>(x: Array2<A>) -> Array<A, Self> {
         x
@@ -167,8 +179,8 @@ fn fits<A, D: RightSide>(operation: &str, a: &ArrayRef2<A>, b: &ArrayRef<A, D>) 
 /// The Cholesky factor with zeros above the diagonal.
 fn lower_factor<A: Element>(a: &ArrayRef2<A>) -> Result<Array2<A>, LinalgError> {
     let n = square("cholesky", a)?;
-    let l = cholesky(a).ok_or(LinalgError::new("cholesky", Reason::Indefinite))?;
-    Ok(Array2::from_shape_fn((n, n), |(i, j)| if j <= i { l[[i, j]] } else { A::zero() }))
+    let mut l = Array2::zeros((n, n).f());
+    if cholesky_into(l.view_mut(), a) { Ok(l) } else { Err(LinalgError::new("cholesky", Reason::Indefinite)) }
 }
 
 fn solve_triangle<A: Element>(
@@ -191,34 +203,39 @@ impl<A: Element> Linalg for ArrayRef<A, Ix2> {
     type Elem = A;
 
     fn inv(&self) -> Result<Array2<A>, LinalgError> {
-        Ok(Factor::regular("inv", self)?.solve(Array2::eye(self.nrows()).view(), false))
+        let factor = OwnedFactor::regular("inv", self)?;
+        let mut x = Array2::zeros(self.raw_dim());
+        factor.view().inverse_into(x.view_mut());
+        Ok(x)
     }
 
     #[track_caller]
     fn solve<D: RightSide>(&self, b: &ArrayRef<A, D>) -> Result<Array<A, D>, LinalgError> {
         fits("solve", self, b);
-        Ok(D::from_columns(Factor::regular("solve", self)?.solve(D::columns(b), false)))
+        Ok(D::from_columns(OwnedFactor::regular("solve", self)?.solve(D::columns(b), false)))
     }
 
     #[track_caller]
     fn solve_t<D: RightSide>(&self, b: &ArrayRef<A, D>) -> Result<Array<A, D>, LinalgError> {
         fits("solve_t", self, b);
-        Ok(D::from_columns(Factor::regular("solve_t", self)?.solve(D::columns(b), true)))
+        Ok(D::from_columns(OwnedFactor::regular("solve_t", self)?.solve(D::columns(b), true)))
     }
 
     fn det(&self) -> Result<A, LinalgError> {
         square("det", self)?;
-        Ok(Factor::new(self).det())
+        Ok(OwnedFactor::new(self).view().det())
     }
 
     fn sln_det(&self) -> Result<(A, A), LinalgError> {
         square("sln_det", self)?;
-        Ok(Factor::new(self).sign_and_ln_det())
+        Ok(OwnedFactor::new(self).view().sign_and_ln_det())
     }
 
     fn ln_det(&self) -> Result<A, LinalgError> {
         square("ln_det", self)?;
-        Factor::new(self).ln_det("ln_det")
+        let factor = OwnedFactor::new(self);
+        factor.view().definite("ln_det")?;
+        Ok(factor.view().sign_and_ln_det().1)
     }
 
     fn cholesky(&self, uplo: UPLO) -> Result<Array2<A>, LinalgError> {

@@ -3,10 +3,9 @@
 use super::UPLO;
 use super::error::{LinalgError, Reason};
 use super::factor::square;
-use super::matrix::{column_mut, matrix, matrix_mut, scratch};
+use super::matrix::{column_mut, matrix, matrix_mut, with_memory};
 use crate::Element;
 use faer::Par;
-use faer::dyn_stack::MemStack;
 use faer::linalg::{evd, householder, qr, svd};
 use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ShapeBuilder, s};
 
@@ -21,25 +20,22 @@ pub(super) fn qr<A: Element>(a: &ArrayRef2<A>) -> (Array2<A>, Array2<A>) {
     let mut packed = Array2::zeros((m, n).f());
     packed.assign(a);
     let mut coefficients = Array2::<A>::zeros((block, k).f());
-    let mut memory = scratch(qr::no_pivoting::factor::qr_in_place_scratch::<A::Field>(m, n, block, Par::Seq, Default::default()));
-    qr::no_pivoting::factor::qr_in_place(
-        matrix_mut(packed.view_mut()),
-        matrix_mut(coefficients.view_mut()),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        Default::default(),
-    );
+    with_memory(qr::no_pivoting::factor::qr_in_place_scratch::<A::Field>(m, n, block, Par::Seq, Default::default()), |stack| {
+        let (packed, coefficients) = (matrix_mut(packed.view_mut()), matrix_mut(coefficients.view_mut()));
+        qr::no_pivoting::factor::qr_in_place(packed, coefficients, Par::Seq, stack, Default::default());
+    });
     let r = Array2::from_shape_fn((k, n), |(i, j)| if i <= j { packed[[i, j]] } else { A::zero() });
     let mut q = Array2::from_shape_fn((m, k).f(), |(i, j)| if i == j { A::one() } else { A::zero() });
-    let mut memory = scratch(householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<A::Field>(m, block, k));
-    householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        matrix(packed.slice(s![.., ..k])),
-        matrix(coefficients.view()),
-        faer::Conj::No,
-        matrix_mut(q.view_mut()),
-        Par::Seq,
-        MemStack::new(&mut memory),
-    );
+    with_memory(householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<A::Field>(m, block, k), |stack| {
+        householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
+            matrix(packed.slice(s![.., ..k])),
+            matrix(coefficients.view()),
+            faer::Conj::No,
+            matrix_mut(q.view_mut()),
+            Par::Seq,
+            stack,
+        );
+    });
     (q, r)
 }
 
@@ -66,15 +62,11 @@ pub(super) fn eigh<A: Element>(
     if n == 0 {
         return Ok((w, v));
     }
-    let mut memory = scratch(evd::self_adjoint_evd_scratch::<A::Field>(n, compute, Par::Seq, Default::default()));
-    evd::self_adjoint_evd(
-        matrix(lower),
-        column_mut(w.view_mut()).as_diagonal_mut(),
-        vectors.then(|| matrix_mut(v.view_mut())),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        Default::default(),
-    )
+    with_memory(evd::self_adjoint_evd_scratch::<A::Field>(n, compute, Par::Seq, Default::default()), |stack| {
+        let values = column_mut(w.view_mut()).as_diagonal_mut();
+        let vectors = vectors.then(|| matrix_mut(v.view_mut()));
+        evd::self_adjoint_evd(matrix(lower), values, vectors, Par::Seq, stack, Default::default())
+    })
     .map_err(|_| failed)?;
     Ok((w, v))
 }
@@ -100,16 +92,17 @@ pub(super) fn svd<A: Element>(
         vt.diag_mut().fill(A::one());
         return Ok((u, values, vt));
     }
-    let mut memory = scratch(svd::svd_scratch::<A::Field>(m, n, compute, compute, Par::Seq, Default::default()));
-    svd::svd(
-        matrix(a.view()),
-        column_mut(values.view_mut()).as_diagonal_mut(),
-        Some(matrix_mut(u.view_mut())),
-        Some(matrix_mut(vt.view_mut().reversed_axes())),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        Default::default(),
-    )
+    with_memory(svd::svd_scratch::<A::Field>(m, n, compute, compute, Par::Seq, Default::default()), |stack| {
+        svd::svd(
+            matrix(a.view()),
+            column_mut(values.view_mut()).as_diagonal_mut(),
+            Some(matrix_mut(u.view_mut())),
+            Some(matrix_mut(vt.view_mut().reversed_axes())),
+            Par::Seq,
+            stack,
+            Default::default(),
+        )
+    })
     .map_err(|_| failed)?;
     Ok((u, values, vt))
 }

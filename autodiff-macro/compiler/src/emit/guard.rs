@@ -26,7 +26,7 @@ pub struct Meanings {
 
 /// Methods that cannot be taken over by a trait in scope (inherent to `ArrayBase`), or that a well-known trait has with
 /// the same meaning (`ndarray::linalg::Dot`, ndarray-linalg's `Norm` and decompositions).
-const UNGUARDED: [&str; 32] = [
+const UNGUARDED: [&str; 40] = [
     "dot",
     "norm",
     "norm_l1",
@@ -59,6 +59,14 @@ const UNGUARDED: [&str; 32] = [
     "pinv",
     "sqrtm",
     "logm",
+    "solve_t",
+    "sln_det",
+    "solve_triangular",
+    "qr",
+    "eigh",
+    "eigvalsh",
+    "svd",
+    "least_squares",
 ];
 
 /// Methods of `ScalarExt`; other methods of a primitive float are inherent, which no trait takes over.

@@ -93,6 +93,19 @@ impl Attr {
         }
     }
 
+    /// The flag, no for any other kind.
+    pub fn flag(&self) -> bool {
+        matches!(self, Attr::Flag(true))
+    }
+
+    /// The text, empty for any other kind.
+    pub fn text(&self) -> &str {
+        match self {
+            Attr::Text(t) => t,
+            _ => "",
+        }
+    }
+
     /// The slices, none for any other kind.
     pub fn slices(&self) -> &[Slice] {
         match self {

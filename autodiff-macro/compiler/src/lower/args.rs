@@ -46,6 +46,8 @@ impl<'g> Lower<'g, '_> {
                 },
                 Arg::Shape => self.shape(e).map(|s| into.attrs.push(Attr::Dims(s))),
                 Arg::Axes => self.axes(e).map(|a| into.attrs.push(Attr::Axes(a))),
+                Arg::Triangle => self.choice(e, ["UPLO::Lower", "UPLO::Upper"]).map(|upper| into.attrs.push(Attr::Flag(upper))),
+                Arg::Diagonal => self.choice(e, ["Diag::NonUnit", "Diag::Unit"]).map(|unit| into.attrs.push(Attr::Flag(unit))),
                 Arg::Slice => self.slices(e).map(|s| into.attrs.push(Attr::Slices(s))),
                 Arg::List => self.list(e, into),
                 Arg::Subscripts => None,

@@ -40,7 +40,11 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn method_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
         let name = m.method.to_string();
         let args: Vec<&Expr> = m.args.iter().collect();
-        let receiver = self.expr(&m.receiver)?;
+        let after = self.after.take();
+        self.after = super::linalg::suffix(m);
+        let receiver = self.expr(&m.receiver);
+        self.after = after;
+        let receiver = receiver?;
         if let Some((key, function)) = self.module_method(&receiver, &name) {
             let mut given = vec![(&*m.receiver, receiver)];
             for a in &args {
@@ -203,7 +207,12 @@ impl<'g> Lower<'g, '_> {
             );
             return None;
         }
+        let after = self.after.take();
         self.arguments(given, spelling.args, arguments)?;
+        if spelling.form == Form::Method && ops::linalg::is_fallible(spelling.name) {
+            let after = self.failure_of(spelling.name, after, e)?;
+            arguments.attrs.push(Attr::Text(after));
+        }
         let operands = std::mem::take(&mut arguments.operands);
         let attrs = std::mem::take(&mut arguments.attrs);
         let nodes: Vec<Node<'g>> = operands.iter().map(|o| o.1).collect();
@@ -226,7 +235,7 @@ impl<'g> Lower<'g, '_> {
                     let nodes: Vec<Node<'_>> = nodes.iter().map(|n| b.expr(n.id())).collect();
                     (c.build)(b, &nodes, &attrs).map(|e| e.id())
                 })?;
-                Some(Value::Node(self.b.expr(id)))
+                Some(self.parts(self.b.expr(id)))
             }
         }
     }

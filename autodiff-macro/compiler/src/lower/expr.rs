@@ -76,10 +76,15 @@ impl<'g> Lower<'g, '_> {
             Expr::Field(f) => self.field(f, e),
             Expr::Struct(s) => self.struct_literal(s),
             Expr::Index(i) => self.index(i, e),
-            Expr::Try(t) => match self.expr(&t.expr)? {
-                Value::Opaque => None,
-                value => Some(value),
-            },
+            Expr::Try(t) => {
+                self.after = Some(quote::quote!(?));
+                let value = self.expr(&t.expr);
+                self.after = None;
+                match value? {
+                    Value::Opaque => None,
+                    value => Some(value),
+                }
+            }
             _ => {
                 self.errors.at(e, format!("{} is not supported in code that depends on differentiated parameters", construct(e)));
                 None

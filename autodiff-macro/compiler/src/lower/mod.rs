@@ -12,6 +12,7 @@ mod control;
 mod einsum;
 mod expr;
 mod inline;
+mod linalg;
 mod mutate;
 mod place;
 mod rounds;
@@ -307,6 +308,8 @@ struct Lower<'g, 'a> {
     changed: std::collections::HashSet<String>,
     /// The leaves that are parts of structs, by the tokens that read them.
     place_leaves: HashMap<String, Value<'g>>,
+    /// The tokens after the call that is being lowered, where they make a value of a `Result`.
+    after: Option<TokenStream>,
     /// Whether a passive call may be evaluated before the statement it is in: not where the statement itself is kept,
     /// which would call it twice.
     hoist: bool,
@@ -372,6 +375,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             calls: Vec::new(),
             taken: Default::default(),
             originals: HashMap::new(),
+            after: None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod control;
 pub mod einsum;
 pub mod formula;
 pub mod leaf;
+pub mod linalg;
 pub mod loss;
 pub mod neural;
 pub mod product;
@@ -118,6 +119,10 @@ pub enum Arg {
     Shape,
     /// A list of axes.
     Axes,
+    /// `UPLO::Lower` or `UPLO::Upper`; the flag is set for the latter.
+    Triangle,
+    /// `Diag::NonUnit` or `Diag::Unit`; the flag is set for the latter.
+    Diagonal,
     /// A slice `s![…]`.
     Slice,
     /// A list of arrays.
@@ -296,6 +301,8 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         signal::OPERATIONS,
         assign::OPERATIONS,
         neural::OPERATIONS,
+        linalg::factor::OPERATIONS,
+        linalg::triangular::OPERATIONS,
     ]
     .into_iter()
     .flatten()
@@ -327,6 +334,7 @@ pub fn composites() -> impl Iterator<Item = &'static Composite> {
         rearrange::COMPOSITES,
         neural::COMPOSITES,
         loss::COMPOSITES,
+        linalg::COMPOSITES,
     ]
     .into_iter()
     .flatten()

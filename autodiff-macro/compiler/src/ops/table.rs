@@ -102,6 +102,8 @@ fn spelled(spelling: &Spelling) -> String {
             Arg::Float => "c",
             Arg::Shape => "shape",
             Arg::Axes => "axes",
+            Arg::Triangle => "UPLO::Lower",
+            Arg::Diagonal => "Diag::NonUnit",
             Arg::Slice => "s![…]",
             Arg::List if spelling.form == Form::Macro => "x, y",
             Arg::List => "[…]",

@@ -117,6 +117,23 @@ pub(crate) fn operands(random: &mut Random, sample: &Sample, elems: &[Elem]) -> 
         .collect()
 }
 
+/// Gives a matrix a diagonal that makes it positive definite with eigenvalues that are far apart, whatever triangle is read.
+pub(crate) fn definite(a: &mut Tensor) {
+    let [rows, columns] = a.shape[..] else { return };
+    for i in 0..rows.min(columns) {
+        *a.at_mut(&[i, i]) += columns as f64 + 1.7 * i as f64;
+    }
+}
+
+/// [`operands`] of an operation; linear algebra's first one is made [`definite`].
+pub(crate) fn operands_of(random: &mut Random, op: &Operation, sample: &Sample) -> Vec<Tensor> {
+    let mut all = operands(random, sample, &operand_kinds(op, sample.shapes.len()));
+    if op.family == "linear algebra" {
+        definite(&mut all[0]);
+    }
+    all
+}
+
 /// The gradient of `⟨g, output 0⟩` in each differentiated leaf, evaluated.
 pub(crate) fn pulled(region: &Region, inputs: &[Tensor], g: &Tensor, captures: &[i64]) -> Result<Vec<Tensor>, String> {
     let joint = reverse(region, Seed::Input)?;

@@ -1,0 +1,61 @@
+//! Linear algebra: what follows a call that gives a `Result`, and results in several parts.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Expr;
+
+use super::Lower;
+use super::value::Value;
+use crate::ir::{Expr as Node, Type};
+
+/// What stands after a call that can fail: the tokens that make a value of its `Result`.
+pub(super) fn suffix(m: &syn::ExprMethodCall) -> Option<TokenStream> {
+    let (name, args) = (&m.method, &m.args);
+    match (name.to_string().as_str(), args.len()) {
+        ("unwrap", 0) => Some(quote!(.unwrap())),
+        ("expect", 1) if matches!(args[0], Expr::Lit(_)) => Some(quote!(.expect(#args))),
+        _ => None,
+    }
+}
+
+impl<'g> Lower<'g, '_> {
+    /// The tokens after a method of linear algebra, or an error that asks for them.
+    pub(super) fn failure_of(&mut self, method: &str, after: Option<TokenStream>, e: &Expr) -> Option<String> {
+        if !cfg!(feature = "linalg") {
+            self.errors.at(e, format!("`{method}` needs the feature `linalg` of `autodiff-runtime`, which is turned off here"));
+            return None;
+        }
+        if after.is_none() {
+            self.errors.at(
+                e,
+                format!("`{method}` gives a `Result`: write `.unwrap()`, `.expect(\"…\")` with a literal message, or `?` right after the call"),
+            );
+        }
+        after.map(|tokens| tokens.to_string())
+    }
+
+    /// One of two paths, `UPLO::Lower` and `UPLO::Upper`: whether it is the second.
+    pub(super) fn choice(&mut self, e: &Expr, [first, second]: [&str; 2]) -> Option<bool> {
+        let last = |path: &str| path.rsplit("::").next().unwrap_or_default().to_string();
+        if let Expr::Path(p) = e
+            && let Some(segment) = p.path.segments.last()
+        {
+            match segment.ident.to_string() {
+                name if name == last(first) => return Some(false),
+                name if name == last(second) => return Some(true),
+                _ => {}
+            }
+        }
+        let found = super::compact(&e.to_token_stream().to_string());
+        self.errors.at(e, format!("`{found}` must be known when compiling: write `{first}` or `{second}`"));
+        None
+    }
+
+    /// A node as a value: several results are a tuple.
+    pub(super) fn parts(&self, node: Node<'g>) -> Value<'g> {
+        match node.ty() {
+            Type::Tuple(parts) => Value::Tuple((0..parts.len()).map(|i| Value::Node(node.part(i))).collect()),
+            _ => Value::Node(node),
+        }
+    }
+}

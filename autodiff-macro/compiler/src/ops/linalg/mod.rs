@@ -1,0 +1,156 @@
+//! Linear algebra: one factorisation of a matrix for all that is computed from it, forward and backward.
+//!
+//! A *factored matrix* is a node that stands for the matrix itself in another form: its tangent and cotangent are the
+//! matrix's. So the rules of what is computed from it read as in the book, and factorisations are shared like any
+//! other expression. Methods that give a `Result` fail as the plain functions do: the tokens that the user wrote after
+//! the call (`.unwrap()`, `.expect("…")`, `?`) are the last attribute, and follow the check in generated code. What
+//! rules make has none: the values they are made of were checked.
+
+pub mod factor;
+mod reference;
+mod symmetry;
+pub mod triangular;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::reduce::composites;
+use super::{Arg, Composite, KernelCall};
+use crate::ir::{Attr, Builder, Expr};
+use factor::Factored;
+pub(crate) use symmetry::is_symmetric;
+
+const FAMILY: &str = "linear algebra";
+
+/// Methods whose plain functions give a `Result` of their own kind: `unwrap`, `expect` or `?` must follow.
+const FALLIBLE: [&str; 9] = ["inv", "solve", "solve_t", "det", "sln_det", "ln_det", "cholesky", "cho_solve", "solve_triangular"];
+
+/// Whether a method gives a `Result` with a [`crate::ops::linalg`] error.
+pub fn is_fallible(method: &str) -> bool {
+    FALLIBLE.contains(&method) || method == "matrix_power"
+}
+
+/// Which operation fails, and what follows its call.
+#[derive(Clone, Copy)]
+pub(crate) struct Failure<'a> {
+    operation: &'a str,
+    suffix: &'a str,
+}
+
+impl<'a> Failure<'a> {
+    /// What has been checked.
+    pub(crate) const NONE: Failure<'static> = Failure { operation: "", suffix: "" };
+
+    /// The failure of a method, with the last of a composite's attributes.
+    fn of(operation: &'a str, attrs: &'a [Attr]) -> Self {
+        Failure { operation, suffix: attrs.last().map_or("", Attr::text) }
+    }
+
+    fn attrs(self) -> [Attr; 2] {
+        [Attr::Text(self.operation.to_string()), Attr::Text(self.suffix.to_string())]
+    }
+}
+
+/// The operation's name and what follows, if the last two attributes have anything.
+fn failure(c: &KernelCall) -> Option<(String, TokenStream)> {
+    let [.., operation, suffix] = c.attrs else { return None };
+    let suffix: TokenStream = suffix.text().parse().ok()?;
+    (!suffix.is_empty()).then(|| (operation.text().to_string(), suffix))
+}
+
+/// The statement of a check that gives a `Result`: `check(operands…, "operation")`, then what the user wrote.
+fn checked(c: &KernelCall, check: TokenStream, operands: &[&TokenStream]) -> TokenStream {
+    let k = c.kernels;
+    failure(c).map_or_else(TokenStream::new, |(operation, suffix)| quote!(#k::linalg::#check(#(#operands,)* #operation) #suffix;))
+}
+
+/// `(x + xᵀ)/2`
+pub(crate) fn symmetric_part(x: Expr<'_>) -> Expr<'_> {
+    if is_symmetric(x) { x } else { 0.5 * (x + x.t()) }
+}
+
+fn identity<'g>(b: &'g Builder, n: crate::ir::Dim) -> Expr<'g> {
+    b.full(1.0, &[n]).with(&super::structure::FROM_DIAG, vec![Attr::Dims(vec![n, n])])
+}
+
+/// Aⁿ by repeated squaring, for n ≥ 1.
+fn power<'g>(a: Expr<'g>, n: u64) -> Expr<'g> {
+    let (mut base, mut left, mut result) = (a, n, None::<Expr<'g>>);
+    while left > 0 {
+        if left % 2 == 1 {
+            result = Some(result.map_or(base, |r| r.dot(base)));
+        }
+        left /= 2;
+        if left > 0 {
+            base = base.dot(base);
+        }
+    }
+    result.unwrap_or(a)
+}
+
+/// The two sizes are equal, or the message.
+fn square<'g>(b: &'g Builder, a: Expr<'g>, what: &str) -> Result<crate::ir::Dim, String> {
+    let [m, n] = a.shape()[..] else { return Err(format!("`{what}` of a rank-{} array: a matrix is wanted", a.rank())) };
+    b.require_equal(m, n)?;
+    Ok(m)
+}
+
+fn right_side<'g>(a: Expr<'g>, x: Expr<'g>, what: &str) -> Result<(), String> {
+    if x.rank() != 1 && x.rank() != 2 {
+        return Err(format!("`{what}` with a rank-{} right side: a vector or a matrix is wanted", x.rank()));
+    }
+    a.builder().require_equal(a.dim(0), x.dim(0))
+}
+
+composites! {
+    method "inv"(): |b, x, a| {
+        square(b, x[0], "inv")?;
+        Ok(Factored::of(x[0]).inverse(Failure::of("inv", a)))
+    }, "A⁻¹; in a product with nothing else made of it, a solve (Giles 2008 §2.2.3).";
+    method "solve"(Operand): |b, x, a| {
+        square(b, x[0], "solve")?;
+        right_side(x[0], x[1], "solve")?;
+        Ok(Factored::of(x[0]).solve(x[1], false, Failure::of("solve", a)))
+    }, "A⁻¹·b for a vector or a matrix; the adjoint uses the same factorisation (Giles 2008 §2.3.1).";
+    method "solve_t"(Operand): |b, x, a| {
+        square(b, x[0], "solve_t")?;
+        right_side(x[0], x[1], "solve_t")?;
+        Ok(Factored::of(x[0]).solve(x[1], true, Failure::of("solve_t", a)))
+    }, "A⁻ᵀ·b (Giles 2008 §2.3.1).";
+    method "det"(): |b, x, _| {
+        square(b, x[0], "det")?;
+        Ok(factor::det(x[0]))
+    }, "Determinant; the adjoint is the matrix of cofactors, right at singular matrices too (Giles 2008 §2.2.4).";
+    method "sln_det"(): |b, x, _| {
+        square(b, x[0], "sln_det")?;
+        Ok(factor::sign_and_ln_det(x[0]))
+    }, "Sign and logarithm of the size of the determinant; the sign has slope 0 (Giles 2008 §2.2.4).";
+    method "ln_det"(): |b, x, a| {
+        square(b, x[0], "ln_det")?;
+        Ok(Factored::of(x[0]).ln_det(Failure::of("ln_det", a)))
+    }, "ln det of a positive definite matrix, adjoint A⁻ᵀ (Stan Math).";
+    method "cholesky"(Triangle): |b, x, a| {
+        square(b, x[0], "cholesky")?;
+        let upper = a[0].flag();
+        let l = Factored::cholesky(if upper { x[0].t() } else { x[0] }, Failure::of("cholesky", a)).lower();
+        Ok(if upper { l.t() } else { l })
+    }, "L with A = L·Lᵀ (`UPLO::Upper`: Lᵀ), from one triangle; the adjoint is spread over both (Murray 2016).";
+    method "cho_solve"(Operand): |b, x, a| {
+        square(b, x[0], "cho_solve")?;
+        right_side(x[0], x[1], "cho_solve")?;
+        Ok(triangular::cholesky_solve(x[0], x[1], Failure::of("cho_solve", a)))
+    }, "(L·Lᵀ)⁻¹·b from the lower triangular L; of L = `cholesky` the adjoint goes to the matrix directly (PyTensor).";
+    method "solve_triangular"(Triangle, Diagonal, Operand): |b, x, a| {
+        square(b, x[0], "solve_triangular")?;
+        right_side(x[0], x[1], "solve_triangular")?;
+        Ok(triangular::solve(x[0], x[1], a[0].flag(), a[1].flag(), Failure::of("solve_triangular", a)))
+    }, "T⁻¹·b for a triangle of the matrix, which alone has an adjoint (JAX lax.linalg.triangular_solve).";
+    method "matrix_power"(Int): |b, x, a| {
+        let n = square(b, x[0], "matrix_power")?;
+        Ok(match a[0].int() {
+            0 => identity(b, n),
+            k if k > 0 => power(x[0], k.unsigned_abs()),
+            k => power(Factored::of(x[0]).inverse(Failure::of("matrix_power", a)), k.unsigned_abs()),
+        })
+    }, "Aⁿ by repeated squaring, n a literal; negative powers of the inverse (PyTorch linalg.matrix_power).";
+}

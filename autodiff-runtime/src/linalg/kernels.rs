@@ -1,0 +1,169 @@
+//! What generated code calls for linear algebra.
+//!
+//! A factored matrix is a pair of arrays, as [`factor_into`] writes them; or one array, as [`cholesky_into`] writes it, whose
+//! transpose is the lower triangular factor. Kernels overwrite all of their destination; they compute from a factor
+//! whatever was found of its matrix: the functions that return a `Result` say what the plain functions say.
+
+use super::error::{LinalgError, Reason};
+use super::factor::{self, Factor, mirror, triangular};
+use super::matrix::{matrix, matrix_mut};
+use super::{RightSide, spectral};
+use crate::Element;
+use crate::kernels::{matmul_into, scratch};
+use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, ShapeBuilder, Zip};
+
+/// A factored square matrix: by Cholesky if it is symmetric and positive definite, else by LU.
+pub fn factor_into<A: Element>(packed: ArrayViewMut2<'_, A>, pivots: ArrayViewMut1<'_, A>, a: ArrayView2<'_, A>, symmetric: bool) {
+    factor::factor_into(packed, pivots, a, symmetric);
+}
+
+/// The error of `operation` if a factored matrix is singular.
+pub fn regular<A: Element>(
+    packed: ArrayView2<'_, A>,
+    pivots: ArrayView1<'_, A>,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    Factor::new(packed, pivots).regular(operation)
+}
+
+/// The error of `operation` if a factored matrix has no real logarithm of its determinant, or is symmetric and indefinite.
+pub fn definite<A: Element>(
+    packed: ArrayView2<'_, A>,
+    pivots: ArrayView1<'_, A>,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    Factor::new(packed, pivots).definite(operation)
+}
+
+/// A⁻¹·b or A⁻ᵀ·b.
+pub fn solve_into<A: Element, D: RightSide>(
+    x: ArrayViewMut<'_, A, D>,
+    packed: ArrayView2<'_, A>,
+    pivots: ArrayView1<'_, A>,
+    b: ArrayView<'_, A, D>,
+    transposed: bool,
+) {
+    Factor::new(packed, pivots).solve_into(D::columns_mut(x), D::columns(&b), transposed);
+}
+
+/// A⁻¹.
+pub fn inverse_into<A: Element>(x: ArrayViewMut2<'_, A>, packed: ArrayView2<'_, A>, pivots: ArrayView1<'_, A>) {
+    Factor::new(packed, pivots).inverse_into(x);
+}
+
+/// det A.
+pub fn det<A: Element>(packed: ArrayView2<'_, A>, pivots: ArrayView1<'_, A>) -> A {
+    Factor::new(packed, pivots).det()
+}
+
+/// The sign of det A and ln |det A|.
+pub fn sign_and_ln_det<A: Element>(packed: ArrayView2<'_, A>, pivots: ArrayView1<'_, A>) -> (A, A) {
+    Factor::new(packed, pivots).sign_and_ln_det()
+}
+
+/// ln |det A|.
+pub fn ln_abs_det<A: Element>(packed: ArrayView2<'_, A>, pivots: ArrayView1<'_, A>) -> A {
+    Factor::new(packed, pivots).sign_and_ln_det().1
+}
+
+/// The matrix of cofactors, det A·A⁻ᵀ where A is regular: from the singular values where it is not.
+pub fn cofactors_into<A: Element>(
+    mut x: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    packed: ArrayView2<'_, A>,
+    pivots: ArrayView1<'_, A>,
+) {
+    let factor = Factor::new(packed, pivots);
+    let det = factor.det();
+    if !factor.is_singular() && det.is_normal() {
+        factor.inverse_into(x.view_mut().reversed_axes());
+        x.mapv_inplace(|v| v * det);
+        return;
+    }
+    let Ok((mut u, s, vt)) = spectral::svd("det", &a, true) else {
+        x.fill(A::nan());
+        return;
+    };
+    let orientation = super::factor::OwnedFactor::new(&u).view().det() * super::factor::OwnedFactor::new(&vt).view().det();
+    let sign = if orientation < A::zero() { -A::one() } else { A::one() };
+    for (i, mut column) in u.axis_iter_mut(Axis(1)).enumerate() {
+        let others = s.iter().enumerate().filter(|(j, _)| *j != i).fold(sign, |p, (_, s)| p * *s);
+        column.mapv_inplace(|v| v * others);
+    }
+    matmul_into(x, A::one(), false, u.view(), vt.view());
+}
+
+/// The transpose of L with A = L·Lᵀ, from the lower triangle of A.
+pub fn cholesky_into<A: Element>(
+    packed: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    if factor::cholesky_into(packed.reversed_axes(), &a) { Ok(()) } else { Err(LinalgError::new(operation, Reason::Indefinite)) }
+}
+
+/// (L·Lᵀ)⁻¹·b.
+pub fn cholesky_solve_into<A: Element, D: RightSide>(x: ArrayViewMut<'_, A, D>, packed: ArrayView2<'_, A>, b: ArrayView<'_, A, D>) {
+    factor::cholesky_solve_into(packed.reversed_axes(), D::columns_mut(x), D::columns(&b));
+}
+
+/// (L·Lᵀ)⁻¹.
+pub fn cholesky_inverse_into<A: Element>(x: ArrayViewMut2<'_, A>, packed: ArrayView2<'_, A>) {
+    factor::cholesky_inverse_into(packed.reversed_axes(), x);
+}
+
+/// ln det(L·Lᵀ).
+pub fn cholesky_ln_det<A: Element>(packed: ArrayView2<'_, A>) -> A {
+    A::of(2.0 * packed.diag().iter().map(|d| d.widen().ln()).sum::<f64>())
+}
+
+/// The adjoint of the factor L: the symmetric part of L⁻ᵀ·Φ(Lᵀ·g)·L⁻¹, where Φ takes the lower triangle and half the
+/// diagonal.
+pub fn cholesky_grad_into<A: Element>(mut x: ArrayViewMut2<'_, A>, packed: ArrayView2<'_, A>, g: ArrayView2<'_, A>) {
+    use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+    let (l, n) = (packed.reversed_axes(), packed.nrows());
+    let half = A::of(0.5);
+    scratch::slice(n * n, |buffer| {
+        let Ok(mut p) = ArrayViewMut2::from_shape((n, n).f(), buffer) else { return };
+        // Φ(Lᵀ·tril(g)), and as a symmetric matrix twice that: L⁻ᵀ·(Φ + Φᵀ)·L⁻¹ is twice the symmetric part.
+        matmul(
+            matrix_mut(p.view_mut()),
+            BlockStructure::TriangularLower,
+            faer::Accum::Replace,
+            matrix(l.reversed_axes()),
+            BlockStructure::TriangularUpper,
+            matrix(g),
+            BlockStructure::TriangularLower,
+            half_in_field::<A>(),
+            faer::Par::Seq,
+        );
+        mirror(p.view_mut());
+        triangular(l.reversed_axes(), p.view_mut(), true, false);
+        triangular(l.reversed_axes(), p.view_mut().reversed_axes(), true, false);
+        // Rounding leaves it not quite symmetric.
+        Zip::from(&mut x).and(&p).and(p.t()).for_each(|x, a, b| *x = (*a + *b) * half);
+    });
+}
+
+/// The error of `operation` if there is a 0 on the diagonal of a triangular matrix.
+pub fn triangle_regular<A: Element>(t: ArrayView2<'_, A>, operation: &'static str) -> Result<(), LinalgError> {
+    // Written so that NaN is singular.
+    if t.diag().iter().all(|d| d.abs() > A::zero()) { Ok(()) } else { Err(LinalgError::new(operation, Reason::Singular)) }
+}
+
+/// T⁻¹·b for a triangle of `t`, with ones on its diagonal if `unit`.
+pub fn triangular_solve_into<A: Element, D: RightSide>(
+    mut x: ArrayViewMut<'_, A, D>,
+    t: ArrayView2<'_, A>,
+    b: ArrayView<'_, A, D>,
+    upper: bool,
+    unit: bool,
+) {
+    x.assign(&b);
+    triangular(t, D::columns_mut(x), upper, unit);
+}
+
+/// ½ as the library's number.
+fn half_in_field<A: Element>() -> A::Field {
+    faer::traits::math_utils::from_f64(0.5)
+}
