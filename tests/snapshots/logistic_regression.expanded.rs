@@ -201,7 +201,8 @@ impl logistic_regression {
         rt::each!(
             < F >, [x_rows], (x_w = x_w.view(), y = y.view()), (), (b = b, t_2 = t_2, t =
             t), | m | { let z = x_w + b; let z_bar = y * t_2 + t * m.sigmoid(z); [m
-            .softplus(z) - y * z, z_bar, z_bar] }, [sum sum, set z_bar, sum sum_2]
+            .softplus(z) - y * z, z_bar, z_bar] }, [sum sum, set z_bar, sum sum_2], cost
+            44
         );
         let t_3 = sum / count;
         let w_w = rt::dot(w.view(), w.view());
@@ -246,7 +247,8 @@ impl logistic_regression {
         let mut sigmoid = rt::output(&mut result_1, [x_rows]);
         rt::each!(
             < F >, [x_rows], (x_w = x_w.view(), y = y.view()), (), (b = b), | m | { let z
-            = x_w + b; [m.softplus(z) - y * z, m.sigmoid(z)] }, [sum sum, set sigmoid]
+            = x_w + b; [m.softplus(z) - y * z, m.sigmoid(z)] }, [sum sum, set sigmoid],
+            cost 41
         );
         let count = <F as ::autodiff_runtime::Element>::of(x_rows as f64);
         let t = sum / count;

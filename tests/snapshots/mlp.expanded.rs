@@ -348,7 +348,7 @@ impl mlp {
         let mut t = rt::output(&mut result_3, [x_rows, w2_rows]);
         rt::each!(
             f32, [x_rows, w2_rows], (x_w1 = x_w1.view(), b1 = b1.view()), (), (), | m | {
-            let h = m.tanh(x_w1 + b1); [h, 1.0 - h * h] }, [set h, set t]
+            let h = m.tanh(x_w1 + b1); [h, 1.0 - h * h] }, [set h, set t], cost 18
         );
         let mut h_w2 = slot0.array([x_rows, w2_cols]);
         rt::matmul_into(h_w2.view_mut(), rt::one(), false, h.view(), w2.view());

@@ -218,7 +218,7 @@ impl residual_block {
         rt::each!(
             f32, [x_rows, w_cols], (n_w = n_w.view()), (), (), | m | { [m.gelu(n_w), m
             .ndtr(n_w) + n_w * (m.exp(n_w * n_w * - 0.5) * 0.3989422804014327)] }, [set
-            gelu, set t]
+            gelu, set t], cost 62
         );
         let mut t_2 = rt::output(
             &mut result_0,

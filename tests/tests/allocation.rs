@@ -30,3 +30,27 @@ fn products_of_every_size_keep_their_buffers() {
         }
     }
 }
+
+/// With several threads a call may still grow the buffers of a thread that has not met a part of this size: that ends.
+#[test]
+fn threads_keep_their_buffers() {
+    let (rows, inner, hidden, classes) = (260, 130, 64, 10);
+    let x = normal((rows, inner), 1);
+    let (w, v, b) = (normal((inner, hidden), 2), normal((hidden, classes), 3), normal(hidden, 4));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("a pool");
+    let made = pool.install(|| {
+        let mut workspace = network::workspace();
+        let (value, mut gradient) = network::value_and_grad(&w, &v, &b, &x);
+        let count = || rayon::broadcast(|_| allocations()).into_iter().sum::<usize>();
+        let mut call = || {
+            let again = network::value_and_grad_into(&mut workspace, &w, &v, &b, &x, &mut gradient);
+            assert!(again == value, "the same on every number of threads");
+        };
+        (0..10).for_each(|_| call());
+        let before = count();
+        (0..20).for_each(|_| call());
+        count() - before
+    });
+    // Counting, and a steal now and then, cost some; each call would cost hundreds.
+    assert!(made < 20, "20 calls on two threads allocate {made} times");
+}

@@ -80,6 +80,17 @@ pub(super) struct Columns<'a, T> {
     pub(super) x_stride: isize,
 }
 
+// SAFETY: the factors are shared borrows; the destination is unique.
+unsafe impl<T: Element> Send for Columns<'_, T> {}
+
+impl<'a, T: Element> Columns<'a, T> {
+    /// The first rows and the others.
+    pub(super) fn split(self, at: usize) -> (Self, Self) {
+        let (left, right) = self.dst.split_at_mut(at);
+        (Columns { dst: left, ..self }, Columns { dst: right, a: self.a.wrapping_add(at), ..self })
+    }
+}
+
 impl<T: Element> Task<T> for Columns<'_, T> {
     type Output = ();
 

@@ -12,6 +12,7 @@ mod transpose;
 use super::dispatch::dispatch;
 use super::fuse::MAX_RANK;
 use super::matvec::{Columns, Dot, Outer};
+use super::threads::{join, threads};
 use crate::Element;
 use blocked::{Problem, product};
 use std::slice::{from_raw_parts, from_raw_parts_mut};
@@ -124,7 +125,7 @@ unsafe fn with_vector<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, 
                 let to = from_raw_parts_mut(dst.pointer, dst.rows);
                 let (column_stride, x_stride) = (a.column_stride, b.row_stride);
                 let (a, x) = (a.pointer, b.pointer);
-                dispatch(Columns { dst: to, alpha, accumulate, a, column_stride, columns: k, x, x_stride });
+                sum_of_columns(Columns { dst: to, alpha, accumulate, a, column_stride, columns: k, x, x_stride });
                 return true;
             }
             return false;
@@ -145,6 +146,22 @@ unsafe fn with_vector<T: Element>(dst: Raw<*mut T>, alpha: T, accumulate: bool, 
             return true;
         }
         false
+    }
+}
+
+/// The elements of a part of a matrix that pays for its thread, where each is used once.
+const PARALLEL_READ: usize = 1 << 18;
+/// The shortest part of a column: neighbouring parts share the cache lines at their ends.
+const SHORTEST: usize = 32;
+
+/// Runs the task, in two halves of the destination where that pays: every element is the same sum either way.
+fn sum_of_columns<T: Element>(task: Columns<'_, T>) {
+    let (rows, half) = (task.dst.len(), (task.dst.len() / 2).next_multiple_of(16));
+    if half >= SHORTEST && half < rows && half * task.columns >= PARALLEL_READ && threads() > 1 {
+        let (left, right) = task.split(half);
+        join(true, || sum_of_columns(left), || sum_of_columns(right));
+    } else {
+        dispatch(task);
     }
 }
 
@@ -314,16 +331,61 @@ unsafe fn multiply_all<T: Element>(
             }
             return;
         }
-        let mut index = [0; MAX_RANK];
-        loop {
-            let revisit = (0..MAX_RANK).any(|axis| dst.lengths[axis] == 1 && index[axis] != 0);
-            let to = Raw { pointer: dst.matrix.pointer.offset(dst.offset(&index)), ..dst.matrix };
-            let a = Raw { pointer: a.matrix.pointer.offset(a.offset(&index)), ..a.matrix };
-            let b = Raw { pointer: b.matrix.pointer.offset(b.offset(&index)), ..b.matrix };
-            multiply(to, alpha, accumulate || revisit, a, b);
-            if !advance(&mut index, batch) {
-                return;
+        let all = Batch { dst, alpha, accumulate, a, b, batch };
+        let count = batch.iter().product();
+        let work = count * dst.matrix.rows * dst.matrix.columns * a.matrix.columns;
+        // Products that are added up run one after the other.
+        let apart = (0..MAX_RANK).all(|axis| dst.lengths[axis] == batch[axis]);
+        if apart && work >= 2 * PARALLEL && threads() > 1 { all.halves(0, count, work) } else { all.run(0, count) }
+    }
+}
+
+/// Multiplications of a part of a batch that pays for its thread.
+const PARALLEL: usize = 1 << 20;
+
+/// The products of a batch, by number.
+struct Batch<'a, T> {
+    dst: &'a Stack<*mut T>,
+    alpha: T,
+    accumulate: bool,
+    a: &'a Stack<*const T>,
+    b: &'a Stack<*const T>,
+    batch: &'a [usize; MAX_RANK],
+}
+
+// SAFETY: the factors are shared borrows; parts that run at once write to different matrices.
+unsafe impl<T: Element> Sync for Batch<'_, T> {}
+
+impl<T: Element> Batch<'_, T> {
+    /// Products `start..end`, in parallel as far as it pays.
+    unsafe fn halves(&self, start: usize, end: usize, work: usize) {
+        let middle = start + (end - start) / 2;
+        // SAFETY: as promised by the caller; the halves are apart.
+        unsafe {
+            if middle == start || work < 2 * PARALLEL {
+                return self.run(start, end);
             }
+            join(true, || self.halves(start, middle, work / 2), || self.halves(middle, end, work / 2));
+        }
+    }
+
+    /// Products `start..end`, one after the other.
+    unsafe fn run(&self, start: usize, end: usize) {
+        let Batch { dst, alpha, accumulate, a, b, batch } = *self;
+        let (mut index, mut rest) = ([0; MAX_RANK], start);
+        for axis in (0..MAX_RANK).rev() {
+            (index[axis], rest) = (rest % batch[axis], rest / batch[axis]);
+        }
+        for _ in start..end {
+            let revisit = (0..MAX_RANK).any(|axis| dst.lengths[axis] == 1 && index[axis] != 0);
+            // SAFETY: the index is within the batch; the rest is as promised by the caller.
+            unsafe {
+                let to = Raw { pointer: dst.matrix.pointer.offset(dst.offset(&index)), ..dst.matrix };
+                let a = Raw { pointer: a.matrix.pointer.offset(a.offset(&index)), ..a.matrix };
+                let b = Raw { pointer: b.matrix.pointer.offset(b.offset(&index)), ..b.matrix };
+                multiply(to, alpha, accumulate || revisit, a, b);
+            }
+            advance(&mut index, batch);
         }
     }
 }

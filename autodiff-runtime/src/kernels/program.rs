@@ -5,6 +5,9 @@ use ndarray::{
     IntoDimension, Ix1, RawData, RemoveAxis, Slice,
 };
 
+use super::dispatch::{Task, dispatch};
+use super::fuse::{Input, Kernel, MAX_RANK, Output as Destination, run};
+use crate::math::Math;
 use crate::{Element, ShapeError};
 
 /// Memory of one or several values with lives that do not overlap; it grows to the largest and stays.
@@ -232,13 +235,37 @@ pub fn reshape<'a, T: Element, D: Dimension, S: IntoDimension>(
         return x.into_shape_with_order(shape).expect("contiguous, with as many elements");
     }
     let elements = slot.elements(shape.size());
-    elements.iter_mut().zip(x.iter()).for_each(|(to, from)| *to = *from);
+    let ordered = ArrayViewMut::from_shape(x.raw_dim(), &mut *elements).expect("as many elements");
+    assign(ordered, x);
     ArrayView::from_shape(shape, elements).expect("the slice has the shape's size")
 }
 
+/// Its argument: copied, or added to what is there.
+struct Same;
+
+impl<T: Element> Kernel<T, 1, 1> for Same {
+    const COST: u32 = 1;
+
+    #[inline(always)]
+    fn eval<M: Math<T>>(&self, _: M, x: [T; 1]) -> [T; 1] {
+        x
+    }
+}
+
 /// Copies `from` to a place of the same shape.
+///
+/// # Panics
+/// If the shapes differ.
 pub fn assign<T: Element, D: Dimension>(mut to: ArrayViewMut<'_, T, D>, from: ArrayView<'_, T, D>) {
-    to.assign(&from);
+    assert!(to.shape() == from.shape(), "a copy of shape {:?} to {:?}", from.shape(), to.shape());
+    if let (Some(to), Some(from)) = (to.as_slice_mut(), from.as_slice()) {
+        to.copy_from_slice(from);
+    } else if from.ndim() <= MAX_RANK {
+        let shape = from.raw_dim();
+        run(&Same, shape.slice(), [Input::array(from)], [Destination::set(to)]);
+    } else {
+        to.assign(&from);
+    }
 }
 
 /// An owned copy.
@@ -250,10 +277,23 @@ pub fn to_owned<T: Clone, D: Dimension>(x: ArrayView<'_, T, D>) -> Array<T, D> {
 pub fn unslice_into<T: Element, D: Dimension, E: Dimension>(
     mut dst: ArrayViewMut<'_, T, D>,
     g: ArrayView<'_, T, E>,
-    slice: impl for<'a> FnOnce(ArrayViewMut<'a, T, D>) -> ArrayViewMut<'a, T, E>,
+    slice: impl for<'a> Fn(ArrayViewMut<'a, T, D>) -> ArrayViewMut<'a, T, E>,
 ) {
-    dst.fill(T::zero());
-    slice(dst).assign(&g);
+    // Where the part is one piece of a vector, only what is around it is made zero.
+    let piece = |part: ArrayViewMut<'_, T, E>, start: *const T| {
+        let one = part.ndim() == 1 && part.is_standard_layout();
+        one.then(|| (part.as_ptr() as usize - start as usize) / size_of::<T>())
+    };
+    let start = dst.as_ptr();
+    let at = if dst.ndim() == 1 && dst.is_standard_layout() { piece(slice(dst.view_mut()), start) } else { None };
+    match (at, dst.as_slice_mut()) {
+        (Some(at), Some(all)) if !g.is_empty() => {
+            all[..at].fill(T::zero());
+            all[at + g.len()..].fill(T::zero());
+        }
+        _ => dst.fill(T::zero()),
+    }
+    assign(slice(dst), g);
 }
 
 /// `value` written to the part that `slice` takes of an array; the rest stays.
@@ -262,7 +302,7 @@ pub fn assign_slice<T: Element, D: Dimension, E: Dimension>(
     value: ArrayView<'_, T, E>,
     slice: impl for<'a> FnOnce(ArrayViewMut<'a, T, D>) -> ArrayViewMut<'a, T, E>,
 ) {
-    slice(dst).assign(&value);
+    assign(slice(dst), value);
 }
 
 /// `value` added to the part that `slice` takes of an array; the rest stays.
@@ -271,7 +311,29 @@ pub fn add_slice<T: Element, D: Dimension, E: Dimension>(
     value: ArrayView<'_, T, E>,
     slice: impl for<'a> FnOnce(ArrayViewMut<'a, T, D>) -> ArrayViewMut<'a, T, E>,
 ) {
-    slice(dst).zip_mut_with(&value, |x, v| *x += *v);
+    let mut part = slice(dst);
+    if let (Some(to), Some(from)) = (part.as_slice_mut(), value.as_slice()) {
+        return dispatch(AddTo { to, from });
+    }
+    let shape = part.raw_dim();
+    run(&Same, shape.slice(), [Input::array(value)], [Destination::add_to(part)]);
+}
+
+/// `to[i] += from[i]`, of equal lengths.
+struct AddTo<'a, T> {
+    to: &'a mut [T],
+    from: &'a [T],
+}
+
+impl<T: Element> Task<T> for AddTo<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, _: M) {
+        for (to, &from) in self.to.iter_mut().zip(self.from) {
+            *to += from;
+        }
+    }
 }
 
 /// `start..end;step` along an axis, as ndarray's `s!` means it.
@@ -373,13 +435,15 @@ pub fn attention_scale<T: Element, D: Dimension>(q: &ArrayView<'_, T, D>) -> T {
 /// Runs a fused loop.
 ///
 /// `each!(f64, [n, k], (x = x.view()), (mask = mask.view()), (s = s), |m| { [m.exp(x) * s] }, [set y, sum_to b, sum total])`
-/// computes the block for each element of an n×k space, with arrays and masks broadcast to it.
+/// computes the block for each element of an n×k space, with arrays and masks broadcast to it. `, cost 40` at the end
+/// says how much arithmetic that is, where it is much: it decides from which size on threads share the loop.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each {
-    (<$f:ident>, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*]) => {{
+    (<$f:ident>, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*] $(, cost $cost:literal)?) => {{
         struct Each<$f: $crate::Element> { $($s: $f,)* element: ::core::marker::PhantomData<$f> }
         impl<$f: $crate::Element> $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)* $($mask)*) }, { $crate::__count!($($out)*) }> for Each<$f> {
+            $(const COST: u32 = $cost;)?
             #[inline(always)]
             fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x,)* $($mask),*]: [$f; { $crate::__count!($($x)* $($mask)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
                 let Each { $($s,)* .. } = *self;
@@ -393,9 +457,10 @@ macro_rules! __each {
             [$($crate::__output!($kind $out)),*],
         );
     }};
-    ($f:ident, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*]) => {{
+    ($f:ident, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*] $(, cost $cost:literal)?) => {{
         struct Each { $($s: $f,)* }
         impl $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)* $($mask)*) }, { $crate::__count!($($out)*) }> for Each {
+            $(const COST: u32 = $cost;)?
             #[inline(always)]
             fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x,)* $($mask),*]: [$f; { $crate::__count!($($x)* $($mask)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
                 let Each { $($s,)* .. } = *self;

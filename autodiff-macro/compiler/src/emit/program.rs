@@ -721,9 +721,20 @@ impl<'a> Program<'a> {
         let math = &self.target.math;
         let math = quote!(#math);
         let space = self.shape(&l.space);
+        let cost = self.cost(l).map(|cost| quote!(, cost #cost));
         self.statements.push(quote! {
-            #kernels::each!(#elem, #space, (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |#math| { #lets [#(#values),*] }, [#(#outputs),*]);
+            #kernels::each!(#elem, #space, (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |#math| { #lets [#(#values),*] }, [#(#outputs),*] #cost);
         });
+    }
+
+    /// The arithmetic of a loop for each element, in additions, where it is more than the runtime assumes.
+    fn cost(&self, l: &Loop) -> Option<proc_macro2::Literal> {
+        let each = |id: &NodeId| match self.schedule.node(*id).op.code {
+            Code::Scalar { cost, .. } => cost,
+            _ => 0,
+        };
+        let cost: u32 = l.body.iter().map(each).sum();
+        (cost > ASSUMED_COST).then(|| proc_macro2::Literal::u32_unsuffixed(cost))
     }
 
     fn through_broadcasts(&self, mut id: NodeId) -> NodeId {
@@ -769,6 +780,9 @@ impl<'a> Program<'a> {
         Scalar::atom(quote!(::core::compile_error!(#message)))
     }
 }
+
+/// Loops that cost up to this say nothing: the runtime assumes about as much.
+const ASSUMED_COST: u32 = 16;
 
 /// Scalar code nested this deep gets a `let`.
 const DEEPEST_CODE: usize = 24;

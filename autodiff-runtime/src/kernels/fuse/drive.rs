@@ -336,6 +336,12 @@ impl<T: Element> Walk<'_, '_, '_, T> {
                     self.scratch.sinks[k].filled = tile.len();
                 }
                 reduce::accumulate(mode, std::slice::from_raw_parts_mut(acc, tile.len()), tile);
+            } else if mode == Mode::Sum && si == 1 {
+                // A sum of two in `T` is the sum in `f64`, rounded.
+                for r in 0..rows {
+                    let to = std::slice::from_raw_parts_mut(p.offset(r as isize * so), columns);
+                    reduce::add(to, &tile[r * columns..][..columns]);
+                }
             } else {
                 for r in 0..rows {
                     for c in 0..columns {

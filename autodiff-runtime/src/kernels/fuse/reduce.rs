@@ -186,3 +186,24 @@ fn elementwise<F: Fold, T: Element>(acc: &mut [f64], tile: &[T]) {
         *a = F::join(*a, x.widen());
     }
 }
+
+/// `to[i] += tile[i]`.
+pub(super) fn add<T: Element>(to: &mut [T], tile: &[T]) {
+    dispatch(Add { to, tile });
+}
+
+struct Add<'a, T> {
+    to: &'a mut [T],
+    tile: &'a [T],
+}
+
+impl<T: Element> Task<T> for Add<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Math<T>>(self, _: M) {
+        for (to, &x) in self.to.iter_mut().zip(self.tile) {
+            *to += x;
+        }
+    }
+}

@@ -19,9 +19,12 @@ const INNER_DEPTH: usize = 4096;
 const RIGHT_BYTES: usize = 512 << 10;
 /// Rows of a packed block of the left factor.
 const LEFT_ROWS: usize = 128;
-/// Multiplications from which a second thread pays.
+/// Multiplications of a part that pays for its thread.
 #[cfg(feature = "rayon")]
-const PARALLEL: usize = 1 << 21;
+const PARALLEL: usize = 1 << 20;
+/// The same where each element of a factor is used once: the time goes into reading it.
+#[cfg(feature = "rayon")]
+const PARALLEL_READ: usize = 1 << 18;
 
 /// `dst = α·a·b` or `dst += α·a·b`.
 #[derive(Clone, Copy)]
@@ -64,7 +67,34 @@ enum Way {
 /// The shapes fit; the pointers are valid for them; `dst` is unique.
 pub(super) unsafe fn product<T: Element>(problem: Problem<T>) {
     // SAFETY: as promised by the caller.
-    unsafe { with_tiles::<T, _>(problem) }
+    unsafe {
+        if problem.dst.rows * problem.dst.columns <= TINY && problem.a.columns <= TINY {
+            return tiny(problem);
+        }
+        with_tiles::<T, _>(problem)
+    }
+}
+
+/// Up to this many elements, and this inner length, choosing a way costs more than the product.
+const TINY: usize = 9;
+
+/// A product of a few numbers.
+unsafe fn tiny<T: Element>(p: Problem<T>) {
+    for i in 0..p.dst.rows as isize {
+        for j in 0..p.dst.columns as isize {
+            // SAFETY: as promised by the caller.
+            unsafe {
+                let (a, b) = (p.a.pointer.offset(i * p.a.row_stride), p.b.pointer.offset(j * p.b.column_stride));
+                let mut sum = T::zero();
+                for k in 0..p.a.columns as isize {
+                    sum += *a.offset(k * p.a.column_stride) * *b.offset(k * p.b.row_stride);
+                }
+                let to = p.dst.pointer.offset(i * p.dst.row_stride + j * p.dst.column_stride);
+                let y = p.alpha * sum;
+                to.write(if p.accumulate { *to + y } else { y });
+            }
+        }
+    }
 }
 
 impl<T: Element> WithTiles<T> for Problem<T> {
@@ -122,8 +152,9 @@ unsafe fn split<T: Element, S: Tiles<T>>(p: Problem<T>, way: Way) {
     #[cfg(feature = "rayon")]
     {
         let work = p.dst.rows.saturating_mul(p.dst.columns).saturating_mul(p.a.columns);
-        if work >= 2 * PARALLEL {
-            let parts = rayon::current_num_threads().min(work / PARALLEL);
+        let least = if p.dst.rows.min(p.dst.columns) == 1 { PARALLEL_READ } else { PARALLEL };
+        if work >= 2 * least {
+            let parts = rayon::current_num_threads().min(work / least);
             // SAFETY: as promised by the caller.
             unsafe { parallel::<T, S>(p, way, parts) };
             return;
@@ -287,14 +318,13 @@ unsafe fn side_by_side<T: Element, S: Tiles<T>>(
         if along == 1 && across != 1 {
             return S::transpose(to, width, from, across, count, depth);
         }
+        if across == 1 {
+            return S::gather(to, width, from, along, count, depth);
+        }
         for p in 0..depth {
             let (to, from) = (to.add(p * width), from.offset(p as isize * along));
-            if across == 1 {
-                to.copy_from_nonoverlapping(from, count);
-            } else {
-                for j in 0..count {
-                    to.add(j).write(*from.offset(j as isize * across));
-                }
+            for j in 0..count {
+                to.add(j).write(*from.offset(j as isize * across));
             }
             for j in count..width {
                 to.add(j).write(T::zero());

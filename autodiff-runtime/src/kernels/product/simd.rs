@@ -65,6 +65,8 @@ pub trait Tiles<T>: Simd<T> {
     unsafe fn inner(rows: usize, columns: usize, t: &Inner<T>);
     /// `to[p·width + j] = from[j·stride + p]` for j < `columns`, p < `k`; the rest of each row of `to` becomes zero.
     unsafe fn transpose(to: *mut T, width: usize, from: *const T, stride: isize, columns: usize, k: usize);
+    /// `to[p·width + j] = from[p·stride + j]` for j < `columns`, p < `k`; the rest of each row of `to` becomes zero.
+    unsafe fn gather(to: *mut T, width: usize, from: *const T, stride: isize, columns: usize, k: usize);
 }
 
 /// Vectors that the compiler makes of arrays.
@@ -293,6 +295,17 @@ macro_rules! tiles {
             unsafe fn transpose(to: *mut $t, width: usize, from: *const $t, stride: isize, columns: usize, k: usize) {
                 // SAFETY: as promised by the caller.
                 unsafe { transpose::$transpose(to, width, from, stride, columns, k) }
+            }
+
+            #[inline]
+            unsafe fn gather(to: *mut $t, width: usize, from: *const $t, stride: isize, columns: usize, k: usize) {
+                $(#[$attribute])*
+                unsafe fn gather(to: *mut $t, width: usize, from: *const $t, stride: isize, columns: usize, k: usize) {
+                    // SAFETY: as promised by the caller.
+                    unsafe { transpose::gather::<$t, $isa>(to, width, from, stride, columns, k) }
+                }
+                // SAFETY: as promised by the caller.
+                unsafe { gather(to, width, from, stride, columns, k) }
             }
         }
     };

@@ -226,3 +226,45 @@ fn do_not_depend_on_threads() {
         }
     }
 }
+
+/// The result on one thread and on several, bit for bit.
+fn same_on_threads(what: &str, compute: impl Fn() -> Vec<f32> + Sync) {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(&compute)
+    };
+    let one = on(1);
+    for threads in [2, 3, 5] {
+        assert!(on(threads) == one, "{what} on {threads} threads");
+    }
+}
+
+#[test]
+fn vectors_and_batches_do_not_depend_on_threads() {
+    for (m, n) in [(1100, 500), (500, 1100), (20_000, 40), (3, 200_000)] {
+        let a = Array2::from_shape_fn((m, n), |(i, j)| value(i, j) as f32);
+        let (x, y) = (Array1::from_shape_fn(n, |i| value(i, 1) as f32), Array1::from_shape_fn(m, |i| value(i, 2) as f32));
+        same_on_threads(&format!("{m}×{n} · x"), || {
+            let mut to = Array1::from_elem(m, f32::NAN);
+            matvec_into(to.view_mut(), 0.5, false, a.view(), x.view());
+            to.to_vec()
+        });
+        same_on_threads(&format!("({m}×{n})ᵀ · y"), || {
+            let mut to = Array1::ones(n);
+            matvec_into(to.view_mut(), 0.5, true, a.t(), y.view());
+            to.to_vec()
+        });
+    }
+    let x = Array4::from_shape_fn((2, 3, 70, 60), |(a, b, i, j)| value(a * 31 + b * 7 + i, j) as f32);
+    let y = Array3::from_shape_fn((3, 60, 90), |(b, i, j)| value(b * 13 + i, j) as f32);
+    same_on_threads("a batch", || {
+        let mut to = Array4::from_elem((2, 3, 70, 90), f32::NAN);
+        batched_matmul_into(to.view_mut(), 1.0, false, x.view(), y.view());
+        for (b, matrix) in to.index_axis(ndarray::Axis(0), 1).outer_iter().enumerate() {
+            let mut one = Array2::zeros((70, 90));
+            matmul_into(one.view_mut(), 1.0, false, x.slice(s![1, b, .., ..]), y.index_axis(ndarray::Axis(0), b));
+            assert!(one == matrix);
+        }
+        to.into_raw_vec_and_offset().0
+    });
+}

@@ -13,6 +13,37 @@ pub(super) unsafe fn scalar<T: crate::Element>(to: *mut T, width: usize, from: *
     unsafe { pad(to, width, columns, k) }
 }
 
+/// Rows as they are, one after the other, in vectors: `to[p·width + j] = from[p·stride + j]`, zeros from `columns` on.
+///
+/// # Safety
+/// As [`scalar`]; the processor has the instruction set.
+#[inline(always)]
+pub(super) unsafe fn gather<T: crate::Element, S: super::simd::Simd<T>>(
+    to: *mut T,
+    width: usize,
+    from: *const T,
+    stride: isize,
+    columns: usize,
+    k: usize,
+) {
+    let (whole, rest) = (columns / S::LANES * S::LANES, columns % S::LANES);
+    for p in 0..k {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let (to, from) = (to.add(p * width), from.offset(p as isize * stride));
+            for j in (0..whole).step_by(S::LANES) {
+                S::store(to.add(j), S::load(from.add(j)));
+            }
+            if rest > 0 {
+                S::store_first(to.add(whole), S::load_first(from.add(whole), rest), (width - whole).min(S::LANES));
+            }
+            for j in (whole + if rest > 0 { S::LANES } else { 0 })..width {
+                to.add(j).write(T::zero());
+            }
+        }
+    }
+}
+
 /// The elements of some columns and places.
 #[inline(always)]
 unsafe fn rest<T: crate::Element>(
