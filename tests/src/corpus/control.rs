@@ -22,6 +22,16 @@ fn recurrent(w: &Array2<f64>, u: &Array2<f64>, h0: &Array1<f64>, x: &Array2<f64>
     h.dot(&h)
 }
 
+/// The type of the start is only known from its use later.
+#[differentiate(wrt(w, x))]
+fn untyped_start(w: &Array2<f64>, x: &Array2<f64>) -> f64 {
+    let mut h = Array1::zeros(w.nrows());
+    for row in x.outer_iter() {
+        h = (w.dot(&h) + &row).mapv(f64::tanh);
+    }
+    h.dot(&h)
+}
+
 /// A carried scalar, elements by index.
 #[differentiate]
 fn sum_of_squares(x: &Array1<f64>) -> f64 {
@@ -264,6 +274,8 @@ fn loops_over_indices() {
     for (n, d, t) in [(3, 2, 4), (1, 1, 1), (2, 3, 0), (4, 1, 7)] {
         let (w, u, h0, x) = (matrix(n, n, 1) * 0.5, matrix(n, d, 2), vector(n, 3), matrix(t, d, 4));
         verify!(recurrent, [w, u, h0], (&w, &u, &h0, &x));
+        let x = matrix(t, n, 5);
+        verify!(untyped_start, [w, x], (&w, &x));
     }
     for n in [0, 1, 5] {
         let x = vector(n, 5);

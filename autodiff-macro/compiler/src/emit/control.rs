@@ -421,7 +421,22 @@ impl<'a> Program<'a> {
         let kernels = &self.kernels;
         let mut schedule = plan.schedule.clone();
         let count = control.operands.len();
+        // A field with the name of a variable that changes would be taken for a use of it.
+        let fields: Vec<Ident> = plan
+            .saved
+            .iter()
+            .map(|s| match self.target.reserved.iter().any(|name| s.field == name) {
+                true => local(&format!("saved_{}", s.field)),
+                false => s.field.clone(),
+            })
+            .collect();
         for leaf in &mut schedule.joint.region.leaves {
+            if let LeafSource::Capture(_) = leaf.source
+                && let Some(k) = plan.saved.iter().position(|s| leaf.name == s.field.to_string())
+            {
+                let field = &fields[k];
+                leaf.read = quote!(#field);
+            }
             let read = match leaf.source {
                 LeafSource::Operand(j) => operands.get(j),
                 LeafSource::ResultCotangent(r) => operands.get(count + r),
@@ -434,7 +449,7 @@ impl<'a> Program<'a> {
         }
         let mut program = self.body(&schedule, &[]).with_saved_sizes();
         sums.iter().chain(operands).flat_map(|t| free_identifiers(t.clone())).for_each(|n| program.names.take(n));
-        plan.saved.iter().for_each(|s| program.names.take(s.field.to_string()));
+        fields.iter().for_each(|field| program.names.take(field.to_string()));
         let outputs = schedule.joint.region.outputs.clone();
         for (o, give) in plan.gives.iter().enumerate() {
             if schedule.node(outputs[o]).ty.is_scalar() {
@@ -456,8 +471,7 @@ impl<'a> Program<'a> {
         let mut frame = Frame::default();
         let mut opened = TokenStream::new();
         let mut scalars = Vec::new();
-        for saved in &plan.saved {
-            let field = &saved.field;
+        for (saved, field) in plan.saved.iter().zip(&fields) {
             if saved.ty.is_scalar() {
                 scalars.push(field);
                 continue;
