@@ -85,6 +85,7 @@ fn functions(item: &ItemFn, signature: &Signature, options: &Options) -> Option<
         }
         _ => value_ty.clone(),
     };
+    let returns = |ty: TokenStream| signature.fallible.as_ref().map_or(ty.clone(), |f| f.around(&ty));
     let generics = signature.companion_generics(&krate);
     let (bounded, _, clause) = generics.split_for_impl();
     let arguments: Vec<TokenStream> = params
@@ -104,16 +105,29 @@ fn functions(item: &ItemFn, signature: &Signature, options: &Options) -> Option<
     let matrix = owned_array(float, 2, &krate);
     let modes = options.modes.iter().map(|(mode, name)| match mode {
         Mode::Jvp => {
-            quote!(pub fn #name #bounded (#(#arguments,)* #(#tangents),*) -> (#value_ty, #cotangent_ty) #clause { ::core::unreachable!() })
+            let ty = returns(quote!((#value_ty, #cotangent_ty)));
+            quote!(pub fn #name #bounded (#(#arguments,)* #(#tangents),*) -> #ty #clause { ::core::unreachable!() })
         }
         Mode::Hvp => {
-            quote!(pub fn #name #bounded (#(#arguments,)* #(#tangents),*) -> (#value_ty, #grad_ty, #grad_ty) #clause { ::core::unreachable!() })
+            let ty = returns(quote!((#value_ty, #grad_ty, #grad_ty)));
+            quote!(pub fn #name #bounded (#(#arguments,)* #(#tangents),*) -> #ty #clause { ::core::unreachable!() })
         }
         Mode::Hessian => {
-            quote!(pub fn #name #bounded (#(#arguments),*) -> (#value_ty, #grad_ty, #matrix) #clause { ::core::unreachable!() })
+            let ty = returns(quote!((#value_ty, #grad_ty, #matrix)));
+            quote!(pub fn #name #bounded (#(#arguments),*) -> #ty #clause { ::core::unreachable!() })
         }
-        Mode::Jacobian => quote!(pub fn #name #bounded (#(#arguments),*) -> (#value_ty, #matrix) #clause { ::core::unreachable!() }),
+        Mode::Jacobian => {
+            let ty = returns(quote!((#value_ty, #matrix)));
+            quote!(pub fn #name #bounded (#(#arguments),*) -> #ty #clause { ::core::unreachable!() })
+        }
     });
+    let [both_ty, gives_grad, gives_value, forward_ty] = [
+        quote!((#value_ty, #grad_ty)),
+        grad_ty.clone(),
+        value_ty.clone(),
+        quote!((#value_ty, #saved #used)),
+    ]
+    .map(returns);
     Some(quote! {
         #grad_item
         #(#cfg)*
@@ -127,13 +141,13 @@ fn functions(item: &ItemFn, signature: &Signature, options: &Options) -> Option<
         impl #name {
             pub const FORMULA: &'static str = "";
             pub const GRAPH: &'static str = "";
-            pub fn value_and_grad #bounded (#(#arguments),*) -> (#value_ty, #grad_ty) #clause { ::core::unreachable!() }
-            pub fn grad #bounded (#(#arguments),*) -> #grad_ty #clause { ::core::unreachable!() }
+            pub fn value_and_grad #bounded (#(#arguments),*) -> #both_ty #clause { ::core::unreachable!() }
+            pub fn grad #bounded (#(#arguments),*) -> #gives_grad #clause { ::core::unreachable!() }
             pub fn workspace<T: #krate::Element>() -> #workspace<T> { ::core::unreachable!() }
-            pub fn value_and_grad_into #bounded (workspace: &mut #workspace<#float>, #(#arguments,)* grad: &mut #grad_ty) -> #value_ty #clause {
+            pub fn value_and_grad_into #bounded (workspace: &mut #workspace<#float>, #(#arguments,)* grad: &mut #grad_ty) -> #gives_value #clause {
                 ::core::unreachable!()
             }
-            pub fn forward #bounded (#(#arguments),*) -> (#value_ty, #saved #used) #clause { ::core::unreachable!() }
+            pub fn forward #bounded (#(#arguments),*) -> #forward_ty #clause { ::core::unreachable!() }
             pub fn backward #declared (saved: #saved #used, cotangent: #cotangent_ty) -> #grad_ty { ::core::unreachable!() }
             pub fn check #bounded (#(#arguments),*) -> ::core::result::Result<(), #krate::ShapeError> #clause { ::core::unreachable!() }
             #(#modes)*

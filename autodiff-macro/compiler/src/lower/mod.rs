@@ -135,13 +135,6 @@ pub fn internal(message: &str) -> String {
 
 /// Parameters to differentiate: those named, or all that can be.
 fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, errors: &mut Errors) -> Option<Vec<usize>> {
-    if let Some(ty @ syn::Type::Path(p)) = &signature.output
-        && let Some(last) = p.path.segments.last()
-        && (last.ident == "Result" || last.ident == "Option")
-    {
-        errors.at(ty, format!("a function that returns `{}` is not supported yet: return the float itself, and check what can fail in a function that calls this one", last.ident));
-        return None;
-    }
     let Some(names) = &options.wrt else {
         let all: Vec<usize> = (0..signature.params.len()).filter(|i| signature.params[*i].float().is_some()).collect();
         if all.is_empty() {

@@ -1,10 +1,12 @@
 //! The user's function as syntax: its signature read as types the compiler knows, and questions about expressions.
 
+mod fallible;
 mod free;
 mod items;
 mod rename;
 mod signature;
 
+pub use fallible::{Exits, FAILING_MACROS, Fallible, exits_of_statement};
 pub use free::{free_identifiers, identifiers_of, operands, pattern_names};
 pub use items::{Field, Function, Items, Parts, Struct, method, parameter_names, replaced, substitute, type_name, unify};
 pub use rename::{Mode, Renamer};

@@ -6,6 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{FnArg, GenericArgument, ItemFn, Pat, PathArguments, ReturnType, Type, TypeParamBound, WherePredicate};
 
+use super::fallible::Fallible;
 use super::items::{Items, Parts};
 use crate::diag::Errors;
 use crate::ir::Elem;
@@ -128,8 +129,10 @@ impl Param {
 pub struct Signature {
     /// The parameters in order.
     pub params: Vec<Param>,
-    /// The result type, if one is written.
+    /// The result type, if one is written; of a function that may fail the type of what it gives if it does not.
     pub output: Option<Type>,
+    /// The `Result` or `Option` around the result.
+    pub fallible: Option<Fallible>,
     /// What the function sees of its module.
     pub items: Rc<Items>,
     /// The type it is a method of.
@@ -153,9 +156,14 @@ impl Signature {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some((**ty).clone()),
         };
+        let (output, fallible) = match output.as_ref().and_then(|ty| Fallible::of(ty, &items)) {
+            Some((inner, fallible)) => (Some(inner), Some(fallible)),
+            None => (output, None),
+        };
         let mut signature = Signature {
             params: Vec::new(),
             output,
+            fallible,
             items,
             owner: owner.cloned(),
             owner_generics: owner_generics.cloned().unwrap_or_default(),

@@ -111,6 +111,21 @@ impl Companion<'_> {
         let sizes_fit = self.sizes_fit();
         let name = self.function("check");
         let guard = self.lowered.meanings.guard(krate, &self.lowered.float);
+        let body = match self.signature.fallible.as_ref().filter(|_| !prologue.is_empty()) {
+            None => quote!(#prologue #call),
+            // Where the function's own code fails first, sizes are never looked at.
+            Some(fallible) => {
+                let (ty, good) = (fallible.around(&quote!(::core::result::Result<(), #krate::ShapeError>)), fallible.good(&call));
+                let pattern = fallible.good(&quote!(fits));
+                quote! {
+                    let own_code = || -> #ty { #prologue #good };
+                    match own_code() {
+                        #pattern => fits,
+                        _ => ::core::result::Result::Ok(()),
+                    }
+                }
+            }
+        };
         quote! {
             /// Whether the sizes of the arguments fit together.
             ///
@@ -119,8 +134,7 @@ impl Companion<'_> {
             pub fn #name #bounded (#(#params),*) -> ::core::result::Result<(), #krate::ShapeError> #clause {
                 #guard
                 #import
-                #prologue
-                #call
+                #body
             }
 
             #sizes_fit

@@ -71,18 +71,30 @@ impl Companion<'_> {
         let others = &params[receiver.len()..];
         let (own, rest) = idents.split_at(receiver.len());
         let (ws, grad, value) = (local("workspace"), local("grad"), local("value"));
+        let (both, question) = (self.good(&quote!((#value, #grad))), self.question());
+        let returns = [&quote!((#value_ty, #grad_ty)), grad_ty, value_ty].map(|ty| self.returns(ty));
+        let [returns_both, returns_grad, returns_value] = returns;
+        let second = self.signature.fallible.is_some().then(|| quote!(.map(|#value| #value.1)));
+        let second = second.unwrap_or_else(|| quote!(.1));
+        let partly = match &self.signature.fallible {
+            Some(_) => " If the function fails, what `grad` holds is not specified.",
+            None => "",
+        };
+        let into_doc = format!(
+            " The value; the gradient overwrites `grad`. Allocates nothing once the workspace has been used at these sizes.{partly}"
+        );
         let functions = quote! {
             /// Value and gradient.
-            pub fn #value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
+            pub fn #value_and_grad #bounded (#(#params),*) -> #returns_both #clause {
                 let mut #ws = #workspace::<#float>::default();
                 let mut #grad: #grad_ty = #empty;
-                let #value = Self::#into #turbofish (#(#own,)* &mut #ws, #(#rest,)* &mut #grad);
-                (#value, #grad)
+                let #value = Self::#into #turbofish (#(#own,)* &mut #ws, #(#rest,)* &mut #grad) #question;
+                #both
             }
 
             /// The gradient.
-            pub fn #grad_name #bounded (#(#params),*) -> #grad_ty #clause {
-                Self::#value_and_grad #turbofish (#(#idents),*).1
+            pub fn #grad_name #bounded (#(#params),*) -> #returns_grad #clause {
+                Self::#value_and_grad #turbofish (#(#idents),*) #second
             }
 
             /// An empty workspace for `value_and_grad_into`.
@@ -90,13 +102,13 @@ impl Companion<'_> {
                 #workspace::default()
             }
 
-            /// The value; the gradient overwrites `grad`. Allocates nothing once the workspace has been used at these sizes.
+            #[doc = #into_doc]
             pub fn #into #bounded (
                 #(#receiver,)*
                 #ws: &mut #workspace<#float>,
                 #(#others,)*
                 #grad: &mut #grad_ty,
-            ) -> #value_ty #clause {
+            ) -> #returns_value #clause {
                 let #workspace { slots: [#(#slot_names),*], #tapes_pattern } = #ws;
                 #body
             }
@@ -118,10 +130,11 @@ impl Companion<'_> {
         generics.params.insert(0, syn::parse_quote!('result));
         generics.make_where_clause().predicates.push(syn::parse_quote!(&'result #value_ty: #krate::kernels::ScalarResult));
         let (bounded, _, clause) = generics.split_for_impl();
+        let (value_ty, grad_ty) = (self.returns(&quote!((#value_ty, #grad_ty))), self.returns(grad_ty));
         let (value_and_grad, grad) = (self.function("value_and_grad"), self.function("grad"));
         quote! {
             #[doc(hidden)]
-            pub fn #value_and_grad #bounded (#(#params),*) -> (#value_ty, #grad_ty) #clause {
+            pub fn #value_and_grad #bounded (#(#params),*) -> #value_ty #clause {
                 ::core::unreachable!()
             }
 
@@ -202,7 +215,7 @@ impl Companion<'_> {
                 ending.extend(quote!(#kernels::accumulate(&mut #place, &#name);));
             }
         }
-        let value = self.spell(&self.lowered.output, &mut program, schedule);
+        let value = self.good(&self.spell(&self.lowered.output, &mut program, schedule));
         let checks = self.require_sizes();
         let (sizes, steps, _) = program.finish();
         let needed = self.needed(&quote!(#sizes #checks #steps #ending #value));

@@ -176,6 +176,8 @@ impl Companion<'_> {
         }
         let dim_values: Vec<TokenStream> = dims.iter().map(|d| forward.size(*d)).collect();
         let value = self.spell(&self.lowered.output, &mut forward, &split.forward);
+        let saved_name = local("saved");
+        let result = self.good(&quote!((#value, #saved_name)));
         let checks = self.require_sizes();
         let forward_slots: Vec<Ident> =
             (0..split.forward.slots).map(|i| format_ident!("slot{i}", span = proc_macro2::Span::mixed_site())).collect();
@@ -189,7 +191,6 @@ impl Companion<'_> {
         let needed = self.needed(&quote!(#sizes #checks #forward_steps #value #(#saved_values)* #(#dim_values)* #(#bound_values)*));
         let prologue = self.prologue(needed);
 
-        let saved_value = local("saved");
         let (saved_generics, saved_args) = self.struct_generics();
         let own_generics = self.own_struct_generics();
         let trees = self.trees();
@@ -197,6 +198,7 @@ impl Companion<'_> {
         let tree_types: Vec<TokenStream> =
             trees.iter().map(|i| self.signature.owned(&self.signature.params[*i], &self.krate)).collect();
         let tree_zeros: Vec<TokenStream> = trees.iter().map(|i| self.tree_zeros(*i)).collect();
+        let returns = self.returns(&quote!((#value_ty, #saved #saved_args)));
         let (tree_krate, forward_name, backward_name) = (&self.krate, self.function("forward"), self.function("backward"));
         let doc = format!("What the backward pass of [`{}`](fn@{0}) needs of the forward pass.", self.item.sig.ident);
         let item = quote! {
@@ -214,7 +216,7 @@ impl Companion<'_> {
         };
         let functions = quote! {
             /// The value, and what the backward pass needs.
-            pub fn #forward_name #bounded (#(#params),*) -> (#value_ty, #saved #saved_args) #clause {
+            pub fn #forward_name #bounded (#(#params),*) -> #returns #clause {
                 #prologue
                 #import
                 #checks
@@ -223,14 +225,14 @@ impl Companion<'_> {
                 #forward_declare
                 #forward_steps
                 #(let #tree_names = #kernels::Skeleton(#tree_zeros);)*
-                let #saved_value = #saved {
+                let #saved_name = #saved {
                     sizes: [#(#dim_values),*],
                     bounds: [#(#bound_values as isize),*],
                     #(#fields: #saved_values,)*
                     #(#tree_names,)*
                     float: ::core::marker::PhantomData,
                 };
-                (#value, #saved_value)
+                #result
             }
 
             /// The vector-Jacobian product: the gradient of the inner product of `cotangent` and the result.

@@ -63,6 +63,21 @@ fn local(name: &str) -> Ident {
 }
 
 impl Companion<'_> {
+    /// The result type of a generated function that gives `ty`.
+    fn returns(&self, ty: &TokenStream) -> TokenStream {
+        self.signature.fallible.as_ref().map_or_else(|| ty.clone(), |f| f.around(ty))
+    }
+
+    /// The result of a generated function that gives a value.
+    fn good(&self, value: &TokenStream) -> TokenStream {
+        self.signature.fallible.as_ref().map_or_else(|| value.clone(), |f| f.good(value))
+    }
+
+    /// `?` after the call of a function that may fail.
+    fn question(&self) -> Option<TokenStream> {
+        self.signature.fallible.is_some().then(|| quote!(?))
+    }
+
     fn target(&self) -> Target {
         let float = &self.lowered.float;
         Target {

@@ -36,6 +36,13 @@ impl Companion<'_> {
         let (bounded, _, clause) = generics.split_for_impl();
         let tangent_ty = self.node_type(0);
         let matrix = owned_array(&self.lowered.float, 2, &self.krate);
+        let returns = [
+            quote!((#value_ty, #tangent_ty)),
+            quote!((#value_ty, #grad_ty, #grad_ty)),
+            quote!((#value_ty, #grad_ty, #matrix)),
+            quote!((#value_ty, #matrix)),
+        ];
+        let [jvp_ty, hvp_ty, hessian_ty, jacobian_ty] = returns.map(|ty| self.returns(&ty));
         let jvp = self.modes.jvp.as_ref().map(|schedule| {
             let (tangents, body) = (self.tangent_parameters(schedule), self.jvp(schedule));
             quote! {
@@ -43,7 +50,7 @@ impl Companion<'_> {
                 ///
                 /// # Panics
                 /// If a tangent has another shape than its parameter.
-                pub fn jvp #bounded (#(#params,)* #(#tangents),*) -> (#value_ty, #tangent_ty) #clause { #body }
+                pub fn jvp #bounded (#(#params,)* #(#tangents),*) -> #jvp_ty #clause { #body }
             }
         });
         let hvp = self.modes.hvp.as_ref().map(|schedule| {
@@ -53,21 +60,21 @@ impl Companion<'_> {
                 ///
                 /// # Panics
                 /// If a direction has another shape than its parameter.
-                pub fn hvp #bounded (#(#params,)* #(#directions),*) -> (#value_ty, #grad_ty, #grad_ty) #clause { #body }
+                pub fn hvp #bounded (#(#params,)* #(#directions),*) -> #hvp_ty #clause { #body }
             }
         });
         let hessian = self.modes.hessian.as_ref().map(|split| {
             let body = self.hessian(split);
             quote! {
                 /// The value, the gradient, and the Hessian: row and column `i` belong to element `i` of the parameter.
-                pub fn hessian #bounded (#(#params),*) -> (#value_ty, #grad_ty, #matrix) #clause { #body }
+                pub fn hessian #bounded (#(#params),*) -> #hessian_ty #clause { #body }
             }
         });
         let jacobian = self.modes.jacobian.as_ref().map(|split| {
             let body = self.jacobian(split);
             quote! {
                 /// The value, and the Jacobian: a row for each element of the result, a column for each of the parameter.
-                pub fn jacobian #bounded (#(#params),*) -> (#value_ty, #matrix) #clause { #body }
+                pub fn jacobian #bounded (#(#params),*) -> #jacobian_ty #clause { #body }
             }
         });
         quote!(#jvp #hvp #hessian #jacobian)
@@ -172,7 +179,7 @@ impl Companion<'_> {
         let (target, captures) = (self.target(), self.lowered.prologue.captures());
         let mut program = Program::new(&target, schedule, &captures, self.user_names());
         let Written { statements, value, outputs } = self.written(&mut program, schedule, gradients);
-        let ending = ending(&value, &outputs);
+        let ending = self.good(&ending(&value, &outputs));
         let fit = self.tangents_fit(schedule);
         let (sizes, steps, _) = program.finish();
         let code = quote!(#fit #sizes #statements #steps #ending);
@@ -281,7 +288,7 @@ impl Companion<'_> {
             keep.extend(quote!(let #field = #read;));
         }
         let slots = slots(&split.backward, &kernels, &self.lowered.float);
-        let ending = ending(&value, &outputs);
+        let ending = self.good(&ending(&value, &outputs));
         let (sizes, forward_steps, _) = forward.finish();
         let float = &self.lowered.float;
         let make = match scalar_product {
