@@ -49,11 +49,6 @@ fn closure_arity(w: f64) -> f64 {
 }
 
 #[differentiate]
-fn unknown_macro(w: f64) -> f64 {
-    dbg!(w) * 2.0
-}
-
-#[differentiate]
 fn unknown_map(w: &Array1<f64>) -> f64 {
     w.mapv(f64::gamma).sum()
 }

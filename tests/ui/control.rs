@@ -69,11 +69,6 @@ fn whole_array_condition(w: &Array1<f64>) -> f64 {
     if w.sum() > 0.0 && mask.sum() > 1.0 { w.sum() } else { break_out(w) }
 }
 
-#[differentiate]
-fn pattern(w: &Array1<f64>) -> f64 {
-    if let Some(m) = w.mean() { m } else { 0.0 }
-}
-
 fn first(n: usize) -> Vec<f64> {
     vec![1.0; n]
 }

@@ -84,21 +84,8 @@ fn closure_that_changes(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn log_of_active(w: &Array1<f64>) -> f64 {
-    let h = w * 2.0;
-    println!("{h}");
-    h.sum()
-}
-
-#[differentiate]
 fn no_value(w: &Array1<f64>) {
     let _h = w * 2.0;
-}
-
-#[differentiate]
-fn let_else(w: &Array1<f64>) -> f64 {
-    let Some(m) = w.mean() else { return 0.0 };
-    m
 }
 
 #[differentiate]

@@ -8,6 +8,8 @@ use crate::syntax::free_identifiers;
 
 /// Sizes of computed values in passive code are named by this and the size's number, until code is emitted.
 pub const SIZE_PREFIX: &str = "size_number_";
+/// The same for sizes as they were before the program required them to be equal to others.
+pub const OWN_SIZE_PREFIX: &str = "own_size_number_";
 
 /// A statement of passive code.
 #[derive(Clone, Debug)]
@@ -44,6 +46,16 @@ impl Passive {
         self.keep
     }
 
+    /// Whether it is there for its effect, so that what it is in must be run.
+    pub(crate) fn is_effect(&self) -> bool {
+        self.keep && (self.defines.is_empty() || self.leaves())
+    }
+
+    /// Whether it may leave the function.
+    pub(crate) fn leaves(&self) -> bool {
+        leaves(self.tokens.clone())
+    }
+
     /// The variables it defines or changes.
     pub(crate) fn defines(&self) -> &[String] {
         &self.defines
@@ -58,6 +70,16 @@ impl Passive {
     pub(crate) fn on_demand(tokens: TokenStream, defines: Vec<String>) -> Self {
         Passive { keep: false, ..Passive::keep(tokens, defines) }
     }
+}
+
+/// Whether tokens may leave the function: more than do, never fewer.
+fn leaves(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|t| match t {
+        proc_macro2::TokenTree::Group(g) => leaves(g.stream()),
+        proc_macro2::TokenTree::Punct(p) => p.as_char() == '?',
+        proc_macro2::TokenTree::Ident(i) => i == "return" || crate::syntax::FAILING_MACROS.iter().any(|m| i == *m),
+        proc_macro2::TokenTree::Literal(_) => false,
+    })
 }
 
 /// An integer expression of passive code that sizes or slices are made of.

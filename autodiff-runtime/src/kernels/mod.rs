@@ -12,6 +12,7 @@ mod conv;
 mod directions;
 mod dispatch;
 mod extremum;
+mod fails;
 mod gather;
 mod loss;
 mod matvec;
@@ -42,6 +43,7 @@ pub use conv::{
 };
 pub use directions::{check_tangent, matrix_by_columns, matrix_by_rows, one_by_one};
 pub use extremum::{extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into};
+pub use fails::{if_sizes_fit, unless_empty};
 pub use gather::{gather_rows_into, scatter_add, scatter_add_into};
 pub use loss::{
     cross_entropy_grad_into, cross_entropy_into, cross_entropy_onehot_grad_into, cross_entropy_onehot_into,

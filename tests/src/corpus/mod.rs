@@ -10,4 +10,5 @@ mod linear_algebra;
 mod modules;
 mod networks;
 mod regression;
+mod results;
 mod structure;

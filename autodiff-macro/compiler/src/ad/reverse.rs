@@ -183,7 +183,7 @@ fn reverse_arm(control: &Control, arm: &Arm, wanted: &[usize], cotangents: &[usi
     let outputs = copied(&builder, &region, &copies);
     let mut leaves = region.leaves.clone();
     let mut seeds = Vec::new();
-    for &k in cotangents {
+    for &k in cotangents.iter().filter(|_| !arm.diverges) {
         let value = outputs[k];
         let name = match &builder.graph().node(value.id()).name {
             Some(name) => format!("{name}_bar"),

@@ -11,7 +11,7 @@ use quote::{format_ident, quote};
 use super::companion::checks::check_statement;
 use super::program::{BodyPlace, Program, renamed};
 use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, Region, Type};
-use crate::passive::{Prologue, SIZE_PREFIX};
+use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
 use crate::schedule::{ArmPlan, ControlPlan, Give, Schedule};
 use crate::syntax::free_identifiers;
 
@@ -239,7 +239,7 @@ impl<'a> Program<'a> {
         let outputs = schedule.joint.region.outputs.clone();
         let count = control.results.len();
         // Results: carried values are made beside the old ones, which the round still reads.
-        for (r, ty) in control.results.iter().enumerate().filter(|(_, ty)| !ty.is_scalar()) {
+        for (r, ty) in control.results.iter().enumerate().filter(|(_, ty)| !ty.is_scalar() && !arm.diverges) {
             let place = if r < control.carried {
                 let skip = is_leaf(&schedule, outputs[r], |source| matches!(source, LeafSource::Operand(j) if *j == r));
                 BodyPlace { view: in_slot(&program.slot(schedule.slots + r)), adds: false, skip }
@@ -293,7 +293,7 @@ impl<'a> Program<'a> {
         }
         // New values of scalars first: each may read the old ones of others.
         let (mut values, mut gives) = (TokenStream::new(), TokenStream::new());
-        for (r, ty) in control.results.iter().enumerate() {
+        for (r, ty) in control.results.iter().enumerate().filter(|_| !arm.diverges) {
             let name = &results[r];
             if ty.is_scalar() {
                 let (value, new) = (program.read(outputs[r]), local(&format!("new_{r}")));
@@ -326,8 +326,11 @@ impl<'a> Program<'a> {
         let sizes: HashMap<String, TokenStream> = free_identifiers(prologue.statements(needed.clone()))
             .into_iter()
             .filter_map(|name| {
-                let d = Dim(name.strip_prefix(SIZE_PREFIX)?.parse().ok()?);
-                let size = program.own_size(region.dims.find(d));
+                let d = match name.strip_prefix(OWN_SIZE_PREFIX) {
+                    Some(own) => Dim(own.parse().ok()?),
+                    None => region.dims.find(Dim(name.strip_prefix(SIZE_PREFIX)?.parse().ok()?)),
+                };
+                let size = program.own_size(d);
                 needed.extend(free_identifiers(size.clone()));
                 Some((name, size))
             })

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod companion;
 mod control;
+mod effect;
 mod guard;
 mod names;
 mod placeholder;

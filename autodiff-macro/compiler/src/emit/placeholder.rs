@@ -121,13 +121,8 @@ fn functions(item: &ItemFn, signature: &Signature, options: &Options) -> Option<
             quote!(pub fn #name #bounded (#(#arguments),*) -> #ty #clause { ::core::unreachable!() })
         }
     });
-    let [both_ty, gives_grad, gives_value, forward_ty] = [
-        quote!((#value_ty, #grad_ty)),
-        grad_ty.clone(),
-        value_ty.clone(),
-        quote!((#value_ty, #saved #used)),
-    ]
-    .map(returns);
+    let [both_ty, gives_grad, gives_value, forward_ty] =
+        [quote!((#value_ty, #grad_ty)), grad_ty.clone(), value_ty.clone(), quote!((#value_ty, #saved #used))].map(returns);
     Some(quote! {
         #grad_item
         #(#cfg)*

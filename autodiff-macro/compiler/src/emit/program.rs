@@ -391,6 +391,7 @@ impl<'a> Program<'a> {
     pub(super) fn scalar_read(&mut self, id: NodeId) -> Scalar {
         let node = self.schedule.node(id);
         match node.op.name {
+            "effect" => self.literal(0.0),
             "constant" => self.literal(node.attrs[0].as_float()),
             "input" => Scalar::atom(self.leaves()[node.attrs[0].axis()].read.clone()),
             "part" => {
@@ -535,6 +536,10 @@ impl<'a> Program<'a> {
 
     fn kernel(&mut self, id: NodeId, output: &dyn Fn(usize) -> TokenStream) {
         let node = self.schedule.node(id).clone();
+        if let Some(effect) = node.attrs.first().and_then(Attr::effect) {
+            self.effect(&node.operands, effect);
+            return;
+        }
         let Code::Kernel { emit, .. } = &node.op.code else { return };
         let operands: Vec<TokenStream> = node.operands.iter().map(|o| self.read(*o)).collect();
         let parts: Vec<Type> = match &node.ty {

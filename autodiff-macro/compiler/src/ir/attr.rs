@@ -2,6 +2,7 @@
 
 use super::control::ControlRef;
 use super::dims::{Bound, Dim};
+use super::effect::EffectRef;
 
 /// One compile-time argument.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -22,6 +23,8 @@ pub enum Attr {
     Text(String),
     /// The bodies of a loop or branch.
     Control(ControlRef),
+    /// A statement run for its effect.
+    Effect(EffectRef),
 }
 
 /// What a slice does to one axis.
@@ -68,6 +71,14 @@ impl Attr {
     pub fn control(&self) -> Option<&ControlRef> {
         match self {
             Attr::Control(c) => Some(c),
+            _ => None,
+        }
+    }
+
+    /// The statement of an effect.
+    pub fn effect(&self) -> Option<&EffectRef> {
+        match self {
+            Attr::Effect(e) => Some(e),
             _ => None,
         }
     }

@@ -85,6 +85,8 @@ pub struct Arm {
     pub prologue: Prologue,
     /// Whether the last output says to leave the loop.
     pub stops: bool,
+    /// Whether it never comes to its end: it leaves the function, or panics. It has no results but that of its effects.
+    pub diverges: bool,
 }
 
 /// The derivative of a control node.

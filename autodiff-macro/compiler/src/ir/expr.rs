@@ -115,6 +115,16 @@ impl Builder {
         result
     }
 
+    /// Number of requirements on sizes so far.
+    pub fn check_count(&self) -> usize {
+        self.inner.borrow().checks.len()
+    }
+
+    /// Some of the requirements on sizes.
+    pub fn checks(&self, range: std::ops::Range<usize>) -> Vec<Check> {
+        self.inner.borrow().checks.get(range).map(<[Check]>::to_vec).unwrap_or_default()
+    }
+
     /// Notes a failure that no user input should be able to cause.
     pub fn bug(&self, message: String) {
         self.inner.borrow_mut().bugs.push(message);

@@ -179,7 +179,7 @@ impl<'g> Border<'g> {
                 Value::Closure(Rc::new(Closure { syntax: closure.syntax.clone(), scopes: vec![scope] }))
             }
             Value::Tokens(tokens) => Value::Tokens(tokens.clone()),
-            Value::Unit => Value::Unit,
+            Value::Unit | Value::Never => Value::Unit,
             Value::Struct(s) => {
                 let fields = s.fields.iter().map(|(n, v)| (n.clone(), self.import(inner, at, &format!("{name}_{n}"), v))).collect();
                 Value::Struct(Rc::new(super::value::StructValue { name: s.name.clone(), fields }))

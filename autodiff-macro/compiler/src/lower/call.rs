@@ -38,13 +38,17 @@ const IDENTITIES: [&str; 21] = [
 
 impl<'g> Lower<'g, '_> {
     pub(super) fn method_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
-        let name = m.method.to_string();
-        let args: Vec<&Expr> = m.args.iter().collect();
         let after = self.after.take();
         self.after = super::linalg::suffix(m);
         let receiver = self.expr(&m.receiver);
         self.after = after;
-        let receiver = receiver?;
+        self.method_of(receiver?, m, e)
+    }
+
+    /// A method call on a receiver that has its value.
+    pub(super) fn method_of(&mut self, receiver: Value<'g>, m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
+        let name = m.method.to_string();
+        let args: Vec<&Expr> = m.args.iter().collect();
         if let Some((key, function)) = self.module_method(&receiver, &name) {
             let mut given = vec![(&*m.receiver, receiver)];
             for a in &args {
@@ -437,6 +441,11 @@ impl<'g> Lower<'g, '_> {
                 Some(Value::Node(self.b.expr(id)))
             }
             "einsum" => self.einsum(m, e),
+            "dbg" => self.dbg(m, e),
+            _ if self.effect_macro(&m.mac) => Some(Value::Unit),
+            "panic" | "unreachable" | "todo" | "unimplemented" | "bail" if !self.in_closure() => {
+                self.failing_expression(e).unwrap_or_default()
+            }
             "s" => self.slices(e).map(Value::Slices),
             "vec" => {
                 let tokens = &m.mac.tokens;

@@ -23,10 +23,12 @@ impl<'g> Lower<'g, '_> {
             return self.understood(e);
         }
         let (mark, statements) = (self.errors.len(), self.passive.len());
+        let (done, exited) = (self.done, self.exited);
         match self.understood(e) {
             Some(value) => Some(value),
             None => {
                 self.errors.truncate(mark);
+                (self.done, self.exited) = (done, exited);
                 // The expression is kept as it is, with the calls in it.
                 let mut at = 0;
                 self.passive.retain(|s| {
@@ -70,22 +72,20 @@ impl<'g> Lower<'g, '_> {
             Expr::MethodCall(m) => self.method_call(m, e),
             Expr::Call(c) => self.call(c, e),
             Expr::Macro(m) => self.macro_call(m, e),
-            Expr::If(i) if !self.in_closure() => self.branch(i, e),
+            Expr::If(i) if !self.in_closure() => match self.if_let_fallible(i, e, super::control::Kind::Value) {
+                Some(value) => value,
+                None => self.branch(i, e),
+            },
             Expr::If(i) => self.if_expression(i, e),
             Expr::Match(m) if !self.in_closure() => self.match_expression(m, e),
             Expr::Field(f) => self.field(f, e),
             Expr::Struct(s) => self.struct_literal(s),
             Expr::Index(i) => self.index(i, e),
-            Expr::Try(t) => {
-                self.after = Some(quote::quote!(?));
-                let value = self.expr(&t.expr);
-                self.after = None;
-                match value? {
-                    Value::Opaque => None,
-                    value => Some(value),
-                }
-            }
+            Expr::Try(t) => self.try_of(&t.expr, e),
             _ => {
+                if let Some(left) = self.failing_expression(e) {
+                    return left;
+                }
                 self.errors.at(e, format!("{} is not supported in code that depends on differentiated parameters", construct(e)));
                 None
             }
@@ -471,6 +471,7 @@ impl<'g> Lower<'g, '_> {
         operands: &[(&Expr, Node<'g>)],
         build: impl FnOnce(&'g Builder) -> Result<NodeId, String>,
     ) -> Option<NodeId> {
+        let before = self.b.check_count();
         let result = self.b.blamed(
             || build(self.b),
             || Context {
@@ -483,6 +484,7 @@ impl<'g> Lower<'g, '_> {
                     .collect(),
             },
         );
+        self.required = before..self.b.check_count();
         match result {
             Ok(id) => Some(id),
             Err(message) => {

@@ -10,7 +10,9 @@ mod call;
 mod closure;
 mod control;
 mod einsum;
+mod effects;
 mod expr;
+mod failures;
 mod inline;
 mod linalg;
 mod mutate;
@@ -32,7 +34,7 @@ use crate::options::{Options, SizeName};
 use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
 
 use crate::passive::{Capture, Passive};
-pub use crate::passive::{Prologue, SIZE_PREFIX};
+pub use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
 pub use value::Output;
 use value::{Binding, Value};
 
@@ -312,6 +314,12 @@ struct Lower<'g, 'a> {
     taken: std::collections::BTreeSet<String>,
     /// What renamed variables are called in the source.
     originals: HashMap<String, String>,
+    /// The last effect of generated code, on which the next one depends.
+    done: Option<crate::ir::Expr<'g>>,
+    /// Whether one of them may leave the function.
+    exited: bool,
+    /// The requirements on sizes of the last operation, by number.
+    required: std::ops::Range<usize>,
 }
 
 /// What a function is called in messages and among the items of its module.
@@ -369,6 +377,9 @@ impl<'g, 'a> Lower<'g, 'a> {
             taken: Default::default(),
             originals: HashMap::new(),
             after: None,
+            done: None,
+            exited: false,
+            required: 0..0,
         }
     }
 }
@@ -494,6 +505,7 @@ impl<'g> Lower<'g, '_> {
         for at in graph.ids().skip(self.active.len()) {
             let node = graph.node(at);
             let active = match node.op.name {
+                "effect" => false,
                 "input" => self.leaves.get(node.attrs[0].axis()).is_none_or(|l| l.differentiate),
                 _ => node.operands.iter().any(|o| self.active[o.index()]),
             };
@@ -560,6 +572,7 @@ impl<'g> Lower<'g, '_> {
     fn output(&mut self, value: Value<'g>, item: &ItemFn) -> Option<(Vec<NodeId>, Output)> {
         let mut nodes = Vec::new();
         let output = self.output_part(value, item, &mut nodes)?;
+        nodes.extend(self.done.map(|e| e.id()));
         match output.first() {
             Some(Output::Node(_)) => {}
             // It follows from another error.

@@ -16,10 +16,15 @@ impl<'g> Lower<'g, '_> {
     }
 
     pub(super) fn result(&mut self, e: &Expr) -> Option<Value<'g>> {
+        self.fallible_result(e)
+    }
+
+    /// The result itself, of a function that may fail what is inside.
+    pub(super) fn plain_result(&mut self, e: &Expr) -> Option<Value<'g>> {
         // A result that mentions nothing differentiated is still what is differentiated: its gradient is zero.
         match e {
             Expr::Tuple(t) => {
-                let parts: Vec<Option<Value<'g>>> = t.elems.iter().map(|e| self.result(e)).collect();
+                let parts: Vec<Option<Value<'g>>> = t.elems.iter().map(|e| self.plain_result(e)).collect();
                 parts.into_iter().collect::<Option<Vec<_>>>().map(Value::Tuple)
             }
             _ => match self.expr(e)? {
@@ -41,6 +46,9 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn statements(&mut self, stmts: &[Stmt]) -> Option<Value<'g>> {
         let mut value = Some(Value::Unit);
         for (i, stmt) in stmts.iter().enumerate() {
+            if let Some(left) = self.failing_statement(stmt) {
+                return left;
+            }
             match stmt {
                 Stmt::Expr(e, None) if i + 1 == stmts.len() && !is_effect(e) => value = self.expr(e),
                 _ => self.statement(stmt),
@@ -50,6 +58,9 @@ impl<'g> Lower<'g, '_> {
     }
 
     pub(super) fn statement(&mut self, stmt: &Stmt) {
+        if self.effect_statement(stmt) {
+            return;
+        }
         match stmt {
             Stmt::Local(local) => self.local(local),
             Stmt::Item(item) => self.keep(item, Passive::keep(item.to_token_stream(), vec![])),
@@ -58,7 +69,7 @@ impl<'g> Lower<'g, '_> {
                 if let Some(name) = self.active_variable(&m.mac.tokens, false) {
                     self.errors.at(
                         m,
-                        format!("`{name}` depends on differentiated parameters and is computed by generated code, so a macro here cannot read it: move this to a function that calls the loss, or use sizes only"),
+                        format!("what this macro does with `{name}`, which depends on differentiated parameters, is not known: macros that print, log and assert are understood; write out what it expands to"),
                     );
                     return;
                 }
@@ -68,7 +79,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// Keeps a passive statement for the generated code, which runs all of them one after the other before it computes.
-    fn keep(&mut self, at: &dyn ToTokens, statement: Passive) {
+    pub(super) fn keep(&mut self, at: &dyn ToTokens, statement: Passive) {
         if self.in_closure() {
             if statement.stays() {
                 self.errors.at(at.to_token_stream(), "this statement inside a closure is not understood: closures of `map` and `mapv` are written with `let`, `if` and float expressions");
@@ -210,6 +221,16 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         let active = self.mentions_active(&init.expr);
+        if !active && super::effects::has_effects(&init.expr) {
+            // The user's own code, once.
+            self.before_change(&names);
+            self.keep(local, Passive::keep(local.to_token_stream(), names.clone()));
+            match ty.and_then(|ty| self.typed_leaf(pat, ty)) {
+                Some(value) => self.bind(&names[0], value),
+                None => names.iter().for_each(|name| self.bind(name, Value::Opaque)),
+            }
+            return;
+        }
         if self.bind_view(pat, &init.expr, active) {
             if !active {
                 self.keep(local, Passive::on_demand(local.to_token_stream(), names));
@@ -451,7 +472,7 @@ impl<'g> Lower<'g, '_> {
             }
             Expr::Macro(m) => self.errors.at(
                 m,
-                "a macro that reads what generated code computes is not supported here: move it to a function that calls the loss",
+                "what this macro does with values that depend on differentiated parameters is not known: those that print, log and assert are understood; write out what it expands to",
             ),
             Expr::Return(r) => self
                 .errors
@@ -700,7 +721,7 @@ fn changed_variables(e: &Expr) -> Vec<String> {
 }
 
 /// The variable that a place is part of.
-fn root(e: &Expr) -> Option<String> {
+pub(super) fn root(e: &Expr) -> Option<String> {
     match e {
         Expr::Index(i) => root(&i.expr),
         Expr::Field(f) => root(&f.base),

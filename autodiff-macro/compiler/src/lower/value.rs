@@ -64,6 +64,8 @@ pub(super) enum Value<'g> {
     Opaque,
     /// `()`
     Unit,
+    /// None: the code before has left the function.
+    Never,
 }
 
 impl Value<'_> {
@@ -89,6 +91,7 @@ impl Value<'_> {
             Value::Alias(_) => "a mutable view",
             Value::Tokens(_) | Value::Opaque => "a passive value of unknown type",
             Value::Unit => "`()`",
+            Value::Never => "a failure",
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod assign;
 pub mod compare;
 pub mod control;
 pub mod einsum;
+pub mod effect;
 pub mod formula;
 pub mod leaf;
 pub mod linalg;
@@ -291,6 +292,7 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
     [
         leaf::OPERATIONS,
         control::OPERATIONS,
+        effect::OPERATIONS,
         arith::OPERATIONS,
         scalar::OPERATIONS,
         compare::OPERATIONS,

@@ -20,20 +20,24 @@ pub struct Fallible {
 
 impl Fallible {
     /// The type inside and what is around it, if the type is one that may fail.
-    pub fn of(ty: &Type, items: &Items) -> Option<(Type, Self)> {
+    ///
+    /// An alias of another name is taken for a `Result` where the function says `Ok`.
+    pub fn of(ty: &Type, items: &Items, says_ok: impl Fn() -> bool) -> Option<(Type, Self)> {
         match ty {
-            Type::Paren(p) => return Fallible::of(&p.elem, items),
-            Type::Group(g) => return Fallible::of(&g.elem, items),
+            Type::Paren(p) => return Fallible::of(&p.elem, items, says_ok),
+            Type::Group(g) => return Fallible::of(&g.elem, items, says_ok),
             _ => {}
         }
-        Fallible::plain(ty).or_else(|| Fallible::plain(&items.resolved(ty)))
+        let by_name = |name: &str| name == "Option" || name.ends_with("Result");
+        let known = Fallible::plain(ty, by_name).or_else(|| Fallible::plain(&items.resolved(ty), by_name));
+        known.or_else(|| Fallible::plain(ty, |_| says_ok()))
     }
 
-    fn plain(ty: &Type) -> Option<(Type, Self)> {
+    fn plain(ty: &Type, wanted: impl Fn(&str) -> bool) -> Option<(Type, Self)> {
         let Type::Path(path) = ty else { return None };
         let last = path.path.segments.last()?;
         let name = last.ident.to_string();
-        if name != "Option" && !name.ends_with("Result") {
+        if !wanted(&name) {
             return None;
         }
         let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };

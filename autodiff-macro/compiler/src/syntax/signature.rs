@@ -156,10 +156,11 @@ impl Signature {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some((**ty).clone()),
         };
-        let (output, fallible) = match output.as_ref().and_then(|ty| Fallible::of(ty, &items)) {
-            Some((inner, fallible)) => (Some(inner), Some(fallible)),
-            None => (output, None),
-        };
+        let (output, fallible) =
+            match output.as_ref().and_then(|ty| Fallible::of(ty, &items, || super::free::identifiers_of(item).contains("Ok"))) {
+                Some((inner, fallible)) => (Some(inner), Some(fallible)),
+                None => (output, None),
+            };
         let mut signature = Signature {
             params: Vec::new(),
             output,

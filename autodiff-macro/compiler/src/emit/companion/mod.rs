@@ -15,7 +15,7 @@ use syn::{Attribute, GenericParam, ItemFn};
 
 use super::program::{Program, Target};
 use crate::ir::Dim;
-use crate::lower::{Lowered, Output, SIZE_PREFIX};
+use crate::lower::{Lowered, OWN_SIZE_PREFIX, Output, SIZE_PREFIX};
 use crate::modes::Modes;
 use crate::schedule::Schedule;
 use crate::split::Split;
@@ -213,17 +213,22 @@ impl Companion<'_> {
     /// The user's passive statements that are needed, with the sizes of computed values that they read.
     fn prologue(&self, needed: BTreeSet<String>) -> TokenStream {
         let statements = self.lowered.prologue.statements(needed);
-        let sizes: Vec<(Ident, Dim)> = crate::syntax::free_identifiers(statements.clone())
-            .into_iter()
-            .filter_map(|name| Some((format_ident!("{name}"), Dim(name.strip_prefix(SIZE_PREFIX)?.parse().ok()?))))
-            .collect();
+        let numbered = |name: String| match name.strip_prefix(OWN_SIZE_PREFIX) {
+            Some(own) => Some((format_ident!("{name}"), Dim(own.parse().ok()?))),
+            None => {
+                let d = Dim(name.strip_prefix(SIZE_PREFIX)?.parse().ok()?);
+                Some((format_ident!("{name}"), self.lowered.region.dims.find(d)))
+            }
+        };
+        let sizes: Vec<(Ident, Dim)> =
+            crate::syntax::free_identifiers(statements.clone()).into_iter().filter_map(numbered).collect();
         let (target, captures) = (self.target(), self.lowered.prologue.captures());
         let empty = Schedule::empty(&self.lowered.region);
         let mut program = Program::new(&target, &empty, &captures, []);
         let lets: TokenStream = sizes
             .iter()
             .map(|(name, d)| {
-                let size = program.own_size(self.lowered.region.dims.find(*d));
+                let size = program.own_size(*d);
                 quote!(let #name = #size;)
             })
             .collect();

@@ -31,7 +31,7 @@ impl<'g> Lower<'g, '_> {
         self.ways(&i.cond, &mut runs, e)
     }
 
-    pub(super) fn ways(&mut self, cond: &Expr, ways: &mut [Way], e: &Expr) -> Option<Value<'g>> {
+    pub(in crate::lower) fn ways(&mut self, cond: &Expr, ways: &mut [Way], e: &Expr) -> Option<Value<'g>> {
         let names = match cond {
             Expr::Let(l) => pattern_names(&l.pat),
             _ => let_names(cond),
@@ -63,6 +63,18 @@ impl<'g> Lower<'g, '_> {
             }
             None
         };
+        self.ways_of(condition, cond, names, ways, e)
+    }
+
+    /// The ways of a condition that is a node, or else the user's tokens with patterns that bind names.
+    pub(in crate::lower) fn ways_of(
+        &mut self,
+        condition: Option<Node<'g>>,
+        cond: &Expr,
+        names: Vec<String>,
+        ways: &mut [Way],
+        e: &Expr,
+    ) -> Option<Value<'g>> {
         let tokens: TokenStream = ways.iter().map(Way::tokens).collect();
         let imports = self.imports(tokens);
         let mut border = self.border(&imports);
@@ -79,6 +91,15 @@ impl<'g> Lower<'g, '_> {
         let opaque: Vec<Vec<String>> = (0..ways.len()).map(|k| if k == 0 { names.clone() } else { vec![] }).collect();
         let read = if condition.is_none() { cond.to_token_stream() } else { TokenStream::new() };
         self.choose(header, border, &imports, ways, &opaque, &read, e)
+    }
+
+    /// Statements in a body of their own.
+    pub(in crate::lower) fn only_way(&mut self, stmts: &[Stmt], kind: Kind, e: &Expr) -> Option<Value<'g>> {
+        let mut ways = [Way::Flow(stmts.to_vec(), kind)];
+        let imports = self.imports(ways[0].tokens());
+        let border = self.border(&imports);
+        let header = Header::Match { scrutinee: quote!(()), patterns: vec![quote!(_)] };
+        self.choose(header, border, &imports, &mut ways, &[vec![]], &TokenStream::new(), e)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -100,20 +121,24 @@ impl<'g> Lower<'g, '_> {
         }
         let bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
         let first = &bodies[0];
+        // Of a way that leaves the function nothing is known after it.
+        let diverges: Vec<bool> = bodies.iter().map(|b| b.value == Tree::Never).collect();
+        let live: Vec<usize> = (0..bodies.len()).filter(|b| !diverges[*b]).collect();
+        let (effects, exits) = (bodies.iter().any(|b| b.effects), bodies.iter().any(|b| b.exits));
         // The results: the value, then every variable that some way changes.
-        let mut trees: Vec<Vec<&Tree>> = vec![bodies.iter().map(|b| &b.value).collect()];
+        let mut trees: Vec<Vec<&Tree>> = vec![live.iter().map(|b| &bodies[*b].value).collect()];
         let mut names = Vec::new();
         for (n, (name, _, _)) in first.names.iter().enumerate() {
-            if bodies.iter().any(|b| b.names[n].2) && !bodies.iter().any(|b| b.changed.contains(name)) {
-                trees.push(bodies.iter().map(|b| &b.names[n].1).collect());
+            if live.iter().any(|b| bodies[*b].names[n].2) && !live.iter().any(|b| bodies[*b].changed.contains(name)) {
+                trees.push(live.iter().map(|b| &bodies[*b].names[n].1).collect());
                 names.push(name.clone());
             }
         }
         let mut outputs: Vec<Vec<NodeId>> = vec![Vec::new(); bodies.len()];
         let mut results = Vec::new();
         let mut values = Vec::new();
-        for (t, row) in trees.iter().enumerate() {
-            let mut flat: Vec<Vec<usize>> = vec![Vec::new(); bodies.len()];
+        for (t, row) in trees.iter().enumerate().filter(|_| !live.is_empty()) {
+            let mut flat: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
             if !alike(row, &mut flat) {
                 let message = match t {
                     0 => "the branches give values of different kinds: each must give a float scalar or array of the same rank, or none".to_string(),
@@ -123,7 +148,8 @@ impl<'g> Lower<'g, '_> {
                 return None;
             }
             for k in 0..flat[0].len() {
-                let types: Vec<Option<Type>> = bodies.iter().zip(&flat).map(|(b, f)| self.exported(b, b.nodes[f[k]])).collect();
+                let types: Vec<Option<Type>> =
+                    live.iter().zip(&flat).map(|(b, f)| self.exported(&bodies[*b], bodies[*b].nodes[f[k]])).collect();
                 let types: Option<Vec<Type>> = types.into_iter().collect();
                 let Some(types) = types else {
                     self.errors
@@ -144,24 +170,36 @@ impl<'g> Lower<'g, '_> {
                     return None;
                 }
                 results.push(types[0].clone());
-                for (b, body) in bodies.iter().enumerate() {
-                    outputs[b].push(body.nodes[flat[b][k]]);
+                for (b, f) in live.iter().zip(&flat) {
+                    outputs[*b].push(bodies[*b].nodes[f[k]]);
                 }
             }
             values.push((*row[0]).clone());
         }
         self.settle(&bodies.iter().collect::<Vec<_>>(), read);
+        if effects {
+            results.push(Type::float(vec![]));
+            for (of_body, body) in outputs.iter_mut().zip(&bodies) {
+                of_body.push(body.done);
+            }
+        }
         if results.is_empty() {
             // Nothing comes of it but what passive code does.
             let passive = bodies.iter().all(|b| b.changed.is_empty() && b.prologue.is_empty());
             if passive {
-                return Some(rebuilt(&values[0], &mut || None));
+                return Some(values.first().map_or(Value::Never, |value| rebuilt(value, &mut || None)));
             }
         }
         let arms = bodies
             .into_iter()
             .zip(outputs)
-            .map(|(body, outputs)| Arm { region: Region { outputs, ..body.region }, prologue: body.prologue, stops: false })
+            .zip(diverges)
+            .map(|((body, outputs), diverges)| Arm {
+                region: Region { outputs, ..body.region },
+                prologue: body.prologue,
+                stops: false,
+                diverges,
+            })
             .collect();
         let control = Control {
             text: branch_text(&header, &self.text, e),
@@ -175,9 +213,13 @@ impl<'g> Lower<'g, '_> {
             reverse: None,
         };
         let node = self.add_control(e, control, &border)?;
+        if effects {
+            self.ran(node.part(results.len() - 1), exits);
+        }
+        let Some(value) = values.first() else { return Some(Value::Never) };
         let mut part = 0..results.len();
         let mut next = || part.next().map(|k| node.part(k));
-        let value = rebuilt(&values[0], &mut next);
+        let value = rebuilt(value, &mut next);
         for (name, tree) in names.iter().zip(&values[1..]) {
             let value = rebuilt(tree, &mut next);
             name_parts(&value, name);
@@ -217,8 +259,14 @@ impl<'g> Lower<'g, '_> {
 
     /// `match` on a passive value, or on a scalar with guards and literals.
     pub(in crate::lower) fn match_expression(&mut self, m: &syn::ExprMatch, e: &Expr) -> Option<Value<'g>> {
+        self.match_of(m, None, e)
+    }
+
+    /// The same; with a kind the arms are ends of the function's or loop's statements.
+    pub(in crate::lower) fn match_of(&mut self, m: &syn::ExprMatch, kind: Option<Kind>, e: &Expr) -> Option<Value<'g>> {
         if self.mentions_active(&m.expr) {
             return match self.as_ifs(m) {
+                Some(ifs) if kind.is_some() => self.result(&ifs),
                 Some(ifs) => self.expr(&ifs),
                 None => {
                     self.errors.at(e, "a `match` on a value that depends on differentiated parameters is understood with literals and guards: write `if` and `else`");
@@ -230,7 +278,11 @@ impl<'g> Lower<'g, '_> {
         if !self.readable(&m.expr, &scrutinee) {
             return None;
         }
-        let mut ways: Vec<Way> = m.arms.iter().map(|a| Way::Expr((*a.body).clone())).collect();
+        let way = |body: &Expr| match kind {
+            Some(kind) => Way::Flow(vec![Stmt::Expr(body.clone(), None)], kind),
+            None => Way::Expr(body.clone()),
+        };
+        let mut ways: Vec<Way> = m.arms.iter().map(|a| way(&a.body)).collect();
         let opaque: Vec<Vec<String>> = m.arms.iter().map(|a| pattern_names(&a.pat)).collect();
         let patterns: Vec<TokenStream> = m.arms.iter().map(|a| a.pat.to_token_stream()).collect();
         if let Some(guard) = m.arms.iter().find_map(|a| guard_of(&a.pat).1.cloned().filter(|g| self.mentions_active(g))) {
@@ -286,7 +338,7 @@ impl<'g> Lower<'g, '_> {
 }
 
 /// What one way of a branch does.
-pub(super) enum Way {
+pub(in crate::lower) enum Way {
     Block(Block),
     Expr(Expr),
     Flow(Vec<Stmt>, Kind),

@@ -6,7 +6,6 @@ use quote::{ToTokens, quote};
 use syn::{Block, Expr, Stmt};
 
 use super::branches::Way;
-use super::visitors::exits;
 use crate::ir::Builder;
 use crate::lower::Lower;
 use crate::lower::value::Value;
@@ -19,6 +18,8 @@ pub(in crate::lower) enum Kind {
     Function,
     /// A loop's: `break` and `continue` end a round.
     Round,
+    /// A block's: they end by its value.
+    Value,
 }
 
 impl<'g> Lower<'g, '_> {
@@ -27,6 +28,15 @@ impl<'g> Lower<'g, '_> {
         let flag = |b: &'g Builder, leave: bool| Some(Value::Node(b.constant(f64::from(u8::from(leave)))));
         for (i, stmt) in stmts.iter().enumerate() {
             let (rest, last) = (&stmts[i + 1..], i + 1 == stmts.len());
+            if let Some(left) = self.failing_statement(stmt) {
+                return left;
+            }
+            let exits = self.exits_of(stmt);
+            if let (Stmt::Local(local), true, true) = (stmt, self.exited, exits.failing)
+                && !local.init.as_ref().is_some_and(|init| self.mentions_active(&init.expr))
+            {
+                return self.later(&stmts[i..], kind);
+            }
             match (stmt, kind) {
                 (Stmt::Expr(Expr::Return(r), _), Kind::Function) => {
                     let Some(value) = &r.expr else {
@@ -41,10 +51,20 @@ impl<'g> Lower<'g, '_> {
                 }
                 (Stmt::Expr(Expr::Break(b), _), Kind::Round) if b.label.is_none() && b.expr.is_none() => return flag(self.b, true),
                 (Stmt::Expr(Expr::Continue(c), _), Kind::Round) if c.label.is_none() => return flag(self.b, false),
-                (Stmt::Expr(e @ Expr::If(f), _), _) if exits(e) => return self.exit(f, e, rest, kind),
-                (Stmt::Local(local), _) if local.init.as_ref().is_some_and(|init| init.diverge.is_some()) => {
+                (Stmt::Expr(e @ Expr::If(f), _), _) if exits.other => return self.exit(f, e, rest, kind),
+                (Stmt::Local(local), _)
+                    if local
+                        .init
+                        .as_ref()
+                        .is_some_and(|init| init.diverge.is_some() && (exits.other || self.mentions_active(&init.expr))) =>
+                {
                     let (Some(init), pat) = (&local.init, &local.pat) else { return None };
                     let (Some((_, otherwise)), on) = (&init.diverge, &init.expr) else { return None };
+                    let leaving = vec![Stmt::Expr((**otherwise).clone(), None)];
+                    let at = Expr::Block(syn::parse2(quote!({ #local })).ok()?);
+                    if let Some(value) = self.unwrapped(pat, on, rest.to_vec(), leaving, kind, &at) {
+                        return value;
+                    }
                     let Ok(test) = syn::parse2::<syn::ExprIf>(quote!(if let #pat = (#on) {} else #otherwise)) else {
                         self.errors.at(local, "this `let … else` is not understood: write it as `if let`");
                         return None;
@@ -53,7 +73,7 @@ impl<'g> Lower<'g, '_> {
                     let mut ways = [Way::Flow(rest.to_vec(), kind), Way::Flow(vec![Stmt::Expr((**otherwise).clone(), None)], kind)];
                     return self.ways(&test.cond, &mut ways, &whole);
                 }
-                (Stmt::Expr(Expr::Block(b), _), _) if b.label.is_none() && exits(&Expr::Block(b.clone())) => {
+                (Stmt::Expr(Expr::Block(b), _), _) if b.label.is_none() && exits.other => {
                     let mut stmts = b.block.stmts.clone();
                     if !self.disjoint(&stmts, rest) {
                         return None;
@@ -62,7 +82,15 @@ impl<'g> Lower<'g, '_> {
                     return self.flow(&stmts, kind);
                 }
                 (Stmt::Expr(e, None), Kind::Function) if last => return self.result(e),
-                (Stmt::Expr(e, _), _) if exits(e) => {
+                (Stmt::Expr(e, None), Kind::Value) if last => return self.expr(e),
+                (Stmt::Local(_), _) if exits.other => {
+                    self.errors.at(
+                        stmt,
+                        "a `let` that may leave early is not supported: put `return`, `break` or `continue` in an `if` of its own",
+                    );
+                    return None;
+                }
+                (Stmt::Expr(e, _), _) if exits.other => {
                     self.errors.at(e, "leaving early from inside this is not supported: put `return`, `break` or `continue` in an `if` of its own");
                     return None;
                 }
@@ -71,6 +99,7 @@ impl<'g> Lower<'g, '_> {
         }
         match kind {
             Kind::Round => flag(self.b, false),
+            Kind::Value => Some(Value::Unit),
             Kind::Function => {
                 self.errors.at(
                     stmts.last().map_or(quote!({}), |s| s.to_token_stream()),
@@ -92,7 +121,7 @@ impl<'g> Lower<'g, '_> {
                 label: None,
                 block: Block { brace_token: Default::default(), stmts: stmts.clone() },
             });
-            let mut all = match exits(&block) {
+            let mut all = match lower.exits_of(&Stmt::Expr(block.clone(), None)).other {
                 true if !lower.disjoint(&stmts, rest) => return None,
                 true => stmts,
                 false if stmts.is_empty() => vec![],

@@ -16,6 +16,9 @@ use crate::lower::rounds::{Begun, Rounds};
 use crate::lower::value::Value;
 use crate::syntax::pattern_names;
 
+/// What a loop with effects carries from round to round, so that it is run.
+const EFFECTS: &str = "{effects}";
+
 impl<'g> Lower<'g, '_> {
     /// `for`, `while` and `loop` on values that depend on differentiated parameters.
     pub(in crate::lower) fn loop_statement(&mut self, e: &Expr) -> Option<()> {
@@ -76,9 +79,17 @@ impl<'g> Lower<'g, '_> {
                     carried.push((name.clone(), value.clone(), vec![false; nodes]));
                 }
             }
+            if lowered.effects && !carried.iter().any(|(n, _, _)| n == EFFECTS) {
+                again = true;
+                carried.push((EFFECTS.to_string(), Value::Node(self.b.constant(0.0)), vec![false]));
+            }
             // New values of what is carried, in order.
             let mut outputs = Vec::new();
             for (name, value, varies) in &mut carried {
+                if name == EFFECTS {
+                    outputs.push(lowered.done);
+                    continue;
+                }
                 let Some((_, tree, _)) = lowered.names.iter().find(|(n, _, _)| n == name) else { continue };
                 let mut nodes = Vec::new();
                 nodes_in(tree, &mut nodes);
@@ -137,6 +148,10 @@ impl<'g> Lower<'g, '_> {
         let (_, dims, checks, _) = builder.finish();
         lowered.region.dims = dims;
         lowered.region.checks.extend(checks);
+        if lowered.value == Tree::Never {
+            self.errors.at(e, "this loop leaves the function in its first round: write it without a loop");
+            return None;
+        }
         let stop = match lowered.value {
             Tree::Node(n) => Some(lowered.nodes[n]).filter(|id| {
                 let node = lowered.region.graph.node(*id);
@@ -152,10 +167,17 @@ impl<'g> Lower<'g, '_> {
                 let mark = self.errors.len();
                 let body = self.body_region(&mut border, imports, &carried, passive, &[], &mut |inner, _, _| inner.expr(cond));
                 match body {
+                    Some(body) if body.effects && matches!(body.value, Tree::Node(_)) => {
+                        self.errors.at(
+                            cond,
+                            "a condition of `while` that may leave the function, or has effects: write `loop` with an `if` that breaks",
+                        );
+                        return None;
+                    }
                     Some(body) if matches!(body.value, Tree::Node(_)) => {
                         let Tree::Node(n) = body.value else { return None };
                         let region = Region { outputs: vec![body.nodes[n]], ..body.region };
-                        Some(Condition::Region(Box::new(Arm { region, prologue: body.prologue, stops: false })))
+                        Some(Condition::Region(Box::new(Arm { region, prologue: body.prologue, stops: false, diverges: false })))
                     }
                     Some(_) => {
                         self.errors.truncate(mark);
@@ -184,7 +206,12 @@ impl<'g> Lower<'g, '_> {
         let control = Control {
             text: branch_text(&header, &self.text, e),
             header,
-            arms: vec![Arm { region: Region { outputs, ..lowered.region }, prologue: lowered.prologue, stops: stop.is_some() }],
+            arms: vec![Arm {
+                region: Region { outputs, ..lowered.region },
+                prologue: lowered.prologue,
+                stops: stop.is_some(),
+                diverges: false,
+            }],
             carried: border.carried,
             results: results.clone(),
             operands: self.operand_types(&border),
@@ -197,6 +224,12 @@ impl<'g> Lower<'g, '_> {
         let mut next = || part.next().map(|k| node.part(k));
         for (name, value, _) in &carried {
             let mut count = 0;
+            if name == EFFECTS {
+                if let Some(part) = next() {
+                    self.ran(part, lowered.exits);
+                }
+                continue;
+            }
             let value = rebuilt(&shape_of(value, &mut count), &mut next);
             name_parts(&value, name);
             self.rebind(name, value);

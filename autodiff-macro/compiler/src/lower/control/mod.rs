@@ -23,6 +23,7 @@ use crate::ir::{Attr, Builder, Control, ControlRef, Dim, Expr as Node, Header, N
 use crate::ops::control::CONTROL;
 use crate::passive::{Passive, Prologue};
 use crate::syntax::free_identifiers;
+pub(super) use branches::Way;
 pub(super) use flow::Kind;
 use trees::{Tree, deep_nodes, same_value, tree_of};
 pub(super) use visitors::{binds_twice, bound_names, mutable_names};
@@ -45,6 +46,11 @@ struct Lowered {
     changed: BTreeSet<String>,
     /// Identifiers in its passive code.
     reads: BTreeSet<String>,
+    /// The value that depends on its last effect.
+    done: NodeId,
+    /// Whether it has effects, and whether one of them may leave the function.
+    effects: bool,
+    exits: bool,
 }
 
 /// What runs in a body.
@@ -148,7 +154,11 @@ impl<'g> Lower<'g, '_> {
             .flat_map(|p| p.defines().to_vec())
             .filter(|n| outer_names.contains(n) && (inner.mutable.contains(n) || passive.contains(n)))
             .collect();
-        let reads: BTreeSet<String> = inner.passive.iter().flat_map(|p| p.uses().iter().cloned()).collect();
+        let mut reads: BTreeSet<String> = inner.passive.iter().flat_map(|p| p.uses().iter().cloned()).collect();
+        reads.extend(std::mem::take(&mut inner.fixed));
+        let done = inner.done.unwrap_or_else(|| inner.b.constant(0.0)).id();
+        let effects = inner.done.is_some() || inner.passive.iter().any(Passive::is_effect);
+        let exits = inner.exited || inner.passive.iter().any(Passive::leaves);
         let (leaves, statements, captures) =
             (std::mem::take(&mut inner.leaves), std::mem::take(&mut inner.passive), std::mem::take(&mut inner.captures));
         self.meanings = std::mem::take(&mut inner.meanings);
@@ -173,6 +183,9 @@ impl<'g> Lower<'g, '_> {
             outward,
             changed,
             reads,
+            done,
+            effects,
+            exits,
         })
     }
 
@@ -210,7 +223,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// Passive tokens may not read what a loop changes before them.
-    fn readable(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> bool {
+    pub(in crate::lower) fn readable(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> bool {
         let read = free_identifiers(tokens.clone());
         match read.iter().find(|n| self.changed.contains(*n)) {
             Some(name) => {

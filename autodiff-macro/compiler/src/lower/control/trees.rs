@@ -14,6 +14,8 @@ pub(super) enum Tree {
     List(Vec<Tree>),
     Int(Dim),
     Unit,
+    /// The code before has left the function.
+    Never,
     /// Anything that cannot leave a body; it must not have changed.
     Other,
 }
@@ -63,6 +65,7 @@ pub(super) fn tree_of(
             None => Tree::Other,
         },
         Value::Unit => Tree::Unit,
+        Value::Never => Tree::Never,
         _ => Tree::Other,
     }
 }
@@ -127,7 +130,7 @@ pub(super) fn alike(trees: &[&Tree], flat: &mut [Vec<usize>]) -> bool {
             column.is_some_and(|c| alike(&c, flat))
         }),
         Tree::Int(_) | Tree::Unit => trees.iter().all(|t| t == &trees[0]),
-        Tree::Other => false,
+        Tree::Other | Tree::Never => false,
     }
 }
 
@@ -160,6 +163,7 @@ pub(super) fn rebuilt<'g>(tree: &Tree, next: &mut dyn FnMut() -> Option<Node<'g>
         Tree::List(parts) => Value::List(parts.iter().map(|p| rebuilt(p, next)).collect()),
         Tree::Int(d) => Value::Int(*d),
         Tree::Unit => Value::Unit,
+        Tree::Never => Value::Never,
         Tree::Other => Value::Opaque,
     }
 }

@@ -22,37 +22,6 @@ pub(super) fn let_names(cond: &Expr) -> Vec<String> {
     lets.0
 }
 
-/// Whether code leaves the function, or the loop it is in.
-pub(super) fn exits(e: &Expr) -> bool {
-    struct Exits {
-        found: bool,
-        loops: usize,
-    }
-    impl<'a> Visit<'a> for Exits {
-        fn visit_expr(&mut self, e: &'a Expr) {
-            match e {
-                Expr::Return(_) => self.found = true,
-                Expr::Break(_) | Expr::Continue(_) if self.loops == 0 => self.found = true,
-                Expr::Closure(_) | Expr::Async(_) => {}
-                Expr::Binary(_) => {
-                    let first = operands(e, &mut |right| self.visit_expr(right));
-                    self.visit_expr(first);
-                }
-                Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
-                    self.loops += 1;
-                    syn::visit::visit_expr(self, e);
-                    self.loops -= 1;
-                }
-                _ => syn::visit::visit_expr(self, e),
-            }
-        }
-        fn visit_item(&mut self, _: &'a syn::Item) {}
-    }
-    let mut exits = Exits { found: false, loops: 0 };
-    exits.visit_expr(e);
-    exits.found
-}
-
 /// All variables of a function that are declared `mut`, and its parameters of type `&mut`.
 pub(in crate::lower) fn mutable_names(visit: impl FnOnce(&mut Mutable)) -> HashSet<String> {
     let mut mutable = Mutable(HashSet::new());

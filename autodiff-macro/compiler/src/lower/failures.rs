@@ -1,0 +1,295 @@
+//! Results that may fail: `Ok(…)` and `Err(…)` at the end of a function, and `?`.
+//!
+//! What can fail in active code fails by sizes alone (`x.mean()` of nothing, `x.to_shape(…)` to another count). The
+//! failure is tested where it stands, by the user's own `ok_or(…)?` on a stand-in that fails as the expression would.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Expr, Stmt};
+
+use super::control::{Kind, Way};
+use super::value::Value;
+use super::{Lower, OWN_SIZE_PREFIX, Passive};
+use crate::ir::{Dim, Expr as Node, Requirement};
+use crate::ops::compare;
+
+/// Methods that make another failure of one.
+const ADAPTERS: [&str; 7] = ["ok_or", "ok_or_else", "map_err", "context", "with_context", "ok", "wrap_err"];
+
+const NO_FAILURE: &str = "`?` in a function or closure that is called here is not supported: return the float itself from it, and test what can fail in the differentiated function";
+
+/// When an expression fails.
+enum Failure {
+    /// Never.
+    Never,
+    /// It is `None` if this size is 0.
+    Empty(Dim),
+    /// Its sizes do not fit: requirements by number; `None` if true, else an `ndarray::ShapeError`.
+    Sizes(std::ops::Range<usize>, bool),
+}
+
+impl<'g> Lower<'g, '_> {
+    /// The result of a function that may fail: the value inside of it.
+    pub(super) fn fallible_result(&mut self, e: &Expr) -> Option<Value<'g>> {
+        let Some(fallible) = self.can_fail() else { return self.plain_result(e) };
+        if fallible.is_failure(e) {
+            return self.leave(&quote!(return #e));
+        }
+        match e {
+            Expr::Paren(p) => self.fallible_result(&p.expr),
+            Expr::Group(g) => self.fallible_result(&g.expr),
+            Expr::Call(c) if is_call_of(c, if fallible.option { "Some" } else { "Ok" }) => self.plain_result(&c.args[0]),
+            Expr::If(i) => {
+                let otherwise = match &i.else_branch {
+                    Some((_, otherwise)) => vec![Stmt::Expr((**otherwise).clone(), None)],
+                    None => vec![],
+                };
+                if let Some(value) = self.if_let_fallible(i, e, Kind::Function) {
+                    return value;
+                }
+                let mut ways = [Way::Flow(i.then_branch.stmts.clone(), Kind::Function), Way::Flow(otherwise, Kind::Function)];
+                self.ways(&i.cond, &mut ways, e)
+            }
+            Expr::Match(m) => self.match_of(m, Some(Kind::Function), e),
+            Expr::Block(b) if b.label.is_none() => {
+                self.scopes.push(Default::default());
+                let value = self.flow(&b.block.stmts, Kind::Function);
+                self.scopes.pop();
+                value
+            }
+            _ => match self.failing_expression(e) {
+                Some(left) => left,
+                // It gives a `Result` or `Option` as it stands, and so fails as the same with `?` would.
+                None => self.try_of(e, e),
+            },
+        }
+    }
+
+    /// `e?`: the value inside, after a test of what may fail.
+    pub(super) fn try_of(&mut self, inner: &Expr, e: &Expr) -> Option<Value<'g>> {
+        let (base, adapters) = adapters_of(inner);
+        let active = self.mentions_active(base);
+        if let Expr::MethodCall(m) = base
+            && crate::ops::linalg::is_fallible(&m.method.to_string())
+        {
+            return self.try_linear_algebra(base, &adapters, e);
+        }
+        let Some((value, failure)) = self.fallible_value(base)? else {
+            if active {
+                self.errors.at(
+                    inner,
+                    "how this fails is not known: `?` is understood after `mean`, `first`, `last`, `to_shape`, `concatenate` and the like, with `ok_or`, `map_err` or `context` between",
+                );
+            }
+            return None;
+        };
+        if matches!(failure, Failure::Never) {
+            return Some(value);
+        }
+        if self.can_fail().is_none() {
+            self.errors.at(e, NO_FAILURE);
+            return None;
+        }
+        let Some(stand_in) = self.stand_in(&failure) else { return Some(value) };
+        let tokens = quote!(let _ = #stand_in #adapters?;);
+        if self.done.is_none() && self.active_variable(&adapters, true).is_none() {
+            let statement = Passive::hoisted(tokens, vec![]);
+            self.keep(e, statement);
+        } else {
+            self.add_check(e, tokens, true)?;
+        }
+        Some(value)
+    }
+
+    /// `?` after a method of linear algebra: the call of the kernel goes on with it.
+    fn try_linear_algebra(&mut self, base: &Expr, adapters: &TokenStream, e: &Expr) -> Option<Value<'g>> {
+        if !self.mentions_active(base) {
+            // The user's own code.
+            return None;
+        }
+        if self.can_fail().is_none() {
+            self.errors.at(e, NO_FAILURE);
+            return None;
+        }
+        if let Some(name) = self.active_variable(adapters, true) {
+            self.errors.at(e, format!("the error here reads `{name}`, which depends on differentiated parameters: make it of other values"));
+            return None;
+        }
+        if !self.readable(&e, adapters) {
+            return None;
+        }
+        self.fixed.extend(crate::syntax::free_identifiers(adapters.clone()));
+        self.after = Some(quote!(#adapters?));
+        let value = self.expr(base);
+        self.after = None;
+        let value = value?;
+        // The call is made even if nothing comes of its value.
+        let first = match &value {
+            Value::Tuple(parts) => parts.first().cloned(),
+            one => Some(one.clone()),
+        };
+        if let Some(Value::Node(node)) = first {
+            self.ran(node, true);
+        }
+        Some(value)
+    }
+
+    /// An expression that gives a `Result` or an `Option`: the value inside and when there is none. `Some(None)` if that
+    /// is not known.
+    fn fallible_value(&mut self, base: &Expr) -> Option<Option<(Value<'g>, Failure)>> {
+        match base {
+            Expr::Paren(p) => self.fallible_value(&p.expr),
+            Expr::Group(g) => self.fallible_value(&g.expr),
+            Expr::Call(c) if is_call_of(c, "Ok") || is_call_of(c, "Some") => Some(Some((self.expr(&c.args[0])?, Failure::Never))),
+            Expr::Call(c) => {
+                let Expr::Path(path) = &*c.func else { return Some(None) };
+                let name = path.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+                let number = path.path.segments.len() > 1 && (name == "from" || name == "cast" || name.starts_with("from_"));
+                if !(number || matches!(name.as_str(), "concatenate" | "stack")) {
+                    return Some(None);
+                }
+                let value = self.expr(base)?;
+                let failure = if number { Failure::Never } else { Failure::Sizes(self.required.clone(), false) };
+                Some(Some((value, failure)))
+            }
+            Expr::MethodCall(m) => {
+                let receiver = self.expr(&m.receiver)?;
+                let Value::Node(x) = receiver else { return Some(None) };
+                let name = m.method.to_string();
+                let failure = match name.as_str() {
+                    "mean" | "first" | "last" if x.rank() > 0 => Failure::Empty(x.count()),
+                    "mean_axis" => {
+                        let axis = self.axis(m.args.first()?)?;
+                        Failure::Empty(*x.shape().get(axis)?)
+                    }
+                    "to_shape" | "into_shape_with_order" | "into_shape_clone" | "broadcast" => {
+                        Failure::Sizes(0..0, name == "broadcast")
+                    }
+                    "into_dimensionality" => Failure::Never,
+                    _ => return Some(None),
+                };
+                self.required = 0..0;
+                let value = self.method_of(Value::Node(x), m, base)?;
+                let failure = match failure {
+                    Failure::Sizes(_, option) => Failure::Sizes(self.required.clone(), option),
+                    other => other,
+                };
+                Some(Some((value, failure)))
+            }
+            _ => Some(None),
+        }
+    }
+
+    /// An expression of passive code that fails when the active one does; `None` if it cannot fail.
+    fn stand_in(&mut self, failure: &Failure) -> Option<TokenStream> {
+        let krate = &self.krate;
+        match failure {
+            Failure::Never => None,
+            Failure::Empty(count) => {
+                let n = format_ident!("{OWN_SIZE_PREFIX}{}", count.0);
+                Some(quote!(#krate::kernels::unless_empty(#n)))
+            }
+            Failure::Sizes(range, option) => {
+                let checks = self.b.checks(range.clone());
+                if checks.is_empty() {
+                    return None;
+                }
+                let tests = checks.iter().map(|check| {
+                    let [left, right] = [check.left, check.right].map(|d| format_ident!("{OWN_SIZE_PREFIX}{}", d.0));
+                    let test = match check.requirement {
+                        Requirement::Equal => quote!(equal),
+                        Requirement::Broadcast => quote!(broadcast),
+                        Requirement::BroadcastInto => quote!(broadcast_into),
+                    };
+                    quote!(#krate::kernels::sizes::#test(#left, #right))
+                });
+                let fits = quote!(#krate::kernels::if_sizes_fit(#(#tests)&&*));
+                Some(if *option { quote!(#fits.ok()) } else { fits })
+            }
+        }
+    }
+
+    /// Whether an expression does not fail, as a node; nothing if it never does.
+    fn succeeds(&mut self, failure: &Failure) -> Option<Node<'g>> {
+        match failure {
+            Failure::Never => None,
+            Failure::Empty(count) => Some(self.b.size(*count).zip(&compare::GT, self.b.constant(0.0))),
+            Failure::Sizes(..) => None,
+        }
+    }
+
+    /// `if let Some(m) = x.mean() { … } else { … }` on active values: a branch on whether there is a value. `None` if it
+    /// is another `if`.
+    pub(super) fn if_let_fallible(&mut self, i: &syn::ExprIf, e: &Expr, kind: Kind) -> Option<Option<Value<'g>>> {
+        let Expr::Let(l) = &*i.cond else { return None };
+        let otherwise = match &i.else_branch {
+            Some((_, otherwise)) => vec![Stmt::Expr((**otherwise).clone(), None)],
+            None => vec![],
+        };
+        self.unwrapped(&l.pat, &l.expr, i.then_branch.stmts.clone(), otherwise, kind, e)
+    }
+
+    /// A branch on whether an active expression fails, with its value bound in the way where it does not.
+    pub(super) fn unwrapped(
+        &mut self,
+        pat: &syn::Pat,
+        on: &Expr,
+        yes: Vec<Stmt>,
+        no: Vec<Stmt>,
+        kind: Kind,
+        e: &Expr,
+    ) -> Option<Option<Value<'g>>> {
+        let syn::Pat::TupleStruct(p) = pat else { return None };
+        let (inside, true) = (p.elems.first()?, p.elems.len() == 1) else { return None };
+        let mut on = on;
+        while let Expr::Paren(p) = on {
+            on = &p.expr;
+        }
+        if !self.mentions_active(on) || self.in_closure() {
+            return None;
+        }
+        let mark = self.errors.len();
+        let known = self.fallible_value(on);
+        let (value, failure) = match known {
+            Some(Some(known)) if !matches!(known.1, Failure::Sizes(..)) => known,
+            Some(_) => {
+                self.errors.truncate(mark);
+                return None;
+            }
+            None => return Some(None),
+        };
+        let Value::Node(node) = value else { return None };
+        let name = format!("inside_{}", self.counter.get());
+        self.counter.set(self.counter.get() + 1);
+        let ident = format_ident!("{name}");
+        let mut stmts: Vec<Stmt> = vec![syn::parse2(quote!(let #inside = #ident;)).ok()?];
+        stmts.extend(yes);
+        self.bind(&name, Value::Node(node));
+        match self.succeeds(&failure) {
+            None => Some(self.flow(&stmts, kind)),
+            Some(condition) => {
+                let mut ways = [Way::Flow(stmts, kind), Way::Flow(no, kind)];
+                Some(self.ways_of(Some(condition), on, vec![], &mut ways, e))
+            }
+        }
+    }
+}
+
+/// `f(x)` of a function by its last name.
+fn is_call_of(c: &syn::ExprCall, name: &str) -> bool {
+    c.args.len() == 1 && matches!(&*c.func, Expr::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == name))
+}
+
+/// An expression without the methods that make another failure of its own, and these.
+fn adapters_of(e: &Expr) -> (&Expr, TokenStream) {
+    match e {
+        Expr::Paren(p) => adapters_of(&p.expr),
+        Expr::MethodCall(m) if ADAPTERS.contains(&m.method.to_string().as_str()) => {
+            let (base, mut adapters) = adapters_of(&m.receiver);
+            let (method, turbofish, args) = (&m.method, &m.turbofish, &m.args);
+            adapters.extend(quote!(.#method #turbofish (#args)));
+            (base, adapters)
+        }
+        other => (other, TokenStream::new()),
+    }
+}

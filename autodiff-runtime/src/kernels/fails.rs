@@ -1,0 +1,16 @@
+//! Stand-ins for expressions that fail by their sizes: the user's own `ok_or(…)?` goes on with them.
+
+use ndarray::{ErrorKind, ShapeError};
+
+/// `None` if there is nothing to take the mean, the first or the last of.
+pub fn unless_empty(count: usize) -> Option<()> {
+    (count > 0).then_some(())
+}
+
+/// ndarray's error if sizes do not fit.
+///
+/// # Errors
+/// As `to_shape` and `concatenate` give it.
+pub fn if_sizes_fit(fit: bool) -> Result<(), ShapeError> {
+    if fit { Ok(()) } else { Err(ShapeError::from_kind(ErrorKind::IncompatibleShape)) }
+}
