@@ -73,7 +73,8 @@ fn reshaped(x: &Array1<f64>, rows: usize, columns: usize) -> Result<f64, Error> 
 #[differentiate]
 fn variance(x: &Array1<f64>) -> Option<f64> {
     let Some(m) = x.mean() else { return None };
-    Some((x - m).mapv(|v| v * v).mean()?)
+    let v = (x - m).mapv(|v| v * v).mean()?;
+    Some(v.sqrt())
 }
 
 /// A tail that is an `Option` as it stands.
@@ -88,7 +89,7 @@ fn mean_of_squares(x: &Array1<f64>) -> Option<f64> {
 /// A tail that is a `Result` as it stands.
 #[differentiate]
 fn mean_of_logs(x: &Array1<f64>) -> Result<f64, Error> {
-    x.ln().mean().ok_or_else(|| Error::Empty)
+    x.ln().mean().ok_or_else(|| Error::Shape(format!("{} logs", x.len())))
 }
 
 /// Branches that give `Ok` and `Err`, passive and active.
@@ -362,7 +363,7 @@ fn failures_are_those_of_the_function() {
     let none = Array1::<f64>::zeros(0);
     fails!(ordered, [none], (&none, "1"), Some(Error::Empty));
     fails!(with_rest, [none], (&none, &none), Some(Error::Empty));
-    fails!(mean_of_logs, [none], (&none), Some(Error::Empty));
+    fails!(mean_of_logs, [none], (&none), Some(Error::Shape("0 logs".into())));
     assert!(variance::value_and_grad(&none).is_none() && variance::forward(&none).is_none());
     assert!(mean_of_squares::grad(&none).is_none() && mean_of_squares::grad(&flat).is_none());
     assert_eq!(early::value_and_grad(1.0, 2.0).err(), Some(Error::NotFinite(-1.0)));

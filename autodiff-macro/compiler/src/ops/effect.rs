@@ -23,5 +23,5 @@ pub static EFFECT: Operation = Operation {
     value: |_, _| vec![Tensor::scalar(0.0)],
     samples: &[],
     doc: "A statement run for its effect.",
-    source: "",
+    source: "effects ordered by data dependencies, as by the tokens of JAX",
 };
