@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::Stmt;
 
 use crate::ad::active;
@@ -37,7 +38,7 @@ pub(crate) fn checkpointed(region: &Region, options: &Options, stateful: &BTreeS
         }
         if let Some(statement) = effect(control, stateful) {
             errors.at(
-                statement,
+                if statement.is_empty() { at.to_token_stream() } else { statement },
                 "`checkpoint` runs the rounds of a loop twice, and this statement does more than give a value, or another value each time: move it out of the loop, or leave `checkpoint` out",
             );
         }
@@ -83,14 +84,23 @@ fn effect(control: &Control, stateful: &BTreeSet<String>) -> Option<TokenStream>
         })
         .collect();
     let changes = |name: &String| stateful.contains(name) && !own.contains(name);
-    control
-        .arms
-        .iter()
-        .flat_map(|arm| arm.prologue.all())
-        .find(|tokens| {
-            let names = free_identifiers((*tokens).clone());
-            let called = |name: &String| RANDOM.contains(&name.as_str()) || PRINTING.contains(&name.as_str()) || changes(name);
-            names.iter().any(called)
-        })
-        .cloned()
+    let passive = control.arms.iter().flat_map(|arm| arm.prologue.all()).find(|tokens| {
+        let names = free_identifiers((*tokens).clone());
+        let called = |name: &String| RANDOM.contains(&name.as_str()) || PRINTING.contains(&name.as_str()) || changes(name);
+        names.iter().any(called) || crate::passive::leaves((*tokens).clone())
+    });
+    passive.cloned().or_else(|| control.arms.iter().find_map(|arm| effect_of_node(&arm.region, stateful)))
+}
+
+/// The same of the nodes of a body: effects of generated code, and bodies within.
+fn effect_of_node(region: &Region, stateful: &BTreeSet<String>) -> Option<TokenStream> {
+    let live = region.graph.reachable(region.outputs.iter().copied());
+    region.graph.ids().filter(|id| live[id.index()]).find_map(|id| {
+        let attr = region.graph.node(id).attrs.first()?;
+        match (attr.effect(), attr.control()) {
+            (Some(effect), _) => Some(effect.tokens.clone()),
+            (_, Some(control)) => effect(control, stateful),
+            _ => None,
+        }
+    })
 }

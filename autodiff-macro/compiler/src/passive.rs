@@ -73,7 +73,7 @@ impl Passive {
 }
 
 /// Whether tokens may leave the function: more than do, never fewer.
-fn leaves(tokens: TokenStream) -> bool {
+pub(crate) fn leaves(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|t| match t {
         proc_macro2::TokenTree::Group(g) => leaves(g.stream()),
         proc_macro2::TokenTree::Punct(p) => p.as_char() == '?',

@@ -184,6 +184,40 @@ fn ordered(w: &Array1<f64>, text: &str) -> Result<f64, Error> {
     Ok(m * n)
 }
 
+/// Linear algebra that fails by its values, with the error as it is and another one, before passive code that may fail.
+#[differentiate(wrt(a))]
+fn evidence(a: &Array2<f64>, y: &Array1<f64>, shift: f64, text: &str) -> Result<f64, Error> {
+    let k = a.dot(&a.t()) + Array2::<f64>::eye(a.nrows()) * shift;
+    let l = k.cholesky(UPLO::Lower).map_err(|_| Error::Kind(1))?;
+    let alpha = k.solve(y)?;
+    let scale: f64 = text.parse()?;
+    Ok(scale * alpha.dot(y) + l.diag().ln().sum())
+}
+
+impl From<LinalgError> for Error {
+    fn from(e: LinalgError) -> Self {
+        Error::Shape(e.to_string())
+    }
+}
+
+/// Directional derivatives go through checks too, once.
+#[differentiate(wrt(x), modes(jvp, hvp))]
+fn with_modes(x: &Array1<f64>, limit: f64) -> Result<f64, Error> {
+    let s = x.sum();
+    let value = if s > limit {
+        if !seen("above", s) {
+            return Err(Error::Empty);
+        }
+        x.dot(x) * s
+    } else if s < -limit {
+        return Err(Error::NotFinite(s));
+    } else {
+        s.exp()
+    };
+    assert!(seen("value", value));
+    Ok(value)
+}
+
 /// What is handed back beside the value.
 #[differentiate(wrt(w))]
 fn with_rest(w: &Array1<f64>, x: &Array1<f64>) -> Outcome<(f64, Array1<f64>)> {
@@ -261,7 +295,7 @@ macro_rules! check {
         let expected = first($f($($a),*).unwrap());
         $f::check($($a),*).unwrap();
         let (value, gradient) = $f::value_and_grad($($a),*).unwrap();
-        assert_eq!(first(value), expected, "{name}");
+        crate::support::assert_same(name, &first(value), &expected, 1e-13);
         let point = $w.clone();
         crate::support::assert_gradient(name, &point, |$w| {
             let $w = $w.clone();
@@ -270,12 +304,12 @@ macro_rules! check {
         }, &gradient);
         crate::support::assert_same(name, &$f::grad($($a),*).unwrap(), &gradient, 1e-13);
         let (value, saved) = $f::forward($($a),*).unwrap();
-        assert_eq!(first(value), expected, "{name}");
+        crate::support::assert_same(name, &first(value), &expected, 1e-13);
         crate::support::assert_same(name, &$f::backward(saved, 1.0), &gradient, 1e-12);
         let (mut workspace, mut target) = ($f::workspace(), gradient.clone());
         for _ in 0..2 {
             let value = $f::value_and_grad_into(&mut workspace, $($a,)* &mut target).unwrap();
-            assert_eq!(first(value), expected, "{name}");
+            crate::support::assert_same(name, &first(value), &expected, 1e-13);
             crate::support::assert_same(name, &target, &gradient, 1e-13);
         }
     }};
@@ -369,6 +403,37 @@ fn failures_are_those_of_the_function() {
     assert_eq!(early::value_and_grad(1.0, 2.0).err(), Some(Error::NotFinite(-1.0)));
     assert_eq!(generic::grad(&w, &matrix(0, 3, 1)).unwrap_err().to_string(), "no rows");
     assert_eq!(generic::grad(&w, &matrix(2, 2, 1)).unwrap_err().to_string(), "sizes");
+}
+
+#[test]
+fn linear_algebra_that_fails() {
+    let (a, y) = (matrix(3, 3, 5), vector(3, 6));
+    check!(evidence, [a], (&a, &y, 1.0, "0.5"));
+    fails!(evidence, [a], (&a, &y, -100.0, "none"), Some(Error::Kind(1)));
+    fails!(evidence, [a], (&a, &y, 1.0, "none"), Some(Error::Parse("invalid float literal".into())));
+}
+
+#[test]
+fn directions_through_checks() {
+    let (x, v) = (array![0.5, 1.0, 0.25], array![1.0, -2.0, 0.5]);
+    for limit in [1.0, 2.0] {
+        SEEN.with(RefCell::take);
+        let value = with_modes(&x, limit).unwrap();
+        let expected = SEEN.with(RefCell::take);
+        let (_, g) = with_modes::value_and_grad(&x, limit).unwrap();
+        assert_eq!(SEEN.with(RefCell::take), expected);
+        let (of_jvp, slope) = with_modes::jvp(&x, limit, &v).unwrap();
+        assert_eq!(SEEN.with(RefCell::take), expected);
+        let (of_hvp, of_gradient, hv) = with_modes::hvp(&x, limit, &v).unwrap();
+        assert_eq!(SEEN.with(RefCell::take), expected);
+        assert!((of_jvp - value).abs() < 1e-12 && (of_hvp - value).abs() < 1e-12 && (slope - g.dot(&v)).abs() < 1e-12);
+        crate::support::assert_same("hvp", &of_gradient, &g, 1e-12);
+        let step = |t: f64| with_modes::grad(&(&x + &(&v * t)), limit).unwrap();
+        crate::support::assert_same("hvp", &hv, &((step(1e-5) - step(-1e-5)) / 2e-5), 1e-6);
+    }
+    let low = array![-3.0];
+    assert_eq!(with_modes::jvp(&low, 1.0, &low).err(), Some(Error::NotFinite(-3.0)));
+    assert_eq!(with_modes::hvp(&low, 1.0, &low).err(), Some(Error::NotFinite(-3.0)));
 }
 
 #[test]

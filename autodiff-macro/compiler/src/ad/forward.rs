@@ -166,6 +166,12 @@ fn push_through<'g>(
     };
     let mut arms = Vec::new();
     for arm in &control.arms {
+        if arm.diverges {
+            let mut arm = arm.clone();
+            move_operands(&mut arm.region, &moved);
+            arms.push(arm);
+            continue;
+        }
         let of: Vec<NodeId> = pushed.iter().map(|k| arm.region.outputs[*k]).collect();
         // The leaves of values are renumbered after those of tangents have their numbers.
         let (mut region, tangents) = with_tangents(&arm.region, &seed, &of)?;

@@ -112,7 +112,10 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         if let Some(name) = self.active_variable(adapters, true) {
-            self.errors.at(e, format!("the error here reads `{name}`, which depends on differentiated parameters: make it of other values"));
+            self.errors.at(
+                e,
+                format!("the error here reads `{name}`, which depends on differentiated parameters: make it of other values"),
+            );
             return None;
         }
         if !self.readable(&e, adapters) {
