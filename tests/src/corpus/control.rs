@@ -32,6 +32,32 @@ fn untyped_start(w: &Array2<f64>, x: &Array2<f64>) -> f64 {
     h.dot(&h)
 }
 
+/// Items of a passive list, whose types the parameter's tells.
+#[differentiate(wrt(u, v))]
+fn factorisation(
+    u: &Array2<f64>,
+    v: &Array2<f64>,
+    ratings: &[(usize, usize, f64)],
+    weights: Vec<f64>,
+    shifts: &[Array1<f64>],
+) -> f64 {
+    let mut loss = 0.0;
+    for &(i, j, r) in ratings {
+        let e = r - u.row(i).dot(&v.row(j));
+        loss += e * e;
+    }
+    for ((i, _, r), &w) in ratings.iter().zip(&weights) {
+        loss += w * r * u[[*i, 0]];
+    }
+    for (k, shift) in shifts.iter().enumerate().rev() {
+        loss += (&v.row(k) + shift).mapv(f64::sin).sum();
+    }
+    for (i, j, r) in ratings.iter().copied() {
+        loss += u[[i, 0]] * v[[j, 0]] * r;
+    }
+    loss
+}
+
 /// A carried scalar, elements by index.
 #[differentiate]
 fn sum_of_squares(x: &Array1<f64>) -> f64 {
@@ -276,6 +302,12 @@ fn loops_over_indices() {
         verify!(recurrent, [w, u, h0], (&w, &u, &h0, &x));
         let x = matrix(t, n, 5);
         verify!(untyped_start, [w, x], (&w, &x));
+    }
+    let (u, v) = (matrix(3, 2, 1), matrix(4, 2, 2));
+    let ratings = [(0, 1, 0.5), (2, 3, -1.0), (0, 0, 2.0)];
+    let shifts = [vector(2, 3), vector(2, 4)];
+    for n in 0..=3 {
+        verify!(factorisation, [u, v], (&u, &v, &ratings[..n], vec![0.5, -0.25], &shifts), allocates);
     }
     for n in [0, 1, 5] {
         let x = vector(n, 5);

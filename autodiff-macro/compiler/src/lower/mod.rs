@@ -19,6 +19,7 @@ mod mutate;
 mod place;
 mod rounds;
 mod stmt;
+mod typed;
 mod value;
 
 use std::collections::HashMap;

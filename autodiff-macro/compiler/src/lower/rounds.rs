@@ -16,8 +16,8 @@ use crate::syntax::pattern_names;
 pub(super) enum Rounds<'g> {
     /// Integers, by tokens; the pattern binds integers.
     Integers(TokenStream, Vec<(String, Value<'g>)>),
-    /// A passive iterator; the pattern binds passive values.
-    Passive(TokenStream),
+    /// A passive iterator, with the type of its items if it is known; the pattern binds passive values.
+    Passive(TokenStream, Option<Box<syn::Type>>),
     /// By index.
     Indexed(Items<'g>, Dim),
 }
@@ -81,7 +81,7 @@ impl<'g> Lower<'g, '_> {
             self.errors.at(e, format!("this way of going through `{name}`, which depends on differentiated parameters, is not supported: use a range of indices, `iter`, `outer_iter`, `axis_iter`, `windows`, `zip`, `enumerate`, `rev`, `skip`, `take` or `step_by`"));
             return None;
         }
-        Some(Rounds::Passive(e.to_token_stream()))
+        Some(Rounds::Passive(e.to_token_stream(), self.item_type(e).map(Box::new)))
     }
 
     /// Items by index, if the expression goes through arrays or integers that are followed. The outer `None` is an error.
@@ -231,9 +231,10 @@ impl<'g> Rounds<'g> {
                 }
                 Some(Begun { pattern: pat.to_token_stream(), iterator: tokens })
             }
-            Rounds::Passive(tokens) => {
-                for name in pattern_names(pat) {
-                    inner.bind(&name, Value::Opaque);
+            Rounds::Passive(tokens, ty) => {
+                match ty {
+                    Some(ty) => inner.bind_typed(pat, ty),
+                    None => pattern_names(pat).iter().for_each(|name| inner.bind(name, Value::Opaque)),
                 }
                 Some(Begun { pattern: pat.to_token_stream(), iterator: tokens.clone() })
             }
