@@ -15,6 +15,8 @@ use proc_macro::TokenStream;
 /// | `wrt(a, b)` | the parameters to differentiate; left out: every float scalar and float array |
 /// | `modes(jvp, hvp, hessian, jacobian)` | further companions: directional derivative, product of the Hessian and a direction, Hessian, Jacobian |
 /// | `checkpoint`, `checkpoint(100)` | loops keep the values of one segment of rounds at a time; earlier ones are computed again |
+/// | `literal` | no stable forms, no other order of matrix products |
+/// | `finite_math`, `reassociate` | rewrites for finite values only; rewrites that round differently |
 /// | `crate = path` | where the runtime is found, if renamed |
 /// | `shape(x: [n, d], w: [d, k])` | names for sizes, checked on entry |
 #[proc_macro_attribute]

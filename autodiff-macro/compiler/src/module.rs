@@ -69,6 +69,7 @@ pub(crate) fn expand_module(options: &Options, mut module: ItemMod, errors: &mut
             }
         };
         own.krate = own.krate.or_else(|| options.krate.clone());
+        own.rules = own.rules.or(options.rules);
         let owner = block.as_ref().map(|b| (&*b.self_ty, &b.generics));
         // Each function is lowered by itself, errors of one do not hide those of another.
         let mut found = Errors::default();

@@ -5,6 +5,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Token, parenthesized};
 
+use crate::ir::Rules;
+
 /// What `#[differentiate(…)]` says.
 #[derive(Default, Debug)]
 pub struct Options {
@@ -18,6 +20,8 @@ pub struct Options {
     pub shapes: Vec<(Ident, Vec<SizeName>)>,
     /// Whether loops keep the values of few rounds and compute those of the others again, and where it was asked for.
     pub checkpoint: Option<(Segments, Ident)>,
+    /// Which classes of rewrites are off or on.
+    pub rules: Rules,
 }
 
 /// How many rounds of a loop there are from one checkpoint to the next.
@@ -53,7 +57,7 @@ pub enum Mode {
     Jacobian,
 }
 
-const ARGUMENTS: [&str; 5] = ["wrt", "modes", "crate", "shape", "checkpoint"];
+const ARGUMENTS: [&str; 8] = ["wrt", "modes", "crate", "shape", "checkpoint", "literal", "finite_math", "reassociate"];
 const MODES: [(&str, Mode); 4] = [("jvp", Mode::Jvp), ("hvp", Mode::Hvp), ("hessian", Mode::Hessian), ("jacobian", Mode::Jacobian)];
 
 impl Parse for Options {
@@ -107,6 +111,19 @@ impl Parse for Options {
                             false => Segments::SquareRoot,
                         };
                         options.checkpoint = Some((segments, name));
+                    }
+                    "literal" | "finite_math" | "reassociate" => {
+                        match name.to_string().as_str() {
+                            "literal" => options.rules.literal = true,
+                            "finite_math" => options.rules.finite_math = true,
+                            _ => options.rules.reassociate = true,
+                        }
+                        if options.rules.literal && (options.rules.finite_math || options.rules.reassociate) {
+                            return Err(syn::Error::new(
+                                name.span(),
+                                "`literal` keeps the formula as it is written, `finite_math` and `reassociate` change it: leave one out",
+                            ));
+                        }
                     }
                     other => {
                         let hint = crate::diag::nearest(other, ARGUMENTS)

@@ -8,6 +8,7 @@ pub mod fuse;
 pub mod product;
 
 mod attention;
+mod chain;
 mod conv;
 mod directions;
 mod dispatch;
@@ -37,6 +38,7 @@ pub use crate::ShapeError;
 pub use crate::linalg::kernels as linalg;
 pub use crate::math::Math;
 pub use attention::{Mask, attention_grad_into, attention_into};
+pub use chain::chain_into;
 pub use conv::{
     avg_pool2d_grad_into, avg_pool2d_into, conv1d_into, conv2d_grad_input_into, conv2d_grad_weights_into, conv2d_into,
     convolve_into, max_pool2d_grad_into, max_pool2d_into,

@@ -11,4 +11,5 @@ mod modules;
 mod networks;
 mod regression;
 mod results;
+mod rewrites;
 mod structure;

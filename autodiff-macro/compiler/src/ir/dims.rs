@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use super::rules::Rules;
+
 /// A size, valid in the [`Dims`] that made it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Dim(pub u32);
@@ -56,7 +58,7 @@ pub enum Bound {
     Capture(usize),
 }
 
-/// The table of sizes of one function.
+/// The table of sizes of one function, and the rules for its arithmetic: every graph of a function goes on from it.
 #[derive(Clone, Default, Debug)]
 pub struct Dims {
     sizes: Vec<Size>,
@@ -65,6 +67,7 @@ pub struct Dims {
     names: HashMap<Dim, String>,
     /// Names and ranks of the leaves, for readers.
     leaves: HashMap<usize, (String, usize)>,
+    rules: Rules,
 }
 
 impl Dims {
@@ -77,6 +80,16 @@ impl Dims {
         self.parent.push(d.0);
         self.interned.insert(size, d);
         d
+    }
+
+    /// How freely the function's arithmetic may be rewritten.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Says so.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// The representative of a size's class.

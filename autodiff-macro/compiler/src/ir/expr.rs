@@ -10,6 +10,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::attr::Attr;
 use super::dims::{Dim, Dims};
 use super::graph::{Graph, Node, NodeId};
+use super::rules::Rules;
 use super::types::{Elem, Shape, Type};
 use crate::ops::{self, Operation};
 
@@ -88,6 +89,11 @@ impl Builder {
     /// The graph so far.
     pub fn graph(&self) -> Ref<'_, Graph> {
         Ref::map(self.inner.borrow(), |inner| &inner.graph)
+    }
+
+    /// How freely arithmetic may be rewritten.
+    pub fn rules(&self) -> Rules {
+        self.inner.borrow().dims.rules()
     }
 
     /// Works on the table of sizes.
@@ -347,6 +353,17 @@ impl<'g> Expr<'g> {
         let graph = self.builder.graph();
         let node = graph.node(self.id);
         (node.op.name == op.name).then(|| node.clone())
+    }
+
+    /// The name of the node's operation.
+    pub fn name(self) -> &'static str {
+        self.builder.graph().node(self.id).op.name
+    }
+
+    /// Operand `i` of the node.
+    pub fn operand(self, i: usize) -> Expr<'g> {
+        let id = self.builder.graph().node(self.id).operands[i];
+        self.builder.expr(id)
     }
 
     /// Operand `i` of the node, if it applies the given operation.

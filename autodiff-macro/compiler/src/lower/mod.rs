@@ -63,6 +63,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     let wrt = differentiated(signature, options, item, errors)?;
     let float = float_type(signature, &wrt, errors)?;
     let builder = Builder::default();
+    builder.dims(|dims| dims.set_rules(options.rules));
     let krate = options.runtime();
     let mut lower = Lower {
         text: SourceText::of(item),

@@ -42,8 +42,32 @@ fn scaled_constant<'g>(b: &'g Builder, scale: Expr<'g>, product: Expr<'g>) -> Op
     (1e-6..1e6).contains(&c.abs()).then(|| x * (s * c))
 }
 
+/// `|x|·|x| = x·x`
+fn squared_magnitude<'g>(x: &[Expr<'g>]) -> Option<Expr<'g>> {
+    let inner = x[0].operand_of(&super::scalar::ABS, 0).filter(|_| x[0].id() == x[1].id())?;
+    Some(inner * inner)
+}
+
+/// `select(c, a, 0) + select(c, 0, b) = select(c, a, b)`: what the adjoint of a selection from one variable becomes.
+fn merged_selections<'g>(b: &'g Builder, x: &[Expr<'g>]) -> Option<Expr<'g>> {
+    let [p, q] = [x[0].matches(&super::compare::SELECT)?, x[1].matches(&super::compare::SELECT)?];
+    if p.operands[0] != q.operands[0] {
+        return None;
+    }
+    let [condition, a, b0, c, d] = [p.operands[0], p.operands[1], p.operands[2], q.operands[1], q.operands[2]].map(|id| b.expr(id));
+    let zero = |e: Expr<'g>| e.as_constant() == Some(0.0);
+    match (zero(b0) && zero(c), zero(a) && zero(d)) {
+        (true, _) => Some(Expr::select(condition, a, d)),
+        (_, true) => Some(Expr::select(condition, c, b0)),
+        _ => None,
+    }
+}
+
 /// Quotients that are a function of their own: softmax, the logistic function.
 fn simplify_quotient<'g>(b: &'g Builder, numerator: Expr<'g>, denominator: Expr<'g>) -> Option<Expr<'g>> {
+    if b.rules().literal {
+        return None;
+    }
     if let Some(y) = super::neural::simplify_quotient(b, numerator, denominator) {
         return Some(y);
     }
@@ -87,7 +111,10 @@ elementwise! {
             if let Some(n) = x[0].operand_of(&NEG, 0) {
                 return Some(x[1] - n);
             }
-            both_constant(b, x, |p, q| p + q).or_else(|| sorted(b, &ADD, x))
+            both_constant(b, x, |p, q| p + q)
+                .or_else(|| merged_selections(b, x))
+                .or_else(|| super::freely::sum(b, x[0], x[1], false))
+                .or_else(|| sorted(b, &ADD, x))
         },
         source: "standard",
     }
@@ -104,15 +131,15 @@ elementwise! {
             (_, Some(0.0)) => Some(x[0]),
             (Some(0.0), _) => Some(-x[1]),
             // 1 − σ(z) = σ(−z) without cancellation; e^z − 1 likewise.
-            (Some(1.0), _) if x[1].matches(&super::scalar::SIGMOID).is_some() => {
+            (Some(1.0), _) if !b.rules().literal && x[1].matches(&super::scalar::SIGMOID).is_some() => {
                 x[1].operand_of(&super::scalar::SIGMOID, 0).map(|z| (-z).map(&super::scalar::SIGMOID))
             }
-            (_, Some(1.0)) if x[0].matches(&super::scalar::EXP).is_some() => {
+            (_, Some(1.0)) if !b.rules().literal && x[0].matches(&super::scalar::EXP).is_some() => {
                 x[0].operand_of(&super::scalar::EXP, 0).map(|z| z.map(&super::scalar::EXP_M1))
             }
             _ => match x[1].operand_of(&NEG, 0) {
                 Some(n) => Some(x[0] + n),
-                None => both_constant(b, x, |p, q| p - q),
+                None => both_constant(b, x, |p, q| p - q).or_else(|| super::freely::sum(b, x[0], x[1], true)),
             },
         },
         source: "standard",
@@ -142,6 +169,8 @@ elementwise! {
                 (None, None) => both_constant(b, x, |p, q| p * q)
                     .or_else(|| scaled_constant(b, x[0], x[1]))
                     .or_else(|| scaled_constant(b, x[1], x[0]))
+                    .or_else(|| super::freely::product(b, x[0], x[1]))
+                    .or_else(|| squared_magnitude(x))
                     .or_else(|| sorted(b, &MUL, x)),
             }
         },
@@ -168,7 +197,7 @@ elementwise! {
                 (Some(p), Some(q)) => Some(p / q),
                 (Some(p), None) => Some(-(p / x[1])),
                 (None, Some(q)) => Some(-(x[0] / q)),
-                (None, None) => both_constant(b, x, |p, q| p / q),
+                (None, None) => both_constant(b, x, |p, q| p / q).or_else(|| super::freely::quotient(b, x[0], x[1])),
             },
         },
         source: "standard; the quotient's own value in the rule avoids a/b², which overflows early",

@@ -10,6 +10,7 @@ pub mod control;
 pub mod effect;
 pub mod einsum;
 pub mod formula;
+mod freely;
 pub mod leaf;
 pub mod linalg;
 pub mod loss;

@@ -9,7 +9,7 @@ use quote::quote;
 const FAMILY: &str = "matrix products";
 
 /// The operations of this file.
-pub static OPERATIONS: &[&Operation] = &[&DOT, &DOT_ADD, &DOT_SCALED, &OUTER, &OUTER_ADD, &MATMUL];
+pub static OPERATIONS: &[&Operation] = &[&DOT, &DOT_ADD, &DOT_SCALED, &CHAIN, &OUTER, &OUTER_ADD, &MATMUL];
 
 fn infer_dot<'g>(b: &'g Builder, x: &[Expr<'g>], _: &[Attr]) -> Result<Type, String> {
     let (p, q) = (x[0].shape(), x[1].shape());
@@ -201,6 +201,44 @@ pub static OUTER_ADD: Operation = Operation {
     doc: "`c + x·yᵀ`, accumulated in place.",
     source: "BLAS ger",
 };
+
+/// Product of three or more matrices, in the order that costs least: made by the optimiser.
+pub static CHAIN: Operation = Operation {
+    name: "chain",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, attrs| {
+        let mut product = x[0].ty();
+        for pair in x.windows(2) {
+            product = infer_dot(b, pair, attrs)?;
+        }
+        let columns = *product.shape().last().ok_or("a chain of matrices")?;
+        Ok(Type::float(vec![x[0].dim(0), columns]))
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Definition(|s| s.x.iter().copied().reduce(|a, b| a.dot(b)).into_iter().collect()),
+    formula: Text::Write(|x, _| {
+        let factors: Vec<String> = x.iter().map(|f| f.at(8)).collect();
+        Formula { text: factors.join("·"), strength: 7 }
+    }),
+    code: Code::Kernel {
+        emit: |c| {
+            let (k, dst, x) = (c.kernels, &c.results[0], c.operands);
+            quote!(#k::chain_into(#dst, &[#(#x),*]))
+        },
+        in_place: None,
+    },
+    value: |_, x| x[1..].iter().fold(vec![x[0].clone()], |p, q| vec![dot_tensor(&p[0], q)]),
+    samples: &[
+        Sample { shapes: &[&[3, 4], &[4, 2], &[2, 5]], domains: CHAIN_DOMAINS, attrs: no_attrs },
+        Sample { shapes: &[&[1, 3], &[3, 1], &[1, 2]], domains: CHAIN_DOMAINS, attrs: no_attrs },
+        Sample { shapes: &[&[2, 0], &[0, 3], &[3, 1]], domains: CHAIN_DOMAINS, attrs: no_attrs },
+    ],
+    doc: "Product of several matrices, in the order that costs least at their sizes.",
+    source: "NumPy multi_dot; Cormen et al., matrix-chain multiplication",
+};
+
+const CHAIN_DOMAINS: &[(f64, f64)] = &[(-2.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)];
 
 /// Outer product of two vectors.
 pub static OUTER: Operation = Operation {

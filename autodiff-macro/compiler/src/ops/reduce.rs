@@ -46,6 +46,13 @@ pub static SUM_TO: Operation = Operation {
         if let Some(n) = x[0].operand_of(&super::arith::NEG, 0) {
             return Some(-n.sum_to(target));
         }
+        // All elements are summed, whatever the axes they are along.
+        if target.is_empty()
+            && let Some(inner) =
+                ["insert_axis", "remove_axis", "permute", "reshape"].contains(&x[0].name()).then(|| x[0].operand(0))
+        {
+            return Some(inner.sum());
+        }
         // The sum of a repeated value is a multiple of it.
         let source = x[0].operand_of(&super::arith::BROADCAST, 0)?;
         sum_of_broadcast(b, x[0], source, target)

@@ -9,6 +9,8 @@ use std::rc::Rc;
 use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Header, Joint, Node, Region, rebuild, verify};
 use crate::ops::{Code, Site, arith, product};
 
+mod chain;
+pub mod matrices;
 mod scales;
 mod slices;
 mod transposes;
@@ -28,9 +30,11 @@ pub static PASSES: &[Pass] = &[
     Pass { name: "expand definitions", run: expand_definitions },
     Pass { name: "simplify", run: simplify },
     Pass { name: "transpose products", run: transposes::transpose_products },
+    Pass { name: "matrix rules", run: matrices::matrix_rules },
     Pass { name: "scale products", run: scales::scale_products },
     Pass { name: "accumulate slices", run: slices::accumulate_slices },
     Pass { name: "accumulate products", run: accumulate_products },
+    Pass { name: "chain products", run: chain::chain_products },
 ];
 
 /// Runs all passes; the verifier runs after each in debug builds and tests.

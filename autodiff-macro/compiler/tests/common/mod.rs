@@ -192,9 +192,15 @@ pub(crate) fn close(a: &[Tensor], b: &[Tensor], tolerance: f64) -> Result<(), St
 
 /// A function lowered from its source text, with every float parameter differentiated.
 pub(crate) fn lowered(source: &str) -> Result<Lowered, String> {
+    lowered_with("", source)
+}
+
+/// The same, with arguments of the attribute.
+pub(crate) fn lowered_with(arguments: &str, source: &str) -> Result<Lowered, String> {
     let item: syn::ItemFn = syn::parse_str(source).map_err(|e| e.to_string())?;
     let mut errors = Errors::default();
-    let options = Options::parse(Default::default()).map_err(|e| e.to_string())?;
+    let arguments = arguments.parse().map_err(|_| "no tokens".to_string())?;
+    let options = Options::parse(arguments).map_err(|e| e.to_string())?;
     let signature = Signature::read(&item, &mut errors);
     let out = lower(&item, &signature, &options, &mut errors);
     out.ok_or_else(|| format!("{source}\n{}", errors.to_compile_errors()))

@@ -87,6 +87,8 @@ impl<'g> Lower<'g, '_> {
         run: Run<'_>,
     ) -> Option<Lowered> {
         let builder = Builder::default();
+        let rules = self.b.rules();
+        builder.dims(|dims| dims.set_rules(rules));
         let (signature, krate, float, function) = (self.signature, self.krate.clone(), self.float.clone(), self.function.clone());
         let mut inner = Lower {
             in_body: true,

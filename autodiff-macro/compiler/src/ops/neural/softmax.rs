@@ -16,6 +16,9 @@ fn same_axis<'g>(_: &'g Builder, x: &[Expr<'g>], attrs: &[Attr]) -> Result<Type,
 
 /// `x` without a term that does not vary along `axis`: softmax does not see it.
 fn without_shift<'g>(b: &'g Builder, x: Expr<'g>, axis: usize) -> Option<Expr<'g>> {
+    if b.rules().literal {
+        return None;
+    }
     let difference = x.matches(&crate::ops::arith::SUB)?;
     let shift = b.expr(difference.operands[1]).operand_of(&crate::ops::arith::BROADCAST, 0)?;
     let skip = x.rank() - shift.rank();

@@ -1,6 +1,6 @@
 //! The logistic function and activations of neural networks.
 
-use super::{ABS, EXP, EXP_M1, FAMILY, NDTR, TANH};
+use super::{ABS, EXP, EXP_M1, FAMILY, NDTR, TANH, idempotent, odd};
 use crate::ir::Expr;
 use crate::ops::compare::{gt0, inside, not_gt0, when};
 use crate::ops::{Arg, Text, elementwise, method, reference};
@@ -84,6 +84,7 @@ elementwise! {
         emit: [m.softsign(#x)] cost 6,
         text: Text::Call("softsign"),
         domain: [(0.2, 2.0)],
+        simplify: |_, x, _| odd(x[0], &SOFTSIGN),
         source: "JAX nn.soft_sign",
     }
     /// `max(x, 0)`; slope 0 at 0, NaN propagates.
@@ -105,6 +106,7 @@ elementwise! {
         emit: [m.relu6(#x)] cost 2,
         text: Text::Call("relu6"),
         domain: [(0.2, 5.0)],
+        simplify: |_, x, _| idempotent(x[0], &RELU6),
         source: "PyTorch relu6",
     }
     /// `x·Φ(x)`, the exact form.
@@ -165,6 +167,7 @@ elementwise! {
         emit: [m.hard_tanh(#x)] cost 2,
         text: Text::Call("hard_tanh"),
         domain: [(-0.8, 0.8)],
+        simplify: |_, x, _| odd(x[0], &HARD_TANH),
         source: "PyTorch hardtanh",
     }
     /// `clamp(x/6 + ½, 0, 1)`.

@@ -9,6 +9,9 @@ use crate::ops::{Arg, Formula, Text, elementwise, method};
 
 /// `ln(1 + x)`, `ln(softmax(x))`, `ln(Σ e^x)` and their kin, in the form that neither overflows nor cancels.
 fn simplify_ln<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
+    if b.rules().literal {
+        return None;
+    }
     if let Some(y) = crate::ops::neural::simplify_ln_softmax(x).or_else(|| crate::ops::neural::simplify_ln_sum_exp(b, x)) {
         return Some(y);
     }
@@ -46,6 +49,9 @@ fn simplify_ln<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
 
 /// `√(x·x)` is |x|, `√Σx²` the Euclidean norm.
 fn simplify_sqrt<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
+    if b.rules().literal {
+        return None;
+    }
     if let Some(norm) = x.matches(&crate::ops::reduce::SUM_TO) {
         let square = b.expr(norm.operands[0]).matches(&crate::ops::arith::MUL)?;
         let source = b.expr(square.operands[0]);
@@ -67,6 +73,7 @@ fn simplify_powf<'g>(b: &'g Builder, x: &[Expr<'g>]) -> Option<Expr<'g>> {
         1.0 => Some(x[0]),
         2.0 => Some(x[0] * x[0]),
         -1.0 => Some(x[0].map(&RECIP)),
+        0.5 if b.rules().finite_math => Some(x[0].map(&SQRT)),
         _ => None,
     }
 }
@@ -94,6 +101,7 @@ elementwise! {
         emit: [m.exp(#x)] cost 10,
         text: Text::Call("exp"),
         domain: [(-2.0, 2.0)],
+        simplify: |b, x, _| crate::ops::freely::exponential(b, x[0]),
         source: "JAX lax.py",
     }
     /// Power of two.
@@ -135,7 +143,7 @@ elementwise! {
         emit: [m.ln_1p(#x)] cost 14,
         text: Text::Call("ln_1p"),
         domain: [(-0.6, 3.0)],
-        simplify: |_, x, _| Some(x[0].operand_of(&EXP, 0)?.map(&SOFTPLUS)),
+        simplify: |b, x, _| Some(x[0].operand_of(&EXP, 0).filter(|_| !b.rules().literal)?.map(&SOFTPLUS)),
         source: "JAX lax.py",
     }
     /// Logarithm to base 2.
@@ -228,7 +236,7 @@ elementwise! {
         emit: [m.powi(#x, #n)] cost 4,
         text: Text::Write(|x, a| x[0].postfix(&superscript(a[0].int()))),
         domain: [(0.4, 2.0)],
-        simplify: |b, x, a| match a[0].int() { 0 => Some(b.full(1.0, &x[0].shape())), 1 => Some(x[0]), 2 => Some(x[0] * x[0]), -1 => Some(x[0].map(&RECIP)), _ => None },
+        simplify: |b, x, a| match a[0].int() { 0 => Some(b.full(1.0, &x[0].shape())), 1 => Some(x[0]), 2 => Some(x[0] * x[0]), -1 => Some(x[0].map(&RECIP)), 3 if b.rules().reassociate => Some(x[0] * x[0] * x[0]), _ => None },
         source: "JAX lax.integer_pow",
     }
     /// Power. The slope in the base is 0 where the exponent is 0, the slope in the exponent 0 where the base is 0 and the exponent not negative.

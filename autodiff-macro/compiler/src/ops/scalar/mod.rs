@@ -16,6 +16,7 @@ pub use special::*;
 pub use trigonometric::*;
 
 use super::Operation;
+use crate::ir::Expr;
 
 const FAMILY: &str = "scalar functions";
 
@@ -115,4 +116,19 @@ pub(crate) fn superscript(n: i64) -> String {
             d => char::from_u32(0x2070 + d as u32 - '0' as u32).unwrap_or(d),
         })
         .collect()
+}
+
+/// `f(−x) = −f(x)`: signs go outward, where they meet and cancel.
+fn odd<'g>(x: Expr<'g>, op: &'static Operation) -> Option<Expr<'g>> {
+    x.operand_of(&super::arith::NEG, 0).map(|n| -n.map(op))
+}
+
+/// `f(−x) = f(x)`
+fn even<'g>(x: Expr<'g>, op: &'static Operation) -> Option<Expr<'g>> {
+    x.operand_of(&super::arith::NEG, 0).map(|n| n.map(op))
+}
+
+/// Applied twice it is applied once.
+fn idempotent<'g>(x: Expr<'g>, op: &'static Operation) -> Option<Expr<'g>> {
+    x.matches(op).map(|_| x)
 }

@@ -1,6 +1,6 @@
 //! Absolute value and sign, rounding, the larger and the smaller.
 
-use super::FAMILY;
+use super::{FAMILY, even, idempotent};
 use crate::ir::Expr;
 use crate::ops::compare::{and, eq, gt, when};
 use crate::ops::{Arg, Formula, Text, elementwise, method};
@@ -14,6 +14,17 @@ fn when_or_half<'g>(wins: Expr<'g>, tie: Expr<'g>, g: Expr<'g>, own: Expr<'g>, o
     Expr::select(wins, g, Expr::select(tie, 0.5 * g, zero))
 }
 
+/// Whether a value has no negative elements, by what it is: `|x|`, `e^x`, `√x`, `x·x`.
+fn nowhere_negative(x: Expr<'_>) -> bool {
+    let graph = x.builder().graph();
+    let node = graph.node(x.id());
+    match node.op.name {
+        "abs" | "exp" | "sqrt" | "norm" | "sigmoid" | "softmax" | "relu" | "hypot" => true,
+        "mul" => node.operands[0] == node.operands[1],
+        _ => false,
+    }
+}
+
 elementwise! {
     /// Absolute value; slope 0 at 0.
     ABS = abs(x) -> y {
@@ -23,7 +34,7 @@ elementwise! {
         emit: [m.abs(#x)] cost 1,
         text: Text::Write(|x, _| Formula::atom(format!("|{}|", x[0].text))),
         domain: [(0.2, 2.0)],
-        simplify: |_, x, _| x[0].operand_of(&crate::ops::arith::NEG, 0).map(|n| n.map(&ABS)),
+        simplify: |_, x, _| even(x[0], &ABS).or_else(|| nowhere_negative(x[0]).then_some(x[0])),
         source: "JAX lax.py",
     }
     /// Sign, 0 at 0; a step has no gradient.
@@ -54,6 +65,7 @@ elementwise! {
         emit: [m.floor(#x)] cost 1,
         text: Text::Call("floor"),
         domain: [(0.2, 0.8)],
+        simplify: |_, x, _| idempotent(x[0], &FLOOR),
         source: "JAX lax.py",
     }
     /// Rounds up; a step has no gradient.
@@ -64,6 +76,7 @@ elementwise! {
         emit: [m.ceil(#x)] cost 1,
         text: Text::Call("ceil"),
         domain: [(0.2, 0.8)],
+        simplify: |_, x, _| idempotent(x[0], &CEIL),
         source: "JAX lax.py",
     }
     /// Rounds to the nearest, ties away from 0, as Rust does; a step has no gradient.
@@ -74,6 +87,7 @@ elementwise! {
         emit: [m.round(#x)] cost 1,
         text: Text::Call("round"),
         domain: [(0.2, 0.8)],
+        simplify: |_, x, _| idempotent(x[0], &ROUND),
         source: "JAX lax.py",
     }
     /// Rounds towards 0; a step has no gradient.
@@ -84,6 +98,7 @@ elementwise! {
         emit: [m.trunc(#x)] cost 1,
         text: Text::Call("trunc"),
         domain: [(0.2, 0.8)],
+        simplify: |_, x, _| idempotent(x[0], &TRUNC),
         source: "JAX lax.py",
     }
     /// Fractional part; slope 1.
@@ -104,6 +119,7 @@ elementwise! {
         emit: [m.max(#a, #b)] cost 1,
         text: Text::Call("max"),
         domain: [(0.2, 0.9), (1.0, 2.0)],
+        simplify: |_, x, _| (x[0].id() == x[1].id()).then_some(x[0]),
         source: "JAX lax.max; convention at ties",
     }
     /// Smaller of two, Rust's semantics.
@@ -114,6 +130,7 @@ elementwise! {
         emit: [m.min(#a, #b)] cost 1,
         text: Text::Call("min"),
         domain: [(0.2, 0.9), (1.0, 2.0)],
+        simplify: |_, x, _| (x[0].id() == x[1].id()).then_some(x[0]),
         source: "JAX lax.min; convention at ties",
     }
     /// Larger of two; NaN propagates.
@@ -124,6 +141,7 @@ elementwise! {
         emit: [m.maximum(#a, #b)] cost 1,
         text: Text::Call("maximum"),
         domain: [(0.2, 0.9), (1.0, 2.0)],
+        simplify: |_, x, _| (x[0].id() == x[1].id()).then_some(x[0]),
         source: "JAX lax.max; convention at ties",
     }
     /// Smaller of two; NaN propagates.
@@ -134,6 +152,7 @@ elementwise! {
         emit: [m.minimum(#a, #b)] cost 1,
         text: Text::Call("minimum"),
         domain: [(0.2, 0.9), (1.0, 2.0)],
+        simplify: |_, x, _| (x[0].id() == x[1].id()).then_some(x[0]),
         source: "JAX lax.min; convention at ties",
     }
     /// `max(a − b, 0)`.
@@ -164,6 +183,7 @@ elementwise! {
         emit: [m.clamp(#a, #b, #c)] cost 2,
         text: Text::Call("clamp"),
         domain: [(0.4, 0.9), (0.0, 0.2), (1.0, 2.0)],
+        simplify: |_, x, _| x[0].matches(&CLAMP).filter(|n| n.operands[1..] == [x[1].id(), x[2].id()]).map(|_| x[0]),
         source: "PyTorch clamp, open interval",
     }
 }

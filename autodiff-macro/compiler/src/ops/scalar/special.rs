@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
-use super::{EXP, FAMILY, LN, TANH};
+use super::{EXP, FAMILY, LN, TANH, even, odd};
 use crate::ir::{Attr, Expr};
 use crate::ops::compare::{eq, ne0, when};
 use crate::ops::{Arg, Formula, Text, elementwise, method, reference};
@@ -25,6 +25,7 @@ elementwise! {
         emit: [m.erf(#x)] cost 20,
         text: Text::Call("erf"),
         domain: [(-2.0, 2.0)],
+        simplify: |_, x, _| odd(x[0], &ERF),
         source: "DLMF 7.2.1",
     }
     /// Complementary error function.
@@ -75,6 +76,7 @@ elementwise! {
         emit: [m.log_cosh(#x)] cost 25,
         text: Text::Call("log_cosh"),
         domain: [(-2.0, 2.0)],
+        simplify: |_, x, _| even(x[0], &LOG_COSH),
         source: "PyTorch; derived",
     }
     /// `ln(1 − e^x)` for x < 0 without cancellation.

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::{FAMILY, SQRT};
+use super::{FAMILY, SQRT, even, odd};
 use crate::ir::Expr;
 use crate::ops::compare::{gt0, when};
 use crate::ops::{Arg, Text, elementwise, method};
@@ -27,6 +27,7 @@ elementwise! {
         emit: [m.sin(#x)] cost 12,
         text: Text::Call("sin"),
         domain: [(-3.0, 3.0)],
+        simplify: |_, x, _| odd(x[0], &SIN),
         source: "JAX lax.py",
     }
     /// Cosine.
@@ -37,6 +38,7 @@ elementwise! {
         emit: [m.cos(#x)] cost 12,
         text: Text::Call("cos"),
         domain: [(-3.0, 3.0)],
+        simplify: |_, x, _| even(x[0], &COS),
         source: "JAX lax.py",
     }
     /// Tangent; the rule reads the output.
@@ -47,6 +49,7 @@ elementwise! {
         emit: [m.tan(#x)] cost 20,
         text: Text::Call("tan"),
         domain: [(-1.0, 1.0)],
+        simplify: |_, x, _| odd(x[0], &TAN),
         source: "JAX lax.py",
     }
     /// Inverse sine; slope ∞ at ±1.
@@ -57,6 +60,7 @@ elementwise! {
         emit: [m.asin(#x)] cost 20,
         text: Text::Call("asin"),
         domain: [(-0.8, 0.8)],
+        simplify: |_, x, _| odd(x[0], &ASIN),
         source: "JAX lax.py",
     }
     /// Inverse cosine; slope −∞ at ±1.
@@ -77,6 +81,7 @@ elementwise! {
         emit: [m.atan(#x)] cost 20,
         text: Text::Call("atan"),
         domain: [(-2.0, 2.0)],
+        simplify: |_, x, _| odd(x[0], &ATAN),
         source: "JAX lax.py",
     }
     /// Hyperbolic sine.
@@ -87,6 +92,7 @@ elementwise! {
         emit: [m.sinh(#x)] cost 20,
         text: Text::Call("sinh"),
         domain: [(-2.0, 2.0)],
+        simplify: |_, x, _| odd(x[0], &SINH),
         source: "JAX lax.py",
     }
     /// Hyperbolic cosine.
@@ -97,6 +103,7 @@ elementwise! {
         emit: [m.cosh(#x)] cost 20,
         text: Text::Call("cosh"),
         domain: [(-2.0, 2.0)],
+        simplify: |_, x, _| even(x[0], &COSH),
         source: "JAX lax.py",
     }
     /// Hyperbolic tangent; the rule reads the output.
@@ -107,6 +114,7 @@ elementwise! {
         emit: [m.tanh(#x)] cost 15,
         text: Text::Call("tanh"),
         domain: [(-2.0, 2.0)],
+        simplify: |_, x, _| odd(x[0], &TANH),
         source: "JAX lax.py",
     }
     /// Inverse hyperbolic sine.
@@ -117,6 +125,7 @@ elementwise! {
         emit: [m.asinh(#x)] cost 25,
         text: Text::Call("asinh"),
         domain: [(-2.0, 2.0)],
+        simplify: |_, x, _| odd(x[0], &ASINH),
         source: "JAX lax.py",
     }
     /// Inverse hyperbolic cosine; slope ∞ at 1.
@@ -137,6 +146,7 @@ elementwise! {
         emit: [m.atanh(#x)] cost 25,
         text: Text::Call("atanh"),
         domain: [(-0.8, 0.8)],
+        simplify: |_, x, _| odd(x[0], &ATANH),
         source: "JAX lax.py",
     }
     /// `sin(x)/x`, 1 at 0.
@@ -147,6 +157,7 @@ elementwise! {
         emit: [m.sinc(#x)] cost 15,
         text: Text::Call("sinc"),
         domain: [(0.3, 3.0)],
+        simplify: |_, x, _| even(x[0], &SINC),
         source: "DLMF 4.14",
     }
     /// Slope of `sinc`, 0 at 0.

@@ -156,7 +156,7 @@ pub static SLICE: Operation = Operation {
     source: "JAX lax.slice",
 };
 
-pub(in crate::ops) fn whole() -> Slice {
+pub(crate) fn whole() -> Slice {
     Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }
 }
 

@@ -131,6 +131,13 @@ pub static INSERT_AXIS: Operation = Operation {
         Ok(like(x[0], shape))
     },
     simplify: |b, x, attrs| {
+        if let Some(number) = x[0].operand_of(&crate::ops::arith::BROADCAST, 0).filter(|e| e.rank() == 0) {
+            let mut shape = x[0].shape();
+            if attrs[0].axis() <= shape.len() {
+                shape.insert(attrs[0].axis(), b.literal(1));
+                return Some(number.broadcast(&shape));
+            }
+        }
         let removed = x[0].matches(&REMOVE_AXIS)?;
         (removed.attrs == attrs).then(|| b.expr(removed.operands[0]))
     },

@@ -1,0 +1,361 @@
+//! Rules for matrix products: what a product is read for decides how much of it is computed.
+//!
+//! Diagonals, traces, sums and parts of a product are computed without the rest of it; a diagonal, an outer product or a
+//! one-hot matrix is never multiplied as a dense one; a product of a product and a vector is two products with vectors.
+//! Values change by rounding only, and where a partial result would overflow or be infinite: a dense product has terms
+//! `0·∞` where the rule has none. The attribute's `literal` turns them off.
+
+use std::cell::Cell;
+
+use super::{rewritten, uses};
+use crate::ir::{Attr, Builder, Elem, Expr, Joint, Node, NodeId, Slice};
+use crate::ops::{Code, Operation, arith, neural, product, reduce, structure};
+
+/// Where a rule is tried: a node of the old graph with the copies of its operands.
+pub struct Place<'a, 'g> {
+    builder: &'g Builder,
+    node: &'a Node,
+    x: &'a [Expr<'g>],
+    /// Whether operand `i` is read here only.
+    once: &'a dyn Fn(usize) -> bool,
+    /// Whether the node is read by loops only, which compute it as they go.
+    fused: &'a dyn Fn() -> bool,
+}
+
+/// A rule: the value in another form, which costs less.
+pub struct Rule {
+    /// What it does.
+    pub name: &'static str,
+    /// Where it is from.
+    pub source: &'static str,
+    apply: for<'a, 'g> fn(&Place<'a, 'g>) -> Option<Expr<'g>>,
+}
+
+/// The rules in the order they are tried.
+pub static RULES: &[Rule] = &[
+    Rule { name: "diag(Aᵀ) = diag(A)", source: "PyTensor", apply: diagonal_of_transpose },
+    Rule { name: "diag(A·B) = Σ A∘Bᵀ along rows", source: "Giles 2008 §2.2.1", apply: diagonal_of_product },
+    Rule { name: "diag(f(A, B)) = f(diag A, diag B)", source: "PyTensor local_lift", apply: diagonal_of_elementwise },
+    Rule { name: "sums of A·B are products with sums", source: "Laue, Mitterreiter and Giesen 2018", apply: sum_of_product },
+    Rule { name: "sum(diag(d)) = sum(d)", source: "structure", apply: sum_of_diagonal },
+    Rule { name: "diag(d)·A = d∘A by rows, A·diag(d) = A∘d", source: "PyTensor", apply: product_with_diagonal },
+    Rule { name: "diag(d)∘A = diag(d∘diag A)", source: "PyTensor", apply: elementwise_with_diagonal },
+    Rule { name: "onehot·A picks rows, A·onehot adds columns", source: "PyTensor", apply: product_with_one_hot },
+    Rule { name: "(x·yᵀ)·B = x·(y·B)", source: "Laue, Mitterreiter and Giesen 2018", apply: product_with_outer },
+    Rule { name: "(A·B)·x = A·(B·x)", source: "NumPy multi_dot", apply: vector_first },
+    Rule { name: "(A·B)[i, j] = A[i]·B[, j]", source: "XLA dot of slice", apply: slice_of_product },
+    Rule { name: "Sᵀ = S for symmetric S", source: "PyTensor assumptions", apply: transpose_of_symmetric },
+    Rule { name: "A·B + A·C = A·(B + C)", source: "TASO", apply: common_factor },
+    Rule { name: "an outer product that loops read is not stored", source: "PyTensor", apply: outer_in_loops },
+];
+
+/// One rule can make room for another: so often all are tried.
+const ROUNDS: usize = 8;
+/// Structure is looked for no deeper than this.
+const DEEPEST: usize = 8;
+
+/// Applies the rules until none fits.
+pub(super) fn matrix_rules(mut joint: Joint) -> Result<Joint, String> {
+    if joint.region.dims.rules().literal {
+        return Ok(joint);
+    }
+    for _ in 0..ROUNDS {
+        let changed = Cell::new(false);
+        let graph = &joint.region.graph;
+        let live = graph.reachable(joint.region.outputs.iter().copied());
+        let uses = uses(&joint, &live);
+        let next = rewritten(&joint, |builder, node, operands| {
+            let once = |i: usize| node.operands.get(i).is_some_and(|o| uses[o.index()] == 1);
+            let fused = || read_by_loops(&joint, &live, node);
+            let place = Place { builder, node, x: operands, once: &once, fused: &fused };
+            let new = RULES.iter().find_map(|rule| (rule.apply)(&place))?;
+            changed.set(true);
+            Some(new)
+        })?;
+        joint = next;
+        if !changed.get() {
+            break;
+        }
+    }
+    Ok(joint)
+}
+
+/// Whether all that read a node are elementwise or sums.
+fn read_by_loops(joint: &Joint, live: &[bool], node: &Node) -> bool {
+    let graph = &joint.region.graph;
+    let same = |other: &Node| other.op.name == node.op.name && other.operands == node.operands && other.attrs == node.attrs;
+    let Some(id) = graph.ids().find(|id| live[id.index()] && same(graph.node(*id))) else { return false };
+    in_loops(joint, live, id)
+}
+
+/// The same of a node by number; a broadcast is computed by what reads it.
+fn in_loops(joint: &Joint, live: &[bool], id: NodeId) -> bool {
+    let graph = &joint.region.graph;
+    let mut users = graph.users(id).filter(|u| live[u.index()]).peekable();
+    users.peek().is_some()
+        && !joint.region.outputs.contains(&id)
+        && users.all(|u| match graph.node(u).op.code {
+            Code::Scalar { .. } | Code::SumTo => true,
+            Code::Broadcast => in_loops(joint, live, u),
+            _ => false,
+        })
+}
+
+impl<'g> Place<'_, 'g> {
+    fn is(&self, op: &'static Operation) -> bool {
+        self.node.op.name == op.name
+    }
+
+    /// The operands of operand `i`, if that applies `op`.
+    fn operands(&self, i: usize, op: &'static Operation) -> Option<Vec<Expr<'g>>> {
+        operands(*self.x.get(i)?, op)
+    }
+
+    /// The factors of operand `i`, if that is a product of two matrices.
+    fn factors(&self, i: usize) -> Option<[Expr<'g>; 2]> {
+        let all = self.operands(i, &product::DOT)?;
+        (all.iter().all(|e| e.rank() == 2)).then(|| [all[0], all[1]])
+    }
+
+    fn is_one(&self, d: crate::ir::Dim) -> bool {
+        self.builder.dims(|dims| dims.is_one(d))
+    }
+}
+
+fn operands<'g>(e: Expr<'g>, op: &'static Operation) -> Option<Vec<Expr<'g>>> {
+    e.matches(op).map(|n| n.operands.iter().map(|id| e.builder().expr(*id)).collect())
+}
+
+/// The operand of a transpose.
+fn transposed(e: Expr<'_>) -> Option<Expr<'_>> {
+    let node = e.matches(&structure::PERMUTE)?;
+    (node.attrs[0].axes() == [1, 0]).then(|| e.builder().expr(node.operands[0]))
+}
+
+/// The diagonal of a square diagonal matrix.
+fn diagonal(e: Expr<'_>) -> Option<Expr<'_>> {
+    let d = e.operand_of(&structure::FROM_DIAG, 0)?;
+    let shape = e.shape();
+    (shape[0] == shape[1]).then_some(d)
+}
+
+fn square(e: Expr<'_>) -> bool {
+    let shape = e.shape();
+    shape.len() == 2 && shape[0] == shape[1]
+}
+
+fn diagonal_of_transpose<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&structure::DIAG) {
+        return None;
+    }
+    transposed(p.x[0]).map(|x| x.with(&structure::DIAG, vec![]))
+}
+
+fn diagonal_of_product<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&structure::DIAG) || !(p.once)(0) || !square(p.x[0]) {
+        return None;
+    }
+    let [a, b] = p.factors(0)?;
+    Some((a * b.t()).sum_axis(1))
+}
+
+fn diagonal_of_elementwise<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&structure::DIAG) || !(p.once)(0) || !square(p.x[0]) {
+        return None;
+    }
+    let (op, attrs, all) = {
+        let graph = p.builder.graph();
+        let node = graph.node(p.x[0].id());
+        (node.op, node.attrs.clone(), node.operands.clone())
+    };
+    if !matches!(op.code, Code::Scalar { .. }) {
+        return None;
+    }
+    let parts: Option<Vec<Expr<'g>>> = all.iter().map(|id| diagonal_of(p, p.builder.expr(*id))).collect();
+    p.builder.elementwise(op, attrs, &parts?).ok()
+}
+
+/// The diagonal of an operand of a square elementwise operation, as far as it is there without a loop.
+fn diagonal_of<'g>(p: &Place<'_, 'g>, e: Expr<'g>) -> Option<Expr<'g>> {
+    if e.ty().elem() != Elem::Float {
+        return None;
+    }
+    match e.operand_of(&arith::BROADCAST, 0) {
+        None => Some(e.with(&structure::DIAG, vec![])),
+        Some(source) => match source.shape().as_slice() {
+            [] | [_] => Some(source),
+            [_, k] if p.is_one(*k) => Some(source.remove_axis(1)),
+            [k, _] if p.is_one(*k) => Some(source.remove_axis(0)),
+            _ => None,
+        },
+    }
+}
+
+fn sum_of_product<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&reduce::SUM_TO) || !(p.once)(0) {
+        return None;
+    }
+    let [a, b] = p.factors(0)?;
+    let (from, to) = (p.x[0].shape(), p.node.attrs[0].dims());
+    match to {
+        [] => Some(a.sum_axis(0).dot(b.sum_axis(1))),
+        [n] if *n == from[1] => Some(a.sum_axis(0).dot(b)),
+        [m, n] if *n == from[1] && p.is_one(*m) && !p.is_one(from[0]) => Some(a.sum_axis(0).dot(b).insert_axis(0)),
+        [m, n] if *m == from[0] && p.is_one(*n) && !p.is_one(from[1]) => Some(a.dot(b.sum_axis(1)).insert_axis(1)),
+        _ => None,
+    }
+}
+
+fn sum_of_diagonal<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&reduce::SUM_TO) || !p.node.attrs[0].dims().is_empty() {
+        return None;
+    }
+    diagonal(p.x[0]).map(|d| d.sum())
+}
+
+fn product_with_diagonal<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&product::DOT) {
+        return None;
+    }
+    let [a, b] = [p.x[0], p.x[1]];
+    if let Some(d) = diagonal(a) {
+        return Some(match (b.rank(), diagonal(b)) {
+            (1, _) => d * b,
+            (_, Some(e)) => from_diagonal(d * e),
+            _ => d.insert_axis(1) * b,
+        });
+    }
+    diagonal(b).map(|d| a * d)
+}
+
+fn from_diagonal(d: Expr<'_>) -> Expr<'_> {
+    let n = d.dim(0);
+    d.with(&structure::FROM_DIAG, vec![Attr::Dims(vec![n, n])])
+}
+
+fn elementwise_with_diagonal<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    match p.x {
+        [a] if p.is(&arith::NEG) => diagonal(*a).map(|d| from_diagonal(-d)),
+        [a, b] if p.is(&arith::MUL) => {
+            let (d, other) = diagonal(*a).map(|d| (d, *b)).or_else(|| diagonal(*b).map(|d| (d, *a)))?;
+            Some(from_diagonal(d * diagonal_of(p, other)?))
+        }
+        [a, b] if p.is(&arith::ADD) => Some(from_diagonal(diagonal(*a)? + diagonal(*b)?)),
+        _ => None,
+    }
+}
+
+/// Rows with one element set times a matrix, as the adjoint of a pick is.
+fn product_with_one_hot<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&product::DOT) || p.x[0].rank() != 2 || p.x[1].rank() != 2 {
+        return None;
+    }
+    let [a, b] = [p.x[0], p.x[1]];
+    if let Some(unpick) = operands(a, &neural::UNPICK) {
+        let rows = p.builder.make(&structure::GATHER, vec![Attr::Int(0)], &[b, unpick[1]]);
+        return Some(unpick[0].insert_axis(1) * rows);
+    }
+    let unpick = operands(b, &neural::UNPICK)?;
+    let shape = vec![a.dim(0), b.dim(1)];
+    let update = a * unpick[0];
+    Some(p.builder.make(&structure::SCATTER_ADD, vec![Attr::Int(1), Attr::Dims(shape)], &[unpick[1], update]))
+}
+
+fn product_with_outer<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&product::DOT) {
+        return None;
+    }
+    let [a, b] = [p.x[0], p.x[1]];
+    if let Some(outer) = operands(a, &product::OUTER) {
+        let right = outer[1].dot(b);
+        return Some(if b.rank() == 1 { outer[0] * right } else { product::outer(outer[0], right) });
+    }
+    let outer = operands(b, &product::OUTER)?;
+    let left = a.dot(outer[0]);
+    Some(if a.rank() == 1 { left * outer[1] } else { product::outer(left, outer[1]) })
+}
+
+fn vector_first<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&product::DOT) {
+        return None;
+    }
+    let [x, y] = [p.x[0], p.x[1]];
+    match (x.rank(), y.rank()) {
+        (2, 1) if (p.once)(0) => p.factors(0).map(|[a, b]| a.dot(b.dot(y))),
+        (1, 2) if (p.once)(1) => p.factors(1).map(|[a, b]| x.dot(a).dot(b)),
+        _ => None,
+    }
+}
+
+fn slice_of_product<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&structure::SLICE) || !(p.once)(0) {
+        return None;
+    }
+    let [a, b] = p.factors(0)?;
+    let [rows, columns] = p.node.attrs[0].slices() else { return None };
+    if [rows, columns].contains(&&Slice::NewAxis) {
+        return None;
+    }
+    let whole = structure::whole;
+    let part = |e: Expr<'g>, slices: [Slice; 2]| e.with(&structure::SLICE, vec![Attr::Slices(slices.to_vec())]);
+    Some(part(a, [rows.clone(), whole()]).dot(part(b, [whole(), columns.clone()])))
+}
+
+fn transpose_of_symmetric<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&structure::PERMUTE) || p.node.attrs[0].axes() != [1, 0] {
+        return None;
+    }
+    symmetric(p.x[0], DEEPEST).then_some(p.x[0])
+}
+
+/// Whether a matrix is symmetric by what it is: Gram matrices, `S + Sᵀ`, diagonal ones, and elementwise functions of these.
+fn symmetric(e: Expr<'_>, depth: usize) -> bool {
+    let b = e.builder();
+    let (op, all) = {
+        let graph = b.graph();
+        let node = graph.node(e.id());
+        (node.op, node.operands.clone())
+    };
+    if depth == 0 || e.rank() != 2 {
+        return false;
+    }
+    let x: Vec<Expr<'_>> = all.iter().map(|id| b.expr(*id)).collect();
+    let transposes = |p: Expr<'_>, q: Expr<'_>| {
+        transposed(p).is_some_and(|t| t.id() == q.id()) || transposed(q).is_some_and(|t| t.id() == p.id())
+    };
+    match op.name {
+        name if name == structure::FROM_DIAG.name => square(e),
+        name if name == product::DOT.name => transposes(x[0], x[1]),
+        name if name == product::OUTER.name => x[0].id() == x[1].id(),
+        name if (name == arith::ADD.name || name == arith::MUL.name) && transposes(x[0], x[1]) => true,
+        name if name == arith::BROADCAST.name => x[0].rank() == 0 && square(e),
+        _ => matches!(op.code, Code::Scalar { .. }) && x.iter().all(|x| symmetric(*x, depth - 1)),
+    }
+}
+
+fn common_factor<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    let minus = p.is(&arith::SUB);
+    if !(minus || p.is(&arith::ADD)) || !(p.once)(0) || !(p.once)(1) {
+        return None;
+    }
+    let (x, y) = (p.operands(0, &product::DOT)?, p.operands(1, &product::DOT)?);
+    // A product of vectors is a number: it has no factor to take out that saves more than the sum costs.
+    let matrices = |e: &[Expr<'g>]| e.iter().any(|e| e.rank() == 2);
+    if !matrices(&x) || !matrices(&y) {
+        return None;
+    }
+    let joined = |a: Expr<'g>, b: Expr<'g>| if minus { a - b } else { a + b };
+    let same_rank = |i: usize| x[i].shape() == y[i].shape();
+    // The sum is of the smaller factors: a matrix times the sum of two vectors, not the reverse.
+    if x[0].id() == y[0].id() && same_rank(1) && x[0].rank() == 2 {
+        return Some(x[0].dot(joined(x[1], y[1])));
+    }
+    (x[1].id() == y[1].id() && same_rank(0) && x[1].rank() == 2).then(|| joined(x[0], y[0]).dot(x[1]))
+}
+
+fn outer_in_loops<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&product::OUTER) || !(p.fused)() {
+        return None;
+    }
+    Some(p.x[0].insert_axis(1) * p.x[1])
+}
