@@ -99,7 +99,7 @@ where
 #[derive(Clone, Debug)]
 #[allow(non_camel_case_types, clippy::all, clippy::pedantic)]
 pub struct LogisticRegressionWorkspace<T> {
-    slots: [::autodiff_runtime::kernels::Slot<T>; 2usize],
+    slots: [::autodiff_runtime::kernels::Slot<T>; 3usize],
 }
 impl<T: ::autodiff_runtime::Element> ::core::default::Default
 for LogisticRegressionWorkspace<T> {
@@ -184,7 +184,7 @@ impl logistic_regression {
         lambda: F,
         grad: &mut LogisticRegressionGrad<F>,
     ) -> F {
-        let LogisticRegressionWorkspace { slots: [slot0, slot1] } = workspace;
+        let LogisticRegressionWorkspace { slots: [slot0, slot1, slot2] } = workspace;
         use ::autodiff_runtime::kernels::{self as rt, Math as _};
         let m = rt::math::<F>();
         rt::require(Self::sizes_fit([w.shape(), x.shape(), y.shape()], []));
@@ -193,35 +193,26 @@ impl logistic_regression {
         let count = <F as ::autodiff_runtime::Element>::of(x_rows as f64);
         let t = <F as ::autodiff_runtime::Element>::of(1.0) / count;
         let t_2 = -t;
-        let mut x_w = slot0.array([x_rows]);
-        rt::matvec_into(x_w.view_mut(), rt::one(), false, x.view(), w.view());
+        let mut x_w = slot1.array([x_rows]);
+        let mut product = slot2.array([w_len]);
         let mut sum = <F as ::autodiff_runtime::Element>::of(0.0);
-        let mut z_bar = slot1.array([x_rows]);
+        let mut z_bar = slot0.array([x_rows]);
         let mut sum_2 = <F as ::autodiff_runtime::Element>::of(0.0);
-        rt::each!(
-            < F >, [x_rows], (x_w = x_w.view(), y = y.view()), (), (b = b, t_2 = t_2, t =
-            t), | m | { let z = x_w + b; let z_bar = y * t_2 + t * m.sigmoid(z); [m
-            .softplus(z) - y * z, z_bar, z_bar] }, [sum sum, set z_bar, sum sum_2], cost
-            44
+        rt::each_row!(
+            < F >, [x_rows], x_w = (x.view(), w.view()), product = 1, (y = y.view()), (),
+            (b = b, t_2 = t_2, t = t), | m | { let z = x_w + b; let z_bar = y * t_2 + t *
+            m.sigmoid(z); [m.softplus(z) - y * z, z_bar, z_bar] }, [sum sum, set z_bar,
+            sum sum_2], cost 44
         );
         let t_3 = sum / count;
         let w_w = rt::dot(w.view(), w.view());
         let t_4 = lambda * w_w;
         let t_5 = t_3 + t_4;
-        let x_t = x.view().reversed_axes();
-        let mut x_t_z_bar = slot0.array([w_len]);
-        rt::matvec_into(
-            x_t_z_bar.view_mut(),
-            rt::one(),
-            false,
-            x_t.view(),
-            z_bar.view(),
-        );
         let mut t_6 = rt::output(&mut grad.w, [w_len]);
         rt::each!(
-            < F >, [w_len], (x_t_z_bar = x_t_z_bar.view(), w = w.view()), (), (lambda =
-            lambda), | m | { [x_t_z_bar + w * lambda * < F as ::autodiff_runtime::Element
-            > ::of(2.0)] }, [set t_6]
+            < F >, [w_len], (product = product.view(), w = w.view()), (), (lambda =
+            lambda), | m | { [product + w * lambda * < F as ::autodiff_runtime::Element >
+            ::of(2.0)] }, [set t_6]
         );
         grad.b = sum_2;
         t_5

@@ -440,39 +440,80 @@ pub fn attention_scale<T: Element, D: Dimension>(q: &ArrayView<'_, T, D>) -> T {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each {
-    (<$f:ident>, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*] $(, cost $cost:literal)?) => {{
+    (@run $f:tt, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), $scalars:tt, $body:tt, [$($kind:ident $out:ident),*], $cost:tt) => {
+        $crate::kernels::fuse::run(
+            &$crate::__kernel!($f, ($($x),* $(, $mask)*), $scalars, $body, ($($out)*), $cost),
+            &$space,
+            [$($crate::kernels::fuse::Input::array($view),)* $($crate::kernels::fuse::Input::mask($mask_view)),*],
+            [$($crate::__output!($kind $out)),*],
+        );
+    };
+    (<$f:ident>, $space:expr, $arrays:tt, $masks:tt, $scalars:tt, |$m:ident| $body:block, $outputs:tt $(, cost $cost:literal)?) => {
+        $crate::__each!(@run (<$f>), $space, $arrays, $masks, $scalars, (|$m| $body), $outputs, ($($cost)?))
+    };
+    ($f:ident, $space:expr, $arrays:tt, $masks:tt, $scalars:tt, |$m:ident| $body:block, $outputs:tt $(, cost $cost:literal)?) => {
+        $crate::__each!(@run ($f), $space, $arrays, $masks, $scalars, (|$m| $body), $outputs, ($($cost)?))
+    };
+}
+
+/// Runs a fused loop between two products of a matrix, which is read once.
+///
+/// `each_row!(f64, [n], z = (x.view(), w.view()), to = 1, (y = y.view()), (), (s = s), |m| { … }, [sum total, set g])`
+/// computes z = x·w, the loop as [`each!`], whose inputs begin with z, and to = xᵀ·g with its output number 1.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_row {
+    (@run $f:tt, $space:expr, $z:ident = ($matrix:expr, $w:expr), $to:ident = $g:literal, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), $scalars:tt, $body:tt, [$($kind:ident $out:ident),*], $cost:tt) => {
+        $crate::kernels::fuse::run_rows(
+            &$crate::__kernel!($f, ($z $(, $x)* $(, $mask)*), $scalars, $body, ($($out)*), $cost),
+            $matrix,
+            $w,
+            $z.view_mut(),
+            [
+                $crate::kernels::fuse::Input::scalar($crate::kernels::one()),
+                $($crate::kernels::fuse::Input::array($view),)*
+                $($crate::kernels::fuse::Input::mask($mask_view)),*
+            ],
+            [$($crate::__output!($kind $out)),*],
+            $g,
+            $to.view_mut(),
+        );
+    };
+    (<$f:ident>, $space:expr, $z:ident = $factors:tt, $to:ident = $g:literal, $arrays:tt, $masks:tt, $scalars:tt, |$m:ident| $body:block, $outputs:tt $(, cost $cost:literal)?) => {
+        $crate::__each_row!(@run (<$f>), $space, $z = $factors, $to = $g, $arrays, $masks, $scalars, (|$m| $body), $outputs, ($($cost)?))
+    };
+    ($f:ident, $space:expr, $z:ident = $factors:tt, $to:ident = $g:literal, $arrays:tt, $masks:tt, $scalars:tt, |$m:ident| $body:block, $outputs:tt $(, cost $cost:literal)?) => {
+        $crate::__each_row!(@run ($f), $space, $z = $factors, $to = $g, $arrays, $masks, $scalars, (|$m| $body), $outputs, ($($cost)?))
+    };
+}
+
+/// The kernel of a fused loop: a type of its own, with the scalars as fields.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __kernel {
+    ((<$f:ident>), ($($x:ident),*), ($($s:ident = $scalar:expr),*), (|$m:ident| $body:block), ($($out:ident)*), ($($cost:literal)?)) => {{
         struct Each<$f: $crate::Element> { $($s: $f,)* element: ::core::marker::PhantomData<$f> }
-        impl<$f: $crate::Element> $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)* $($mask)*) }, { $crate::__count!($($out)*) }> for Each<$f> {
+        impl<$f: $crate::Element> $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)*) }, { $crate::__count!($($out)*) }> for Each<$f> {
             $(const COST: u32 = $cost;)?
             #[inline(always)]
-            fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x,)* $($mask),*]: [$f; { $crate::__count!($($x)* $($mask)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
+            fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x),*]: [$f; { $crate::__count!($($x)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
                 let Each { $($s,)* .. } = *self;
                 $body
             }
         }
-        $crate::kernels::fuse::run(
-            &Each::<$f> { $($s: $scalar,)* element: ::core::marker::PhantomData },
-            &$space,
-            [$($crate::kernels::fuse::Input::array($view),)* $($crate::kernels::fuse::Input::mask($mask_view)),*],
-            [$($crate::__output!($kind $out)),*],
-        );
+        Each::<$f> { $($s: $scalar,)* element: ::core::marker::PhantomData }
     }};
-    ($f:ident, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), ($($s:ident = $scalar:expr),*), |$m:ident| $body:block, [$($kind:ident $out:ident),*] $(, cost $cost:literal)?) => {{
+    (($f:ident), ($($x:ident),*), ($($s:ident = $scalar:expr),*), (|$m:ident| $body:block), ($($out:ident)*), ($($cost:literal)?)) => {{
         struct Each { $($s: $f,)* }
-        impl $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)* $($mask)*) }, { $crate::__count!($($out)*) }> for Each {
+        impl $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)*) }, { $crate::__count!($($out)*) }> for Each {
             $(const COST: u32 = $cost;)?
             #[inline(always)]
-            fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x,)* $($mask),*]: [$f; { $crate::__count!($($x)* $($mask)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
+            fn eval<M: $crate::math::Math<$f>>(&self, $m: M, [$($x),*]: [$f; { $crate::__count!($($x)*) }]) -> [$f; { $crate::__count!($($out)*) }] {
                 let Each { $($s,)* .. } = *self;
                 $body
             }
         }
-        $crate::kernels::fuse::run(
-            &Each { $($s: $scalar,)* },
-            &$space,
-            [$($crate::kernels::fuse::Input::array($view),)* $($crate::kernels::fuse::Input::mask($mask_view)),*],
-            [$($crate::__output!($kind $out)),*],
-        );
+        Each { $($s: $scalar,)* }
     }};
 }
 
@@ -502,4 +543,4 @@ macro_rules! __output {
     };
 }
 
-pub use crate::__each as each;
+pub use crate::{__each as each, __each_row as each_row};

@@ -8,7 +8,7 @@ use quote::{ToTokens, format_ident, quote};
 use super::names::Names;
 use crate::ir::{Attr, Bound, Dim, Dims, Elem, Leaf, LeafSource, NodeId, Size, Type};
 use crate::ops::{Code, KernelCall, Scalar};
-use crate::schedule::{Kind, Loop, Place, Schedule, Step};
+use crate::schedule::{Kind, Loop, Place, RowPass, Schedule, Step};
 
 /// What a program computes with: the element type and the path of the runtime.
 pub struct Target {
@@ -181,7 +181,8 @@ impl<'a> Program<'a> {
                 Step::View(id) => self.view(*id),
                 Step::Kernel(id) if self.schedule.controls.contains_key(id) => self.control(*id, output),
                 Step::Kernel(id) => self.kernel(*id, output),
-                Step::Loop(l) => self.fused(l, output),
+                Step::Loop(l) => self.fused(l, None, output),
+                Step::Rows(pass) => self.fused(&pass.each, Some(pass), output),
                 Step::Copy { from, output: k } => {
                     let (adds, skip) = self.body_places.get(k).map_or((false, false), |p| (p.adds, p.skip));
                     if skip {
@@ -635,7 +636,8 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn fused(&mut self, l: &Loop, output: &dyn Fn(usize) -> TokenStream) {
+    /// A loop, with the products around it if there are any.
+    fn fused(&mut self, l: &Loop, pass: Option<&RowPass>, output: &dyn Fn(usize) -> TokenStream) {
         for id in &l.scalars {
             self.declare_size(*id);
         }
@@ -644,6 +646,10 @@ impl<'a> Program<'a> {
         let mut masks = Vec::new();
         for &id in &l.inputs {
             let local = self.local(id);
+            if pass.is_some_and(|pass| pass.product == id) {
+                codes.insert(id, Scalar::atom(quote!(#local)));
+                continue;
+            }
             let view = self.read(id);
             let node = self.schedule.node(id);
             if node.ty.elem() == Elem::Bool {
@@ -698,6 +704,7 @@ impl<'a> Program<'a> {
                 codes.insert(id, code);
             }
         }
+        let products = pass.map(|pass| self.products(pass, output));
         let values: Vec<TokenStream> = l.outputs.iter().map(|o| self.element(o.value, &codes).tokens).collect();
         let mut outputs = Vec::new();
         for o in &l.outputs {
@@ -727,9 +734,25 @@ impl<'a> Program<'a> {
         let math = quote!(#math);
         let space = self.shape(&l.space);
         let cost = self.cost(l).map(|cost| quote!(, cost #cost));
+        let name = if pass.is_some() { quote!(each_row) } else { quote!(each) };
         self.statements.push(quote! {
-            #kernels::each!(#elem, #space, (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |#math| { #lets [#(#values),*] }, [#(#outputs),*] #cost);
+            #kernels::#name!(#elem, #space, #products (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |#math| { #lets [#(#values),*] }, [#(#outputs),*] #cost);
         });
+    }
+
+    /// The memory of the products around a loop, and the arguments that name them.
+    fn products(&mut self, pass: &RowPass, output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
+        let schedule = self.schedule;
+        let [z, to] = [pass.product, pass.reverse].map(|id| {
+            let name = self.names.node(&schedule.joint, id, 0);
+            let place = self.place((id, 0), schedule.node(id).ty.shape(), output);
+            self.statements.push(quote!(let mut #name = #place;));
+            name
+        });
+        let factor = schedule.node(pass.product).operands[1];
+        let (matrix, factor) = (self.read(pass.matrix), self.read(factor));
+        let number = proc_macro2::Literal::usize_unsuffixed(pass.factor);
+        quote!(#z = (#matrix, #factor), #to = #number,)
     }
 
     /// The arithmetic of a loop for each element, in additions, where it is more than the runtime assumes.

@@ -6,6 +6,7 @@
 
 mod control;
 mod fuse;
+mod rows;
 mod slots;
 
 use std::collections::{BTreeSet, HashMap};
@@ -16,6 +17,7 @@ use crate::ops::Code;
 
 pub use control::{ArmPlan, ControlPlan, Give};
 pub use fuse::Loop;
+pub use rows::RowPass;
 pub use slots::Place;
 
 /// One line of the generated program.
@@ -25,6 +27,8 @@ pub enum Step {
     Scalar(NodeId),
     /// A fused loop.
     Loop(Loop),
+    /// A fused loop between the two products of a matrix with vectors.
+    Rows(Box<RowPass>),
     /// A call of a runtime kernel.
     Kernel(NodeId),
     /// A view of something computed before.
@@ -129,6 +133,7 @@ pub(crate) fn schedule_body(joint: Joint, adds: &[Option<usize>]) -> Result<Sche
     let mut steps = fuse::steps(&joint, &live, &stored);
     let places_of_outputs = slots::claim_outputs(&joint, &mut steps, &live, adds);
     fuse::drop_unread(&joint, &mut steps, &outputs);
+    rows::join_products(&joint, &mut steps, &outputs, &places_of_outputs);
     let (places, own_slots) = slots::assign(&joint, &steps, places_of_outputs);
     let (controls, tapes) = control::plans(&joint, &live)?;
     let slots = own_slots + controls.values().map(|c| c.slots).max().unwrap_or(0);
@@ -140,6 +145,11 @@ pub fn reads(joint: &Joint, step: &Step) -> Vec<NodeId> {
     match step {
         Step::Scalar(id) | Step::Kernel(id) | Step::View(id) => joint.region.graph.node(*id).operands.clone(),
         Step::Loop(l) => l.inputs.iter().chain(&l.scalars).copied().collect(),
+        Step::Rows(pass) => {
+            let inputs = pass.each.inputs.iter().filter(|id| **id != pass.product);
+            let factors = [pass.matrix, joint.region.graph.node(pass.product).operands[1]];
+            inputs.chain(&pass.each.scalars).copied().chain(factors).collect()
+        }
         Step::Copy { from, .. } => vec![*from],
     }
 }
@@ -157,6 +167,7 @@ pub fn makes(joint: &Joint, step: &Step) -> Vec<NodeId> {
             _ => vec![*id],
         },
         Step::Loop(l) => l.outputs.iter().map(|o| o.node).collect(),
+        Step::Rows(pass) => pass.each.outputs.iter().map(|o| o.node).chain([pass.product, pass.reverse]).collect(),
         Step::Copy { .. } => vec![],
     }
 }

@@ -28,11 +28,10 @@ fn results(joint: &Joint, step: &Step) -> Vec<((NodeId, usize), Shape)> {
             Type::Array { shape, .. } if !shape.is_empty() => vec![((*id, 0), shape.clone())],
             _ => vec![],
         },
-        Step::Loop(l) => l
-            .outputs
-            .iter()
-            .filter(|o| is_array(joint, o.node))
-            .map(|o| ((o.node, 0), graph.node(o.node).ty.shape().to_vec()))
+        Step::Loop(_) | Step::Rows(_) => makes(joint, step)
+            .into_iter()
+            .filter(|id| is_array(joint, *id))
+            .map(|id| ((id, 0), graph.node(id).ty.shape().to_vec()))
             .collect(),
         _ => vec![],
     }

@@ -16,6 +16,7 @@ mod plan;
 mod prepare;
 mod reduce;
 mod row;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::math::Math;
 pub use operand::{Input, Output};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use row::isa;
+pub use rows::run_rows;
 
 /// The highest rank of an iteration space.
 pub const MAX_RANK: usize = 6;

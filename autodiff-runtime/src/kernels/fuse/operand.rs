@@ -105,7 +105,6 @@ impl<T> Input<'_, T> {
     ///
     /// # Safety
     /// The offset lies within the input.
-    #[cfg(feature = "rayon")]
     pub(super) unsafe fn part(&self, offset: isize) -> Self
     where
         T: Copy,
@@ -127,7 +126,6 @@ impl<'a, T> Output<'a, T> {
     ///
     /// # Safety
     /// The offset lies within the output, and no two parts in use reach the same place.
-    #[cfg(feature = "rayon")]
     pub(super) unsafe fn part(&self, offset: isize) -> Output<'a, T> {
         // SAFETY: as promised by the caller.
         let pointer = unsafe { self.pointer.offset(offset) };
