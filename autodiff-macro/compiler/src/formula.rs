@@ -106,7 +106,10 @@ pub fn derivation(joint: &Joint, result: &str) -> String {
         let line = match k.checked_sub(joint.results) {
             None if k == 0 => format!("{result} = {}", texts[id].text),
             None => continue,
-            Some(g) => format!("∂{result}/∂{} = {}", joint.region.leaves[joint.gradients[g]].label(), texts[id].text),
+            Some(g) => match joint.region.leaves.get(joint.gradients[g]) {
+                Some(leaf) => format!("∂{result}/∂{} = {}", leaf.label(), texts[id].text),
+                None => continue,
+            },
         };
         lines.push(line);
     }

@@ -10,7 +10,7 @@ use crate::lower::Lowered;
 use crate::ops::Derivative;
 use crate::opt::optimise;
 use crate::options::{Mode, Options};
-use crate::schedule::{Schedule, schedule};
+use crate::schedule::{Parts, Schedule, schedule};
 use crate::split::{Split, split};
 use crate::syntax::{Holder, ParamKind, Signature};
 
@@ -48,10 +48,10 @@ pub fn modes(lowered: &Lowered, signature: &Signature, options: &Options, errors
         return Ok(modes);
     }
     if options.mode(Mode::Jvp).is_some() {
-        modes.jvp = Some(schedule(optimise(with_parameters(forward(region)?, Mode::Jvp, signature))?)?);
+        modes.jvp = Some(schedule(optimise(with_parameters(forward(region)?, Mode::Jvp, signature))?, Parts::AtHand)?);
     }
     if options.mode(Mode::Hvp).is_some() {
-        modes.hvp = Some(schedule(optimise(with_parameters(second_order(region)?, Mode::Hvp, signature))?)?);
+        modes.hvp = Some(schedule(optimise(with_parameters(second_order(region)?, Mode::Hvp, signature))?, Parts::AtHand)?);
     }
     if options.mode(Mode::Hessian).is_some() {
         modes.hessian = Some(split(&optimise(along(second_order(region)?))?)?);

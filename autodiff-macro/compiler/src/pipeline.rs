@@ -9,14 +9,14 @@ use syn::{ItemFn, ItemMod};
 use crate::ad::{Seed, reverse};
 use crate::checkpoint::checkpointed;
 use crate::diag::Errors;
-use crate::emit::{Companion, bare_placeholder, placeholder};
+use crate::emit::{Companion, bare_placeholder, parts_in_bodies, placeholder};
 use crate::ir::{Joint, Region, dot};
 use crate::lower::{Lowered, internal, lower};
 use crate::modes::{Modes, modes};
 use crate::module::expand_module;
 use crate::opt::{expand_definitions, optimise, readable_products};
 use crate::options::Options;
-use crate::schedule::{Schedule, schedule};
+use crate::schedule::{Parts, Schedule, schedule};
 use crate::split::{Split, split};
 use crate::syntax::{Items, Signature};
 
@@ -139,7 +139,7 @@ fn stages(function: &ItemFn, lowered: Lowered, marked: Option<&Region>, modes: M
     let graph = dot(&name, &shown);
     let joint = joint.map(optimise).transpose()?;
     let split = split(&optimise(expand_definitions(pulled)?)?)?;
-    let schedule = joint.clone().map(schedule).transpose()?;
+    let schedule = joint.clone().map(|joint| schedule(joint, Parts::AtHand)).transpose()?;
     Ok(Compiled { joint, schedule, split, modes, formula, graph, lowered })
 }
 
@@ -156,6 +156,7 @@ impl Compiled {
             modes: &self.modes,
             formula: self.formula.clone(),
             graph: self.graph.clone(),
+            in_bodies: parts_in_bodies(&self.lowered.region),
         }
         .items()
     }

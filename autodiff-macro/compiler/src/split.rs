@@ -10,7 +10,7 @@ use quote::{format_ident, quote};
 
 use crate::ir::{Builder, Elem, Joint, Leaf, LeafSource, NodeId, Region, Type};
 use crate::ops::Code;
-use crate::schedule::{Schedule, schedule};
+use crate::schedule::{Parts, Schedule, schedule};
 
 /// A value that goes from the forward to the backward program.
 #[derive(Clone, Debug)]
@@ -48,8 +48,8 @@ pub fn split(joint: &Joint) -> Result<Split, String> {
     let cotangent = leaves.iter().position(varies).ok_or("no cotangent")?;
     let (forward, backward, saved) = cut(joint, &varies, &|_| false)?;
     Ok(Split {
-        forward: schedule(forward)?,
-        backward: schedule(backward)?,
+        forward: schedule(forward, Parts::Saved)?,
+        backward: schedule(backward, Parts::Saved)?,
         saved,
         results: joint.results,
         cotangent: leaves[cotangent].ty.clone(),

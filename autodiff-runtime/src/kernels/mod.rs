@@ -56,8 +56,8 @@ pub use norm::{layer_norm_grad_into, layer_norm_into, rms_norm_grad_into, rms_no
 pub use product::{batched_matmul_into, dot, matmul_into, matvec_into, outer_into};
 pub use program::{
     Output, Slot, add_slice, assign, assign_slice, attention_scale, broadcast, broadcast_scalar, broadcast_size, check_cotangent,
-    concatenate_into, diagonal_into, each, each_row, from_diag_into, from_diagonal_into, index_axis, math, one, output, pick_into,
-    require, reshape, sizes, slice, slice_axis, slice_len, to_owned, tril_into, triu_into, unpick_into, unslice_into,
+    concatenate_into, diagonal_into, each, each_row, from_diag_into, from_diagonal_into, index_axis, math, one, output, part,
+    pick_into, require, reshape, sizes, slice, slice_axis, slice_len, to_owned, tril_into, triu_into, unpick_into, unslice_into,
 };
 pub use rearrange::{add_along_into, max_pool2d_pick_into, permuted_into, roll_into, take_along_into, unpermuted_into};
 pub use scalar_result::ScalarResult;

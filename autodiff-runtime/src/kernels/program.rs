@@ -43,6 +43,8 @@ pub trait Output<T>: Sized {
     fn empty() -> Self;
     /// The place with the given shape, as a view to write to; allocates only if the shape changes.
     fn place(&mut self, shape: Self::Dim) -> ArrayViewMut<'_, T, Self::Dim>;
+    /// The place with the shape that it has.
+    fn whole(&mut self) -> ArrayViewMut<'_, T, Self::Dim>;
 }
 
 impl<T: Element, D: Dimension> Output<T> for Array<T, D> {
@@ -58,6 +60,10 @@ impl<T: Element, D: Dimension> Output<T> for Array<T, D> {
         }
         self.view_mut()
     }
+
+    fn whole(&mut self) -> ArrayViewMut<'_, T, D> {
+        self.view_mut()
+    }
 }
 
 impl<T: Element> Output<T> for Vec<T> {
@@ -71,6 +77,10 @@ impl<T: Element> Output<T> for Vec<T> {
         self.resize(shape[0], T::zero());
         ArrayViewMut::from(self.as_mut_slice())
     }
+
+    fn whole(&mut self) -> ArrayViewMut1<'_, T> {
+        ArrayViewMut::from(self.as_mut_slice())
+    }
 }
 
 impl<T: Element, const N: usize> Output<T> for [T; N] {
@@ -81,6 +91,10 @@ impl<T: Element, const N: usize> Output<T> for [T; N] {
     }
 
     fn place(&mut self, _: Ix1) -> ArrayViewMut1<'_, T> {
+        self.whole()
+    }
+
+    fn whole(&mut self) -> ArrayViewMut1<'_, T> {
         ArrayViewMut::from(self.as_mut_slice())
     }
 }
@@ -95,6 +109,10 @@ macro_rules! scalar_output {
             }
 
             fn place(&mut self, _: ndarray::Ix0) -> ArrayViewMut<'_, $t, ndarray::Ix0> {
+                self.whole()
+            }
+
+            fn whole(&mut self) -> ArrayViewMut<'_, $t, ndarray::Ix0> {
                 ArrayViewMut::from_shape((), std::slice::from_mut(self)).expect("one element")
             }
         }
@@ -105,6 +123,11 @@ scalar_output!(f32, f64);
 /// [`Output::place`] as a function.
 pub fn output<T, O: Output<T>, S: IntoDimension<Dim = O::Dim>>(place: &mut O, shape: S) -> ArrayViewMut<'_, T, O::Dim> {
     place.place(shape.into_dimension())
+}
+
+/// [`Output::whole`] as a function.
+pub fn part<T, O: Output<T>>(place: &mut O) -> ArrayViewMut<'_, T, O::Dim> {
+    place.whole()
 }
 
 /// Scalar functions outside of loops, the same for every processor.

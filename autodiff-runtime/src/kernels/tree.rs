@@ -73,6 +73,10 @@ impl<T: Element, O: Output<T>> Output<T> for Box<O> {
     fn place(&mut self, shape: O::Dim) -> ndarray::ArrayViewMut<'_, T, O::Dim> {
         (**self).place(shape)
     }
+
+    fn whole(&mut self) -> ndarray::ArrayViewMut<'_, T, O::Dim> {
+        (**self).whole()
+    }
 }
 
 const _: fn(&mut Vec<f64>, &Array<f64, Ix1>) = accumulate;

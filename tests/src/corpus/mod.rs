@@ -6,6 +6,7 @@ mod einsum;
 mod elements;
 mod identities;
 mod language;
+mod layers;
 mod linear_algebra;
 mod modules;
 mod networks;

@@ -61,7 +61,7 @@ pub fn active_results(control: &Control, operands: &[bool]) -> Vec<bool> {
 fn active_outputs(arm: &Arm, operands: &[bool]) -> Vec<bool> {
     let varies = |leaf: &Leaf| match leaf.source {
         LeafSource::Operand(j) => operands[j],
-        _ => false,
+        _ => leaf.is_wanted_part(),
     };
     let active = active_where(&arm.region, varies);
     arm.region.outputs.iter().map(|id| active[id.index()]).collect()

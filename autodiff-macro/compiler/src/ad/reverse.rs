@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::activity::{active, active_results};
 use crate::ir::{
-    Arm, Attr, Builder, Control, ControlRef, Elem, Expr, Joint, Leaf, LeafSource, Node, NodeId, Region, Reverse, Type, rebuild,
+    Arm, Attr, Builder, Control, ControlRef, Elem, Expr, IN_MEMORY, Joint, Leaf, LeafSource, Node, NodeId, Region, Reverse, Type,
+    rebuild,
 };
 use crate::ops::control::CONTROL_GRAD;
 use crate::ops::{Derivative, Site, compare};
@@ -21,6 +22,9 @@ pub enum Seed {
 /// Contributions to the cotangent of a node: one list for each of its results.
 type Contributions<'g> = HashMap<NodeId, Vec<Vec<Expr<'g>>>>;
 
+/// Contributions to the cotangents of leaves.
+type LeafContributions<'g> = HashMap<usize, Vec<Expr<'g>>>;
+
 /// Adds to a region the gradient of its first output with respect to every differentiated leaf.
 ///
 /// The gradient of a leaf has the leaf's type; a leaf that the output does not depend on has gradient zero.
@@ -35,15 +39,17 @@ pub fn reverse(region: &Region, seed: Seed) -> Result<Joint, String> {
         Seed::Input => cotangent_leaf(&builder, &mut leaves, "cotangent", LeafSource::Cotangent, result),
     };
     let forward = Region { graph: builder.graph().clone(), leaves: leaves.clone(), ..region.clone() };
-    let mut gradients = sweep(&builder, &forward, vec![(result, g)]);
+    let (mut gradients, written) = sweep(&builder, &forward, vec![(result, g)]);
 
-    let wanted: Vec<usize> = (0..region.leaves.len()).filter(|i| region.leaves[*i].differentiate).collect();
+    let mut wanted: Vec<usize> = (0..region.leaves.len()).filter(|i| region.leaves[*i].differentiate).collect();
     let mut ids: Vec<NodeId> = outputs.iter().map(|e| e.id()).collect();
     for &leaf in &wanted {
         let shape = builder.resolved(&region.leaves[leaf].ty).shape().to_vec();
         let gradient = gradients.remove(&leaf).and_then(|parts| sum(&builder, &parts));
         ids.push(gradient.unwrap_or_else(|| builder.full(0.0, &shape)).id());
     }
+    ids.extend(written.iter().map(|e| e.id()));
+    wanted.extend(written.iter().map(|_| IN_MEMORY));
     finish(&builder, region, leaves, ids, outputs.len(), wanted)
 }
 
@@ -94,8 +100,9 @@ fn finish(
     Ok(Joint { region: Region { graph, dims, leaves, outputs, checks }, results, gradients })
 }
 
-/// Contributions to the cotangents of the differentiated leaves, from those of some values.
-fn sweep<'g>(builder: &'g Builder, forward: &Region, seeds: Vec<(Expr<'g>, Expr<'g>)>) -> HashMap<usize, Vec<Expr<'g>>> {
+/// Contributions to the cotangents of the differentiated leaves, from those of some values; and the reverses of loops and
+/// branches that add derivatives to the gradient in memory.
+fn sweep<'g>(builder: &'g Builder, forward: &Region, seeds: Vec<(Expr<'g>, Expr<'g>)>) -> (LeafContributions<'g>, Vec<Expr<'g>>) {
     let active = active(forward);
     let needed = forward.graph.reachable(seeds.iter().map(|(value, _)| value.id()));
     let mut contributions: Contributions<'g> = HashMap::new();
@@ -107,7 +114,8 @@ fn sweep<'g>(builder: &'g Builder, forward: &Region, seeds: Vec<(Expr<'g>, Expr<
     for (value, g) in seeds {
         add(value.id(), 0, g, &mut contributions);
     }
-    let mut gradients: HashMap<usize, Vec<Expr<'g>>> = HashMap::new();
+    let mut gradients: LeafContributions<'g> = HashMap::new();
+    let mut written = Vec::new();
     for id in forward.graph.ids().rev().filter(|id| needed[id.index()] && active[id.index()]) {
         let Some(parts) = contributions.remove(&id) else { continue };
         let node = forward.graph.node(id);
@@ -124,7 +132,7 @@ fn sweep<'g>(builder: &'g Builder, forward: &Region, seeds: Vec<(Expr<'g>, Expr<
             add(node.operands[0], node.attrs[0].axis(), *g, &mut contributions);
             continue;
         }
-        for (operand, contribution) in node.operands.iter().zip(pull_back(builder, id, node, &cotangents)) {
+        for (operand, contribution) in node.operands.iter().zip(pull_back(builder, id, node, &cotangents, &mut written)) {
             let (Some(contribution), true) = (contribution, active[operand.index()]) else { continue };
             if contribution.shape() != builder.expr(*operand).shape() {
                 builder.bug(format!("the rule of `{}` gives an adjoint of another shape than its operand", node.op.name));
@@ -132,7 +140,7 @@ fn sweep<'g>(builder: &'g Builder, forward: &Region, seeds: Vec<(Expr<'g>, Expr<
             add(*operand, 0, contribution, &mut contributions);
         }
     }
-    gradients
+    (gradients, written)
 }
 
 /// A control node's derivative, given which operands vary; `None` if no result does.
@@ -144,7 +152,10 @@ fn differentiate_control(control: &Control, operands: &[bool]) -> Result<Option<
     let mut varies = operands.to_vec();
     varies.iter_mut().zip(&results).take(control.carried).for_each(|(v, r)| *v |= r);
     let float = |ty: &Type| matches!(ty, Type::Array { elem: Elem::Float, .. });
-    let wanted: Vec<usize> = (0..varies.len()).filter(|j| varies[*j] && float(&control.operands[*j])).collect();
+    let read = operands_read(control);
+    let wanted: Vec<usize> = (0..varies.len())
+        .filter(|j| varies[*j] && float(&control.operands[*j]) && (*j < control.carried || read.contains(j)))
+        .collect();
     let cotangents: Vec<usize> = (0..results.len()).filter(|k| results[*k]).collect();
     let arms: Vec<Joint> =
         control.arms.iter().map(|arm| reverse_arm(control, arm, &wanted, &cotangents)).collect::<Result<_, _>>()?;
@@ -167,6 +178,20 @@ fn differentiate_control(control: &Control, operands: &[bool]) -> Result<Option<
     Ok(Some(Control { reverse: Some(reverse), ..control.clone() }))
 }
 
+/// The operands that results of bodies are computed from.
+fn operands_read(control: &Control) -> BTreeSet<usize> {
+    let mut read = BTreeSet::new();
+    for region in control.arms.iter().map(|arm| &arm.region) {
+        let live = region.graph.reachable(region.outputs.iter().copied());
+        for id in region.graph.ids().filter(|id| live[id.index()] && region.graph.node(*id).op.name == "input") {
+            if let LeafSource::Operand(j) = region.leaves[region.graph.node(id).attrs[0].axis()].source {
+                read.insert(j);
+            }
+        }
+    }
+    read
+}
+
 /// The values of an arm and, from the cotangents of its results, contributions to those of the operands: one for each
 /// value that a loop carries, any number for the others, which add up over the rounds.
 fn reverse_arm(control: &Control, arm: &Arm, wanted: &[usize], cotangents: &[usize]) -> Result<Joint, String> {
@@ -176,7 +201,7 @@ fn reverse_arm(control: &Control, arm: &Arm, wanted: &[usize], cotangents: &[usi
         _ => None,
     };
     for leaf in &mut region.leaves {
-        leaf.differentiate = operand(leaf).is_some_and(|j| wanted.contains(&j));
+        leaf.differentiate = leaf.is_wanted_part() || operand(leaf).is_some_and(|j| wanted.contains(&j));
     }
     let builder = Builder::with_dims(region.dims.clone());
     let copies = copy(&builder, &region, &active(&region))?;
@@ -193,11 +218,15 @@ fn reverse_arm(control: &Control, arm: &Arm, wanted: &[usize], cotangents: &[usi
         seeds.push((value, g));
     }
     let forward = Region { graph: builder.graph().clone(), leaves: leaves.clone(), ..region.clone() };
-    let mut gradients = sweep(&builder, &forward, seeds);
+    let (mut gradients, written) = sweep(&builder, &forward, seeds);
     let mut ids: Vec<NodeId> = outputs.iter().map(|e| e.id()).collect();
     let mut to = Vec::new();
     for (number, leaf) in region.leaves.iter().enumerate() {
-        let Some(j) = operand(leaf).filter(|j| wanted.contains(j)) else { continue };
+        let j = match operand(leaf) {
+            Some(j) if wanted.contains(&j) => j,
+            None if leaf.is_wanted_part() => control.operands.len() + number,
+            _ => continue,
+        };
         let mut parts = gradients.remove(&number).unwrap_or_default();
         if j < control.carried {
             let shape = builder.resolved(&leaf.ty).shape().to_vec();
@@ -208,6 +237,8 @@ fn reverse_arm(control: &Control, arm: &Arm, wanted: &[usize], cotangents: &[usi
             to.push(j);
         }
     }
+    ids.extend(written.iter().map(|e| e.id()));
+    to.extend(written.iter().map(|_| IN_MEMORY));
     finish(&builder, &region, leaves, ids, outputs.len(), to)
 }
 
@@ -216,7 +247,13 @@ fn sum<'g>(builder: &'g Builder, parts: &[Expr<'g>]) -> Option<Expr<'g>> {
 }
 
 /// The contributions of a node's cotangents to its operands.
-fn pull_back<'g>(builder: &'g Builder, id: NodeId, node: &Node, cotangents: &[Option<Expr<'g>>]) -> Vec<Option<Expr<'g>>> {
+fn pull_back<'g>(
+    builder: &'g Builder,
+    id: NodeId,
+    node: &Node,
+    cotangents: &[Option<Expr<'g>>],
+    written: &mut Vec<Expr<'g>>,
+) -> Vec<Option<Expr<'g>>> {
     let x: Vec<Expr<'g>> = node.operands.iter().map(|o| builder.expr(*o)).collect();
     let site = Site { builder, x, y: builder.expr(id), attrs: node.attrs.clone() };
     let one = cotangents.first().copied().flatten();
@@ -233,7 +270,7 @@ fn pull_back<'g>(builder: &'g Builder, id: NodeId, node: &Node, cotangents: &[Op
             cotangents.resize(results, None);
             vjp(&site, &cotangents)
         }
-        (Derivative::Control, _) => pull_back_control(&site, cotangents),
+        (Derivative::Control, _) => pull_back_control(&site, cotangents, written),
         (Derivative::Definition(_), Some(_)) => {
             builder.bug(format!("`{}` is part of a derivative and was differentiated without its definition", node.op.name));
             vec![]
@@ -243,7 +280,7 @@ fn pull_back<'g>(builder: &'g Builder, id: NodeId, node: &Node, cotangents: &[Op
 }
 
 /// The reverse node of a loop or branch.
-fn pull_back_control<'g>(site: &Site<'g>, cotangents: &[Option<Expr<'g>>]) -> Vec<Option<Expr<'g>>> {
+fn pull_back_control<'g>(site: &Site<'g>, cotangents: &[Option<Expr<'g>>], written: &mut Vec<Expr<'g>>) -> Vec<Option<Expr<'g>>> {
     let none = vec![None; site.x.len()];
     let Some(control) = site.attrs[0].control() else { return none };
     let Some(reverse) = &control.reverse else { return none };
@@ -254,6 +291,9 @@ fn pull_back_control<'g>(site: &Site<'g>, cotangents: &[Option<Expr<'g>>]) -> Ve
         operands.push(cotangents.get(k).copied().flatten().unwrap_or_else(zero));
     }
     let pulled = site.builder.make(&CONTROL_GRAD, site.attrs.clone(), &operands);
+    if control.reads_parts() {
+        written.push(pulled.part(reverse.wanted.len()));
+    }
     let mut contributions = none;
     for (i, j) in reverse.wanted.iter().enumerate() {
         let part = pulled.part(i);

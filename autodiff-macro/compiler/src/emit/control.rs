@@ -3,14 +3,14 @@
 //! In: a control node or its reverse with the plan of its bodies. Out: one statement. A forward body writes what its
 //! reverse needs to a frame of the tape, the reverse reads the frames from the last to the first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::companion::checks::check_statement;
 use super::program::{BodyPlace, Program, renamed};
-use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, Region, Type};
+use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, PathStep, Region, Type};
 use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
 use crate::schedule::{ArmPlan, ControlPlan, Give, Schedule};
 use crate::syntax::free_identifiers;
@@ -417,6 +417,16 @@ impl<'a> Program<'a> {
         });
     }
 
+    /// The part of the gradient that belongs to a part of a parameter.
+    fn part_of_gradient(&self, leaf: &Leaf) -> TokenStream {
+        let root = leaf.parameter().and_then(|p| self.target.gradients.get(&p)).cloned().unwrap_or_default();
+        let steps: Vec<TokenStream> = leaf.path().iter().map(PathStep::place).collect();
+        match leaf.path().last() {
+            Some(PathStep::Content) => quote!((*#root #(#steps)*)),
+            _ => quote!(#root #(#steps)*),
+        }
+    }
+
     /// A body of the reverse. `operands` are the variables of the operands, then those of the results' cotangents;
     /// `sums` those that contributions are added to.
     fn reverse_arm(&self, control: &Control, plan: &ArmPlan, k: usize, operands: &[TokenStream], sums: &[TokenStream]) -> Reversed {
@@ -433,6 +443,16 @@ impl<'a> Program<'a> {
                 false => s.field.clone(),
             })
             .collect();
+        let parts: Vec<TokenStream> = schedule
+            .joint
+            .region
+            .leaves
+            .iter()
+            .map(|leaf| {
+                let part = self.part_of_gradient(leaf);
+                quote!(#kernels::part(&mut #part))
+            })
+            .collect();
         for leaf in &mut schedule.joint.region.leaves {
             if let LeafSource::Capture(_) = leaf.source
                 && let Some(k) = plan.saved.iter().position(|s| leaf.name == s.field.to_string())
@@ -443,6 +463,7 @@ impl<'a> Program<'a> {
             let read = match leaf.source {
                 LeafSource::Operand(j) => operands.get(j),
                 LeafSource::ResultCotangent(r) => operands.get(count + r),
+                LeafSource::Accumulator(j) if j >= count => parts.get(j - count),
                 LeafSource::Accumulator(j) => sums.get(j),
                 _ => None,
             };
@@ -455,6 +476,9 @@ impl<'a> Program<'a> {
         fields.iter().for_each(|field| program.names.take(field.to_string()));
         let outputs = schedule.joint.region.outputs.clone();
         for (o, give) in plan.gives.iter().enumerate() {
+            if *give == Give::Nothing {
+                continue;
+            }
             if schedule.node(outputs[o]).ty.is_scalar() {
                 continue;
             }
@@ -467,6 +491,12 @@ impl<'a> Program<'a> {
                     let name = sums.get(j).cloned().unwrap_or_default();
                     BodyPlace { view: Box::new(move |_| quote!(#name.view_mut())), adds: true, skip: false }
                 }
+                Give::Part(leaf) | Give::PartAdded(leaf) => {
+                    let part = self.part_of_gradient(&schedule.joint.region.leaves[leaf]);
+                    let kernels = kernels.clone();
+                    BodyPlace { view: Box::new(move |_| quote!(#kernels::part(&mut #part))), adds: true, skip: false }
+                }
+                Give::Nothing => continue,
             };
             program.body_places.insert(o, place);
         }
@@ -486,8 +516,19 @@ impl<'a> Program<'a> {
             }
         }
         let (mut values, mut gives) = (TokenStream::new(), TokenStream::new());
+        // Parts of parameters are reached by the indices of the forward round.
+        let graph = &schedule.joint.region.graph;
+        let live = graph.reachable(outputs.iter().copied());
+        let mut indices: BTreeMap<usize, TokenStream> = graph
+            .ids()
+            .filter(|id| live[id.index()] && graph.node(*id).op.name == "input")
+            .flat_map(|id| indices_of(&schedule.joint.region.leaves[graph.node(id).attrs[0].axis()]))
+            .collect();
         for (o, give) in plan.gives.iter().enumerate() {
             let scalar = schedule.node(outputs[o]).ty.is_scalar();
+            if let Give::Part(leaf) | Give::PartAdded(leaf) = *give {
+                indices.extend(indices_of(&schedule.joint.region.leaves[leaf]));
+            }
             let skip = program.body_places.get(&o).is_some_and(|p| p.skip);
             match *give {
                 Give::Carry(j) if scalar => {
@@ -506,11 +547,23 @@ impl<'a> Program<'a> {
                     let name = sums.get(j).cloned().unwrap_or_default();
                     values.extend(quote!(#name += #value;));
                 }
+                Give::Part(leaf) if scalar => {
+                    let (value, part) = (program.read(outputs[o]), self.part_of_gradient(&schedule.joint.region.leaves[leaf]));
+                    values.extend(quote!(#part += #value;));
+                }
                 _ => {}
             }
         }
+        program.save_bounds(indices.keys().copied());
         let bounds = program.saved_bounds();
         let bound_names: Vec<Ident> = bounds.iter().map(|c| local(&format!("bound_{c}"))).collect();
+        let read_indices: TokenStream = indices
+            .iter()
+            .map(|(c, variable)| {
+                let bound = local(&format!("bound_{c}"));
+                quote!(let #variable = #bound as usize;)
+            })
+            .collect();
         let (_, steps, names) = program.finish();
         let (dims, dim_names): (Vec<Dim>, Vec<Ident>) = names.named_dims().into_iter().unzip();
         let (frame_name, record, count) = (local("frame"), local("record"), dims.len());
@@ -520,10 +573,19 @@ impl<'a> Program<'a> {
         let read_bounds = (!bound_names.is_empty()).then(|| quote!(let [#(#bound_names),*] = #record.bounds(#count);));
         let tokens = quote! {
             let #pattern = #frame_name.open();
-            #read_scalars #read_sizes #read_bounds #opened #steps #values #gives
+            #read_scalars #read_sizes #read_bounds #read_indices #opened #steps #values #gives
         };
         Reversed { tokens, dims, bounds }
     }
+}
+
+/// The variables of computed indices on the way to a part of a parameter, by capture number.
+fn indices_of(leaf: &Leaf) -> Vec<(usize, TokenStream)> {
+    let index = |step: &PathStep| match step {
+        PathStep::Index(variable, Some(capture)) => Some((*capture, variable.clone())),
+        _ => None,
+    };
+    leaf.path().iter().filter_map(index).collect()
 }
 
 /// Leaves that are operands read their variables.

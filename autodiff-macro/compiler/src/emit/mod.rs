@@ -9,7 +9,7 @@ mod names;
 mod placeholder;
 mod program;
 
-pub use companion::Companion;
+pub use companion::{Companion, parts_in_bodies};
 pub use guard::Meanings;
 pub use names::Names;
 pub use placeholder::{bare_placeholder, placeholder};

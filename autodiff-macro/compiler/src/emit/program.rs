@@ -26,6 +26,8 @@ pub struct Target {
     pub function: String,
     /// Variables of passive code that have another value later: code that mentions them keeps their statements.
     pub reserved: Vec<String>,
+    /// The variable of the gradient of each parameter that is a tree, for bodies that add to parts of it.
+    pub gradients: HashMap<usize, TokenStream>,
 }
 
 impl Target {

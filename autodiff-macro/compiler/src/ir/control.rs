@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 
+use super::attr::Attr;
 use super::dims::Dim;
-use super::region::{Joint, Region};
+use super::region::{Joint, Leaf, Region};
 use super::types::Type;
 use crate::options::Segments;
 use crate::passive::Prologue;
@@ -36,6 +37,25 @@ pub struct Control {
     pub checkpoint: Option<Segments>,
     /// The derivative, once it is wanted.
     pub reverse: Option<Reverse>,
+}
+
+impl Control {
+    /// Whether bodies read parts of differentiated parameters where they are, so that the reverse writes to the gradient.
+    pub fn reads_parts(&self) -> bool {
+        self.leaves().into_iter().any(Leaf::is_wanted_part)
+    }
+
+    /// The leaves of all bodies, those of inner loops and branches included.
+    pub fn leaves(&self) -> Vec<&Leaf> {
+        let mut all = Vec::new();
+        for arm in &self.arms {
+            all.extend(&arm.region.leaves);
+            let graph = &arm.region.graph;
+            let inner = graph.ids().filter_map(|id| graph.node(id).attrs.first().and_then(Attr::control));
+            inner.for_each(|control| all.extend(control.leaves()));
+        }
+        all
+    }
 }
 
 /// What decides how often a body runs, or which arm does.
@@ -93,7 +113,7 @@ pub struct Arm {
 #[derive(Clone, Debug)]
 pub struct Reverse {
     /// Values and contributions to the operands' cotangents, for each arm. Its outputs after the results are the
-    /// contributions; `gradients` are operand numbers.
+    /// contributions; `gradients` are operand numbers, and for parts of parameters the leaf's number after the operands.
     pub arms: Vec<Joint>,
     /// The operands that are differentiated, in the order of the reverse node's results.
     pub wanted: Vec<usize>,

@@ -38,7 +38,10 @@ pub fn dot(title: &str, joint: &Joint) -> String {
     for (k, output) in region.outputs.iter().enumerate() {
         let label = match k.checked_sub(joint.results) {
             None => "value".to_string(),
-            Some(g) => format!("∂/∂{}", region.leaves[joint.gradients[g]].name),
+            Some(g) => match region.leaves.get(joint.gradients[g]) {
+                Some(leaf) => format!("∂/∂{}", leaf.name),
+                None => "∂ in bodies".to_string(),
+            },
         };
         let _ = writeln!(out, "  out{k} [label=\"{label}\", shape=doublecircle];\n  n{} -> out{k};", output.index());
     }
@@ -54,7 +57,7 @@ fn sizes(ty: &Type, dims: &Dims) -> String {
             let kind = if *elem == Elem::Bool { " bool" } else { "" };
             format!("\\n{}{kind}", sizes.join("×"))
         }
-        Type::Tuple(_) | Type::Tape => String::new(),
+        Type::Tuple(_) | Type::Tape | Type::Done => String::new(),
     }
 }
 

@@ -591,7 +591,7 @@ impl Builder {
             (Type::Array { elem: x, shape: s }, Type::Array { elem: y, shape: t }) => {
                 x == y && s.len() == t.len() && s.iter().zip(t).all(|(a, b)| self.dims(|d| d.resolve(*a) == d.resolve(*b)))
             }
-            (Type::Tape, Type::Tape) => true,
+            (Type::Tape, Type::Tape) | (Type::Done, Type::Done) => true,
             (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same_type(a, b)),
             _ => false,
         }
@@ -608,6 +608,7 @@ impl Builder {
             }
             Type::Tuple(parts) => Type::Tuple(parts.iter().map(|t| self.resolved(t)).collect()),
             Type::Tape => Type::Tape,
+            Type::Done => Type::Done,
         }
     }
 }

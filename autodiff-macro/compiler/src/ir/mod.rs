@@ -22,7 +22,7 @@ pub use effect::{Effect, EffectRead, EffectRef};
 pub use expr::{Builder, Check, Context, Expr, Requirement};
 pub use graph::{Graph, Node, NodeId};
 pub use rebuild::rebuild;
-pub use region::{Joint, Leaf, LeafSource, PathStep, Region};
+pub use region::{IN_MEMORY, Joint, Leaf, LeafSource, PathStep, Region};
 pub use rules::Rules;
 pub use tensor::Tensor;
 pub use types::{Elem, Shape, Type};

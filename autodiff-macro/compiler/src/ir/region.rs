@@ -12,7 +12,8 @@ use super::types::Type;
 pub enum LeafSource {
     /// Parameter number `i` of the user's function.
     Parameter(usize),
-    /// A part of a parameter: a field of a struct, an element of a `Vec` of arrays.
+    /// A part of a parameter: a field of a struct, an element of a `Vec` of arrays. In the body of a loop or branch it
+    /// is read where it is, and its derivative is added to the same part of the gradient by the body's reverse.
     Part {
         /// The parameter.
         parameter: usize,
@@ -100,6 +101,11 @@ impl Leaf {
         }
     }
 
+    /// Whether it is a part of a parameter whose derivative is wanted.
+    pub fn is_wanted_part(&self) -> bool {
+        self.differentiate && matches!(self.source, LeafSource::Part { .. })
+    }
+
     /// How it is reached from its parameter.
     pub fn path(&self) -> &[PathStep] {
         match &self.source {
@@ -139,6 +145,10 @@ pub struct Joint {
     pub region: Region,
     /// How many of the outputs are results of the function.
     pub results: usize,
-    /// The leaf each gradient belongs to, in the order of the outputs.
+    /// The leaf each gradient belongs to, in the order of the outputs; [`IN_MEMORY`] for the reverse of a loop or branch
+    /// that adds derivatives to the gradient itself.
     pub gradients: Vec<usize>,
 }
+
+/// The number of no leaf: see [`Joint::gradients`].
+pub const IN_MEMORY: usize = usize::MAX;

@@ -30,6 +30,8 @@ pub enum Type {
     Tuple(Vec<Type>),
     /// What the reverse of a loop or branch needs of its forward run: the last result of a control node.
     Tape,
+    /// That derivatives were added to a gradient in memory: the last result of a reverse that does so.
+    Done,
 }
 
 impl Type {
@@ -42,7 +44,7 @@ impl Type {
     pub fn shape(&self) -> &[Dim] {
         match self {
             Type::Array { shape, .. } => shape,
-            Type::Tuple(_) | Type::Tape => &[],
+            Type::Tuple(_) | Type::Tape | Type::Done => &[],
         }
     }
 
@@ -50,7 +52,7 @@ impl Type {
     pub fn elem(&self) -> Elem {
         match self {
             Type::Array { elem, .. } => *elem,
-            Type::Tuple(_) | Type::Tape => Elem::Float,
+            Type::Tuple(_) | Type::Tape | Type::Done => Elem::Float,
         }
     }
 

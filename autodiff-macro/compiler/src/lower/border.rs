@@ -9,8 +9,9 @@ use std::rc::Rc;
 use quote::{format_ident, quote};
 
 use super::Lower;
+use super::place::Place;
 use super::value::{Binding, Closure, Value};
-use crate::ir::{Builder, Dim, Elem, Expr as Node, LeafSource, NodeId, Size, Type};
+use crate::ir::{Builder, Dim, Elem, Expr as Node, LeafSource, NodeId, PathStep, Size, Type};
 use crate::ops::compare;
 
 /// What bodies of one control node take in.
@@ -157,6 +158,19 @@ impl<'g> Border<'g> {
         leaf
     }
 
+    /// A place of the outside inside a body: computed indices are variables that the statement around the body declares.
+    pub(super) fn place(&mut self, inner: &mut Lower<'_, '_>, place: &Place) -> Place {
+        let step = |step: &PathStep| match step {
+            PathStep::Index(_, Some(capture)) => {
+                let index = self.outer.dims(|dims| dims.capture(*capture));
+                let name = self.size(index);
+                inner.index_by(&quote!(#name))
+            }
+            other => other.clone(),
+        };
+        Place { path: place.path.iter().map(step).collect(), ..place.clone() }
+    }
+
     /// A value of the outside inside a body.
     pub(super) fn import<'h>(&mut self, inner: &mut Lower<'h, '_>, at: &mut Crossing, name: &str, value: &Value<'g>) -> Value<'h> {
         match value {
@@ -184,8 +198,9 @@ impl<'g> Border<'g> {
                 let fields = s.fields.iter().map(|(n, v)| (n.clone(), self.import(inner, at, &format!("{name}_{n}"), v))).collect();
                 Value::Struct(Rc::new(super::value::StructValue { name: s.name.clone(), fields }))
             }
-            // Places of known type were taken apart before.
-            // Nor could be followed what is written through a view of a variable outside.
+            // A list, whose elements are read in the body where they are. Structs were taken apart before.
+            Value::Place(place) if place.ty.is_some() => Value::Place(self.place(inner, place).into()),
+            // What is written through a view of a variable outside could not be followed.
             Value::Slices(_) | Value::Opaque | Value::Place(_) | Value::Alias(_) => Value::Opaque,
         }
     }

@@ -289,7 +289,7 @@ impl<'g> Lower<'g, '_> {
             }
             (Value::Int(x), Value::Int(y)) => match arithmetic {
                 Some(a) => self.integers(a, x, y).map(Value::Int),
-                None => None,
+                None => Some(Value::Opaque),
             },
             (left, right) => {
                 let (side, value) = if matches!(left, Value::Node(_)) { (&b.right, right) } else { (&b.left, left) };
@@ -537,24 +537,24 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn active_variable(&mut self, tokens: &TokenStream, parameters: bool) -> Option<String> {
         let mut names = Vec::new();
         mentioned(tokens.clone(), &mut names);
-        let places = names.iter().find(|(name, chain)| {
-            matches!(self.lookup(name), Some(Value::Place(place)) if parameters && self.place_is_active(place, chain))
-        });
+        let places = names
+            .iter()
+            .find(|(name, chain)| parameters && self.lookup(name).is_some_and(|value| self.reads_active_place(value, chain)));
         if let Some((name, _)) = places {
             return Some(name.clone());
         }
-        let names: Vec<String> = names.into_iter().map(|(name, _)| self.base_of(&name)).collect();
+        let names: Vec<(String, Vec<Link>)> = names.into_iter().map(|(name, chain)| (self.base_of(&name), chain)).collect();
         let closures: Vec<_> = names
             .iter()
-            .filter_map(|name| match self.lookup(name) {
+            .filter_map(|(name, _)| match self.lookup(name) {
                 Some(Value::Closure(closure)) => Some((name.clone(), closure.clone())),
                 _ => None,
             })
             .collect();
         let names: Vec<(String, NodeId)> = names
             .into_iter()
-            .flat_map(|name| {
-                let ids = self.lookup(&name).map(nodes_of).unwrap_or_default();
+            .flat_map(|(name, chain)| {
+                let ids = self.lookup(&name).map(|value| nodes_along(value, &chain)).unwrap_or_default();
                 ids.into_iter().map(move |id| (name.clone(), id)).collect::<Vec<_>>()
             })
             .collect();
@@ -574,6 +574,33 @@ impl<'g> Lower<'g, '_> {
                 reads
             })
             .map(|(name, _)| name)
+    }
+}
+
+impl Lower<'_, '_> {
+    /// Whether a chain of fields and a method of a value reads a place that varies with differentiated parameters.
+    fn reads_active_place(&self, value: &Value<'_>, chain: &[Link]) -> bool {
+        match value {
+            Value::Place(place) => self.place_is_active(place, chain),
+            Value::Struct(s) => match chain.first() {
+                Some(Link::Field(name)) => s.field(name).is_some_and(|v| self.reads_active_place(&v, &chain[1..])),
+                Some(Link::Method(name)) if SHAPE_QUERIES.contains(&name.as_str()) => false,
+                _ => s.fields.iter().any(|(_, v)| self.reads_active_place(v, &[])),
+            },
+            Value::Tuple(parts) | Value::List(parts) => parts.iter().any(|v| self.reads_active_place(v, &[])),
+            _ => false,
+        }
+    }
+}
+
+/// The nodes of the part of a value that fields lead to.
+fn nodes_along(value: &Value<'_>, chain: &[Link]) -> Vec<NodeId> {
+    match (value, chain) {
+        (Value::Struct(s), [Link::Field(name), rest @ ..]) => {
+            s.fields.iter().find(|(n, _)| n == name).map(|(_, part)| nodes_along(part, rest)).unwrap_or_default()
+        }
+        (Value::Node(_), [.., Link::Method(query)]) if SHAPE_QUERIES.contains(&query.as_str()) => vec![],
+        _ => nodes_of(value),
     }
 }
 

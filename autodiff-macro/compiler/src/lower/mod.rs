@@ -30,7 +30,7 @@ use syn::ItemFn;
 use syn::visit::Visit;
 
 use crate::diag::{Errors, nearest};
-use crate::ir::{Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
+use crate::ir::{Attr, Builder, Elem, Leaf, LeafSource, NodeId, Region, Type};
 use crate::options::{Options, SizeName};
 use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
 
@@ -509,7 +509,10 @@ impl<'g> Lower<'g, '_> {
             let active = match node.op.name {
                 "effect" => false,
                 "input" => self.leaves.get(node.attrs[0].axis()).is_none_or(|l| l.differentiate),
-                _ => node.operands.iter().any(|o| self.active[o.index()]),
+                _ => {
+                    node.operands.iter().any(|o| self.active[o.index()])
+                        || node.attrs.first().and_then(Attr::control).is_some_and(|control| control.reads_parts())
+                }
             };
             self.active.push(active);
         }
@@ -557,7 +560,11 @@ impl<'g> Lower<'g, '_> {
         // A parameter is read by its name, unless a variable takes the name over.
         let parameter = !self.locals.contains(&key)
             && self.signature.params.iter().any(|p| p.ident == key && matches!(p.kind, ParamKind::Size));
-        let tokens = if parameter {
+        // Indices and sizes that generated code declares never change.
+        let declared = !self.locals.contains(&key)
+            && ["index_", "size_"].iter().any(|p| key.strip_prefix(p).is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit())))
+            && syn::parse_str::<proc_macro2::Ident>(&key).is_ok();
+        let tokens = if parameter || declared {
             tokens.clone()
         } else {
             // Its value now: the variables it reads may change later.

@@ -9,7 +9,7 @@ use syn::{Expr, Member, Pat, Type};
 
 use super::value::Value;
 use super::{Lower, Passive};
-use crate::ir::{Dim, Elem, LeafSource, PathStep};
+use crate::ir::{Dim, Elem, LeafSource, PathStep, Size};
 use crate::syntax::{ParamKind, Parts};
 
 /// A value in memory.
@@ -33,7 +33,7 @@ impl Place {
         quote!(#root #(#steps)*)
     }
 
-    fn step(&self, step: PathStep, ty: Option<Type>) -> Place {
+    pub(super) fn step(&self, step: PathStep, ty: Option<Type>) -> Place {
         let mut path = self.path.clone();
         path.push(step);
         Place { path, ty, ..self.clone() }
@@ -49,9 +49,11 @@ impl<'g> Lower<'g, '_> {
         }
         let read = place.read();
         let (elem, rank, read) = match self.signature.kind_of(&ty) {
-            ParamKind::Scalar { float, by_reference } if float == self.float => {
-                (Elem::Float, 0, if by_reference { quote!((*#read)) } else { read })
-            }
+            ParamKind::Scalar { float, by_reference } if float == self.float => (
+                Elem::Float,
+                0,
+                if by_reference || matches!(place.path.last(), Some(PathStep::Content)) { quote!((*#read)) } else { read },
+            ),
             ParamKind::Array { elem, float, rank, holder } if elem != Elem::Float || float == Some(self.float.clone()) => {
                 let krate = &self.krate;
                 let read = match holder {
@@ -148,11 +150,65 @@ impl<'g> Lower<'g, '_> {
                     self.errors.at(index, "an index that depends on differentiated parameters is not supported");
                     return None;
                 }
-                let number = self.capture_tokens(&index.to_token_stream());
-                PathStep::Index(self.captures[number].tokens.clone(), Some(number))
+                self.index_by(&index.to_token_stream())
             }
         };
         Some(self.at(place.step(step, ty)))
+    }
+
+    /// The step to an element by an integer of passive code.
+    pub(super) fn index_by(&mut self, tokens: &TokenStream) -> PathStep {
+        let number = self.capture_tokens(tokens);
+        PathStep::Index(self.captures[number].tokens.clone(), Some(number))
+    }
+
+    /// The step to an element by a size.
+    pub(super) fn index_at(&mut self, index: Dim) -> PathStep {
+        match self.b.dims(|dims| dims.size(index).clone()) {
+            Size::Capture(number) => PathStep::Index(self.captures[number].tokens.clone(), Some(number)),
+            Size::Linear(terms, n) if terms.is_empty() && n >= 0 => {
+                let n = proc_macro2::Literal::usize_unsuffixed(n as usize);
+                PathStep::Index(quote!(#n), None)
+            }
+            _ => {
+                let number = self.counter.get();
+                self.counter.set(number + 1);
+                let (name, size) =
+                    (quote::format_ident!("index_{number}"), quote::format_ident!("{}{}", super::SIZE_PREFIX, index.0));
+                self.passive.push(Passive::on_demand(quote!(let #name = #size;), vec![name.to_string()]));
+                self.index_by(&quote!(#name))
+            }
+        }
+    }
+
+    /// The list that an expression stands for, and the type of its elements; an expression that is none is no error.
+    pub(super) fn list_place(&mut self, e: &Expr) -> Option<(Place, Type)> {
+        let mark = self.errors.len();
+        let value = self.expr(e);
+        self.errors.truncate(mark);
+        let Some(Value::Place(place)) = value else { return None };
+        let element = self.element_type(place.ty.as_ref()?)?;
+        Some((*place, element))
+    }
+
+    fn element_type(&self, ty: &Type) -> Option<Type> {
+        match self.signature.items.parts(ty) {
+            Parts::Sequence(element) => Some(element),
+            Parts::Boxed(inner) => self.element_type(&inner),
+            _ => None,
+        }
+    }
+
+    /// The `Option` that an expression stands for, and the type of its content; an expression that is none is no error.
+    pub(super) fn optional(&mut self, e: &Expr) -> Option<(Place, Type)> {
+        let mark = self.errors.len();
+        let value = self.expr(e);
+        self.errors.truncate(mark);
+        let Some(Value::Place(place)) = value else { return None };
+        match self.signature.items.parts(place.ty.as_ref()?) {
+            Parts::Optional(content) => Some((*place, content)),
+            _ => None,
+        }
     }
 
     /// A method of a place that gives back a part of it, or its size.
@@ -166,8 +222,20 @@ impl<'g> Lower<'g, '_> {
                 _,
                 None,
             ) => Some(Value::Place(place.clone().into())),
+            // Of the first or last element.
+            ("unwrap" | "expect", Some(Parts::Struct(..) | Parts::Sequence(_) | Parts::Tuple(_)), _) => {
+                Some(Value::Place(place.clone().into()))
+            }
             ("unwrap" | "expect", Some(Parts::Optional(ty)), _) => Some(self.at(place.step(PathStep::Content, Some(ty)))),
             ("len", Some(Parts::Sequence(_)), None) => Some(Value::Int(self.capture_dim(&quote!(#m)))),
+            ("is_some" | "is_none", Some(Parts::Optional(_)), None) | ("is_empty", Some(Parts::Sequence(_)), None) => {
+                Some(Value::Opaque)
+            }
+            ("last", Some(Parts::Sequence(ty)), None) => {
+                let read = place.read();
+                let step = self.index_by(&quote!(#read.len() - 1));
+                Some(self.at(place.step(step, Some(ty))))
+            }
             ("first", Some(Parts::Sequence(ty)), None) => {
                 let element = place.step(PathStep::Index(quote!(0), None), Some(ty));
                 Some(self.at(element))
@@ -263,8 +331,8 @@ impl<'g> Lower<'g, '_> {
         Some(Value::Struct(super::value::StructValue { name, fields }.into()))
     }
 
-    /// A struct for the body of a loop or branch: its floats as values, which cross the border one by one. Lists and
-    /// what the macro does not see stay outside.
+    /// A struct for the body of a loop or branch: its floats as values, which cross the border one by one. The elements of
+    /// lists are read in the body. What the macro does not see stays outside.
     pub(super) fn taken_apart(&mut self, value: Value<'g>) -> Value<'g> {
         let Value::Place(place) = value else { return value };
         let Some(ty) = place.ty.clone() else { return Value::Opaque };
@@ -285,7 +353,8 @@ impl<'g> Lower<'g, '_> {
                 Value::Tuple(parts.collect())
             }
             Parts::Boxed(inner) => self.taken_apart(Value::Place(Place { ty: Some(inner), ..*place }.into())),
-            _ => Value::Opaque,
+            Parts::Sequence(_) | Parts::Optional(_) => Value::Place(place),
+            Parts::Plain => Value::Opaque,
         }
     }
 

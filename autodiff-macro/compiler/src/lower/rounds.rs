@@ -6,6 +6,7 @@ use syn::{Expr, Pat};
 
 use super::Lower;
 use super::border::{Border, Crossing};
+use super::place::Place;
 use super::value::Value;
 use crate::ir::{Attr, Bound, Dim, Expr as Node, Slice};
 use crate::ops::structure::SLICE;
@@ -29,6 +30,8 @@ pub(super) enum Items<'g> {
     Count(Dim),
     /// Parts of an array along an axis.
     Along(String, Node<'g>, usize),
+    /// Elements of a list of parameters, of this type.
+    Elements(Box<Place>, Box<syn::Type>),
     /// `width` parts from the index on.
     Window(String, Node<'g>, Dim),
     /// The index and the item.
@@ -193,8 +196,36 @@ impl<'g> Lower<'g, '_> {
         Some((Items::Along(self.label(e), x, axis), x.dim(axis)))
     }
 
+    /// The elements of a list of parameters, or of a range of it.
+    fn list_items(&mut self, e: &Expr) -> Option<(Items<'g>, Dim)> {
+        if let Expr::Index(i) = strip(e)
+            && let Expr::Range(r) = strip(&i.index)
+        {
+            let (items, count) = self.list_items(&i.expr)?;
+            let one = self.b.literal(1);
+            let start = match &r.start {
+                Some(start) => self.size(start)?,
+                None => self.b.literal(0),
+            };
+            let end = match (&r.end, r.limits) {
+                (Some(end), syn::RangeLimits::HalfOpen(_)) => self.size(end)?,
+                (Some(_), syn::RangeLimits::Closed(_)) => return None,
+                (None, _) => count,
+            };
+            let count = self.b.dims(|d| d.sub(end, start));
+            return Some((Items::Stride(Box::new(items), one, start), count));
+        }
+        let (place, element) = self.list_place(e)?;
+        let read = place.read();
+        let count = self.capture_dim(&quote!(#read.len()));
+        Some((Items::Elements(place.into(), element.into()), count))
+    }
+
     /// All elements of an array, in row-major order.
     fn elements(&mut self, e: &Expr) -> Option<(Items<'g>, Dim)> {
+        if let Some(items) = self.list_items(e) {
+            return Some(items);
+        }
         let x = self.quiet_node(e)?;
         let count = x.count();
         let flat = if x.rank() == 1 { x } else { x.reshape(&[count]) };
@@ -267,6 +298,11 @@ impl<'o> Items<'o> {
                 let part = x.with(&SLICE, vec![Attr::Slices(slices)]);
                 Some(Value::Node(if x.rank() == 1 { part.sum() } else { part }))
             }
+            Items::Elements(list, element) => {
+                let list = border.place(inner, list);
+                let step = inner.index_at(index);
+                Some(inner.at(list.step(step, Some((**element).clone()))))
+            }
             Items::Window(name, x, width) => {
                 let x = border.bring(inner, at, name, x.id());
                 let width = border.dim(inner, at, *width);
@@ -303,12 +339,16 @@ impl<'o> Items<'o> {
     }
 }
 
-/// Integers of a pattern as variables for passive code.
+/// Integers and parts of parameters of a pattern as variables for passive code.
 fn declare(inner: &mut Lower<'_, '_>, pat: &Pat, value: &Value<'_>) {
     match (pat, value) {
         (Pat::Ident(p), Value::Int(d)) => {
             let (name, size) = (&p.ident, format_ident!("{}{}", super::SIZE_PREFIX, d.0));
             inner.passive.push(crate::passive::Passive::on_demand(quote!(let #name = #size;), vec![name.to_string()]));
+        }
+        (Pat::Ident(p), Value::Place(place)) => {
+            let (name, read) = (&p.ident, place.read());
+            inner.passive.push(crate::passive::Passive::on_demand(quote!(let #name = &#read;), vec![name.to_string()]));
         }
         (Pat::Tuple(t), Value::Tuple(parts)) => t.elems.iter().zip(parts).for_each(|(pat, part)| declare(inner, pat, part)),
         (Pat::Reference(r), value) => declare(inner, &r.pat, value),

@@ -462,13 +462,18 @@ impl<'g> Lower<'g, '_> {
             }
             Expr::Paren(p) => self.effect(&p.expr),
             Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
-                let _ = self.loop_statement(e);
+                self.loop_statement(e);
             }
-            Expr::If(i) if !self.in_closure() => {
-                let _ = self.branch(i, e);
-            }
-            Expr::Match(m) if !self.in_closure() => {
-                let _ = self.match_expression(m, e);
+            Expr::If(_) | Expr::Match(_) if !self.in_closure() => {
+                let before = self.errors.len();
+                let value = match e {
+                    Expr::If(i) => self.branch(i, e),
+                    Expr::Match(m) => self.match_expression(m, e),
+                    _ => None,
+                };
+                if value.is_none() && self.errors.len() == before {
+                    self.errors.at(e, super::internal("a branch is not understood"));
+                }
             }
             Expr::Macro(m) => self.errors.at(
                 m,

@@ -34,7 +34,7 @@ pub static CONTROL: Operation = Operation {
 };
 
 /// The reverse of a loop or branch: from the tape, operands of the node and cotangents of its results to cotangents of
-/// its operands.
+/// its operands. Where bodies read parts of parameters, the last result says that their derivatives were added.
 pub static CONTROL_GRAD: Operation = Operation {
     name: "control_grad",
     family: FAMILY,
@@ -42,7 +42,11 @@ pub static CONTROL_GRAD: Operation = Operation {
     infer: |_, _, attrs| {
         let control = attrs[0].control().ok_or("a control node without bodies")?;
         let reverse = control.reverse.as_ref().ok_or("a control node without a derivative")?;
-        Ok(Type::Tuple(reverse.wanted.iter().map(|j| control.operands[*j].clone()).collect()))
+        let mut results: Vec<Type> = reverse.wanted.iter().map(|j| control.operands[*j].clone()).collect();
+        if control.reads_parts() {
+            results.push(Type::Done);
+        }
+        Ok(Type::Tuple(results))
     },
     simplify: no_simplification,
     derivative: Derivative::Zero,

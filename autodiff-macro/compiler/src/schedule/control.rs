@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::{Schedule, schedule, schedule_body};
-use crate::ir::{Attr, Builder, Condition, Control, Header, Joint, Leaf, LeafSource, NodeId, Region, Type, rebuild};
+use crate::ir::{Attr, Builder, Condition, Control, Header, IN_MEMORY, Joint, Leaf, LeafSource, NodeId, Region, Type, rebuild};
 use crate::ops::assign::SLICE_ADD;
 use crate::ops::product::{DOT, DOT_ADD, OUTER, OUTER_ADD};
 use crate::ops::structure::UNSLICE;
@@ -24,6 +24,15 @@ pub struct ControlPlan {
     pub slots: usize,
     /// The plan of the reverse, if the forward bodies save for it.
     pub reverse: Option<Rc<ControlPlan>>,
+}
+
+/// How the reverse of a body has the values of parameters' parts that it reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Parts {
+    /// From the parameters, which are at hand.
+    AtHand,
+    /// From copies that the forward pass made.
+    Saved,
 }
 
 /// One body.
@@ -46,14 +55,20 @@ pub enum Give {
     Add(usize),
     /// The same, and the program adds it there itself.
     Added(usize),
+    /// A contribution to the gradient of the part of a parameter that leaf so many is.
+    Part(usize),
+    /// The same, and the program adds it there itself.
+    PartAdded(usize),
+    /// Nothing: an inner loop or branch adds to gradients.
+    Nothing,
 }
 
 impl Give {
     /// The operand whose cotangent it adds to.
     pub fn adds_to(self) -> Option<usize> {
         match self {
-            Give::Carry(_) => None,
             Give::Add(j) | Give::Added(j) => Some(j),
+            _ => None,
         }
     }
 }
@@ -61,7 +76,7 @@ impl Give {
 /// The plans of all control nodes of a graph, and those whose tape is read.
 type Plans = (HashMap<NodeId, Rc<ControlPlan>>, Vec<NodeId>);
 
-pub(super) fn plans(joint: &Joint, live: &[bool]) -> Result<Plans, String> {
+pub(super) fn plans(joint: &Joint, live: &[bool], parts: Parts) -> Result<Plans, String> {
     let graph = &joint.region.graph;
     let mut plans = HashMap::new();
     let mut tapes = Vec::new();
@@ -69,7 +84,7 @@ pub(super) fn plans(joint: &Joint, live: &[bool]) -> Result<Plans, String> {
         let node = graph.node(id);
         let Some(control) = node.attrs.first().and_then(Attr::control) else { continue };
         let plan = if node.op.name == "control_grad" {
-            backward(control)?
+            backward(control, parts)?
         } else {
             let saves = graph.users(id).any(|u| live[u.index()] && graph.node(u).ty == Type::Tape);
             if saves {
@@ -77,43 +92,51 @@ pub(super) fn plans(joint: &Joint, live: &[bool]) -> Result<Plans, String> {
                 // What the checkpoints hold is on a tape of its own.
                 tapes.extend(control.checkpoint.map(|_| id));
             }
-            forward(control, saves)?
+            forward(control, saves, parts)?
         };
         plans.insert(id, Rc::new(plan));
     }
     Ok((plans, tapes))
 }
 
-fn forward(control: &Control, saves: bool) -> Result<ControlPlan, String> {
+fn forward(control: &Control, saves: bool, parts: Parts) -> Result<ControlPlan, String> {
     let mut arms = Vec::new();
     for (k, arm) in control.arms.iter().enumerate() {
         let (joint, saved) = match &control.reverse {
             Some(reverse) if saves => {
-                let (forward, _, saved) = halves(control, &reverse.arms[k])?;
+                let (forward, _, saved) = halves(control, &reverse.arms[k], parts)?;
                 (forward, saved)
             }
             _ => (whole(&arm.region), vec![]),
         };
-        arms.push(ArmPlan { schedule: schedule(joint)?, saved, gives: vec![] });
+        arms.push(ArmPlan { schedule: schedule(joint, parts)?, saved, gives: vec![] });
     }
     let condition = match &control.header {
-        Header::Loop { condition: Some(Condition::Region(arm)) } => Some(schedule(whole(&arm.region))?),
+        Header::Loop { condition: Some(Condition::Region(arm)) } => Some(schedule(whole(&arm.region), parts)?),
         _ => None,
     };
     let needed = arms.iter().map(|a| a.schedule.slots + control.carried).chain(condition.iter().map(|c| c.slots));
     let slots = needed.max().unwrap_or(0);
-    let reverse = if saves { Some(Rc::new(backward(control)?)) } else { None };
+    let reverse = if saves { Some(Rc::new(backward(control, parts)?)) } else { None };
     Ok(ControlPlan { slots, arms, condition, reverse })
 }
 
-fn backward(control: &Control) -> Result<ControlPlan, String> {
+fn backward(control: &Control, parts: Parts) -> Result<ControlPlan, String> {
     let reverse = control.reverse.as_ref().ok_or("a reverse without a derivative")?;
     let mut arms = Vec::new();
     for joint in &reverse.arms {
-        let (_, backward, saved) = halves(control, joint)?;
+        let (_, backward, saved) = halves(control, joint, parts)?;
         let (backward, gives) = accumulate(control, backward)?;
-        let adds: Vec<Option<usize>> = gives.iter().map(|g| g.adds_to()).collect();
-        arms.push(ArmPlan { schedule: schedule_body(backward, &adds)?, saved, gives });
+        // Two parts of a gradient cannot be borrowed at once, so they count as one place.
+        let gradient = control.operands.len();
+        let adds: Vec<Option<usize>> = gives
+            .iter()
+            .map(|g| match g {
+                Give::Part(_) | Give::PartAdded(_) => Some(gradient),
+                other => other.adds_to(),
+            })
+            .collect();
+        arms.push(ArmPlan { schedule: schedule_body(backward, &adds, parts)?, saved, gives });
     }
     let slots = arms.iter().map(|a| a.schedule.slots + control.carried).max().unwrap_or(0);
     Ok(ControlPlan { slots, arms, condition: None, reverse: None })
@@ -124,9 +147,13 @@ fn whole(region: &Region) -> Joint {
 }
 
 /// A reverse body has cotangents of its own, and reads operands that no round changes where they are.
-fn halves(control: &Control, joint: &Joint) -> Result<(Joint, Joint, Vec<Saved>), String> {
+fn halves(control: &Control, joint: &Joint, parts: Parts) -> Result<(Joint, Joint, Vec<Saved>), String> {
     let cotangent = |leaf: &Leaf| matches!(leaf.source, LeafSource::ResultCotangent(_));
-    let both = |leaf: &Leaf| matches!(leaf.source, LeafSource::Operand(j) if j >= control.carried);
+    let both = |leaf: &Leaf| match leaf.source {
+        LeafSource::Operand(j) => j >= control.carried,
+        LeafSource::Part { .. } => parts == Parts::AtHand,
+        _ => false,
+    };
     cut(joint, &cotangent, &both)
 }
 
@@ -147,6 +174,12 @@ fn accumulate(control: &Control, joint: Joint) -> Result<(Joint, Vec<Give>), Str
     let mut ids = Vec::new();
     for (k, &id) in outputs.iter().enumerate() {
         let j = joint.gradients[k];
+        if j == IN_MEMORY {
+            gives.push(Give::Nothing);
+            ids.push(id);
+            continue;
+        }
+        let part = j.checked_sub(control.operands.len());
         if j < control.carried {
             gives.push(Give::Carry(j));
             ids.push(id);
@@ -173,10 +206,10 @@ fn accumulate(control: &Control, joint: Joint) -> Result<(Joint, Vec<Give>), Str
             let attrs = if op.name == UNSLICE.name { vec![node.attrs[0].clone()] } else { vec![] };
             let operands: Vec<_> = std::iter::once(sum).chain(node.operands.iter().map(|o| builder.expr(*o))).collect();
             ids.push(builder.make(added, attrs, &operands).id());
-            gives.push(Give::Added(j));
+            gives.push(part.map_or(Give::Added(j), Give::PartAdded));
         } else {
             ids.push(id);
-            gives.push(Give::Add(j));
+            gives.push(part.map_or(Give::Add(j), Give::Part));
         }
     }
     let (graph, dims, _, bug) = builder.finish();

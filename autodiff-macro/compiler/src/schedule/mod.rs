@@ -15,7 +15,7 @@ use std::rc::Rc;
 use crate::ir::{Elem, Joint, Node, NodeId, Type};
 use crate::ops::Code;
 
-pub use control::{ArmPlan, ControlPlan, Give};
+pub use control::{ArmPlan, ControlPlan, Give, Parts};
 pub use fuse::Loop;
 pub use rows::RowPass;
 pub use slots::Place;
@@ -119,13 +119,13 @@ fn kind(joint: &Joint, id: NodeId) -> Kind {
     }
 }
 
-/// Makes the schedule of a joint graph.
-pub fn schedule(joint: Joint) -> Result<Schedule, String> {
-    schedule_body(joint, &[])
+/// Makes the schedule of a joint graph. `parts` says how reverse bodies have the parameters' parts.
+pub fn schedule(joint: Joint, parts: Parts) -> Result<Schedule, String> {
+    schedule_body(joint, &[], parts)
 }
 
 /// Makes the schedule of a graph of which some outputs are added to what is in a place: `adds` gives its number by output.
-pub(crate) fn schedule_body(joint: Joint, adds: &[Option<usize>]) -> Result<Schedule, String> {
+pub(crate) fn schedule_body(joint: Joint, adds: &[Option<usize>], parts: Parts) -> Result<Schedule, String> {
     let graph = &joint.region.graph;
     let live = graph.reachable(joint.region.outputs.iter().copied());
     let outputs: BTreeSet<NodeId> = joint.region.outputs.iter().copied().collect();
@@ -135,7 +135,7 @@ pub(crate) fn schedule_body(joint: Joint, adds: &[Option<usize>]) -> Result<Sche
     fuse::drop_unread(&joint, &mut steps, &outputs);
     rows::join_products(&joint, &mut steps, &outputs, &places_of_outputs);
     let (places, own_slots) = slots::assign(&joint, &steps, places_of_outputs);
-    let (controls, tapes) = control::plans(&joint, &live)?;
+    let (controls, tapes) = control::plans(&joint, &live, parts)?;
     let slots = own_slots + controls.values().map(|c| c.slots).max().unwrap_or(0);
     Ok(Schedule { joint, steps, places, slots, own_slots, controls, tapes })
 }

@@ -7,6 +7,7 @@ use syn::{Attribute, Visibility};
 use super::super::control::tape;
 use super::super::program::{Program, Target};
 use super::{Companion, local, turbofish};
+use crate::ir::Type;
 use crate::schedule::Schedule;
 use crate::syntax::owned_array;
 
@@ -194,6 +195,9 @@ impl Companion<'_> {
         });
         let mut ending = TokenStream::new();
         for (k, id) in schedule.joint.region.outputs.iter().enumerate().skip(results) {
+            if schedule.node(*id).ty == Type::Done {
+                continue;
+            }
             if schedule.node(*id).ty.rank() == 0 {
                 let leaf = schedule.joint.gradients[k - results];
                 let place = match (single, self.lowered.region.leaves[leaf].path()) {

@@ -5,9 +5,9 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Visibility};
 
 use super::super::control::tape;
-use super::super::program::Program;
+use super::super::program::{Program, Target};
 use super::{Companion, local};
-use crate::ir::{Dim, Type};
+use crate::ir::{Dim, IN_MEMORY, Type};
 use crate::syntax::owned_array;
 
 impl Companion<'_> {
@@ -29,17 +29,23 @@ impl Companion<'_> {
         let split = self.split;
         let captures = self.lowered.prologue.captures();
 
+        let tree = |i: usize| format_ident!("tree_{i}", span = proc_macro2::Span::mixed_site());
         // Backward first: it decides which sizes are saved.
+        let trees = self.trees().into_iter().map(|i| (i, tree(i).to_token_stream())).collect();
+        let backward_target = Target { gradients: trees, ..self.target() };
         let mut backward =
-            Program::new(&target, &split.backward, &[], ["saved".to_string(), "cotangent".to_string()]).with_saved_sizes();
+            Program::new(&backward_target, &split.backward, &[], ["saved".to_string(), "cotangent".to_string()]).with_saved_sizes();
         let gradients = &split.backward.joint.region.outputs;
         let place = |k: usize| format_ident!("gradient_{k}", span = proc_macro2::Span::mixed_site());
         let leaf_of = |k: usize| split.backward.joint.gradients[k];
-        let tree = |i: usize| format_ident!("tree_{i}", span = proc_macro2::Span::mixed_site());
+        let written = |k: usize| split.backward.node(gradients[k]).ty == Type::Done;
         let in_tree = |k: usize| self.is_tree(self.param_of_leaf(leaf_of(k)));
         let mut indices = std::collections::BTreeSet::new();
         let tree_places: Vec<TokenStream> = (0..gradients.len())
             .map(|k| {
+                if written(k) {
+                    return TokenStream::new();
+                }
                 let root = tree(self.param_of_leaf(leaf_of(k))).to_token_stream();
                 self.leaf_place(&root, leaf_of(k), Some(&mut indices))
             })
@@ -58,7 +64,9 @@ impl Companion<'_> {
         let mut values = Vec::new();
         for (k, id) in gradients.iter().enumerate() {
             let name = place(k);
-            if split.backward.node(*id).ty.rank() == 0 {
+            if written(k) {
+                values.push(TokenStream::new());
+            } else if split.backward.node(*id).ty.rank() == 0 {
                 let value = backward.read(*id);
                 if in_tree(k) {
                     let place = &tree_places[k];
@@ -93,7 +101,8 @@ impl Companion<'_> {
                 if self.is_tree(*i) {
                     return Some(tree(*i).to_token_stream());
                 }
-                split.backward.joint.gradients.iter().position(|leaf| self.param_of_leaf(*leaf) == *i).map(|k| values[k].clone())
+                let own = |leaf: &usize| *leaf != IN_MEMORY && self.param_of_leaf(*leaf) == *i;
+                split.backward.joint.gradients.iter().position(own).map(|k| values[k].clone())
             })
             .collect();
         let make_grad = match ordered.as_slice() {

@@ -7,6 +7,8 @@ mod modes;
 mod tree;
 mod types;
 
+pub use tree::parts_in_bodies;
+
 use std::collections::BTreeSet;
 
 use proc_macro2::{Ident, TokenStream};
@@ -41,6 +43,8 @@ pub struct Companion<'a> {
     pub formula: String,
     /// The joint graph in DOT.
     pub graph: String,
+    /// What bodies read of differentiated parameters, from [`parts_in_bodies`].
+    pub in_bodies: Vec<(usize, Vec<crate::ir::PathStep>)>,
 }
 
 /// `LossGrad` from `loss`.
@@ -88,6 +92,7 @@ impl Companion<'_> {
             math: self.math(),
             function: self.item.sig.ident.to_string(),
             reserved: self.lowered.prologue.on_demand().filter(|n| self.lowered.mutable.contains(*n)).cloned().collect(),
+            gradients: self.trees().into_iter().map(|i| (i, self.gradient_root(i))).collect(),
         }
     }
 

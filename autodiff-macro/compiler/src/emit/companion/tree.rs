@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
 use super::{Companion, camel};
-use crate::ir::PathStep;
+use crate::ir::{Attr, PathStep, Region};
 use crate::syntax::ParamKind;
 
 impl Companion<'_> {
@@ -74,9 +74,17 @@ impl Companion<'_> {
         }
     }
 
-    /// Whether other leaves may be the same memory: elements of one list by indices that are not literals.
+    /// Whether other leaves may be the same memory: elements of one list by indices that are not literals, or what bodies
+    /// of loops and branches read.
     pub(super) fn accumulates(&self, leaf: usize) -> bool {
         let leaves = &self.lowered.region.leaves;
+        if self
+            .in_bodies
+            .iter()
+            .any(|(parameter, path)| leaves[leaf].parameter() == Some(*parameter) && may_be_same(path, leaves[leaf].path()))
+        {
+            return true;
+        }
         let indexed = |path: &[PathStep]| path.iter().any(|s| matches!(s, PathStep::Index(..)));
         let computed = |path: &[PathStep]| path.iter().any(|s| matches!(s, PathStep::Index(_, Some(_))));
         let leaf = &leaves[leaf];
@@ -109,16 +117,21 @@ impl Companion<'_> {
         }
     }
 
-    /// The place of a leaf's derivative in the caller's gradient.
-    pub(super) fn place_in_gradient(&self, leaf: usize) -> TokenStream {
+    /// The caller's gradient of a parameter.
+    pub(super) fn gradient_root(&self, param: usize) -> TokenStream {
         let grad = super::local("grad");
-        let root = match self.lowered.wrt.len() {
+        match self.lowered.wrt.len() {
             1 => quote!(#grad),
             _ => {
-                let field = self.gradient_name(self.param_of_leaf(leaf));
+                let field = self.gradient_name(param);
                 quote!(#grad.#field)
             }
-        };
+        }
+    }
+
+    /// The place of a leaf's derivative in the caller's gradient.
+    pub(super) fn place_in_gradient(&self, leaf: usize) -> TokenStream {
+        let root = self.gradient_root(self.param_of_leaf(leaf));
         match (self.lowered.wrt.len(), self.lowered.region.leaves[leaf].path()) {
             (1, []) => quote!((*#root)),
             _ => self.leaf_place(&root, leaf, None),
@@ -137,4 +150,25 @@ impl Companion<'_> {
         };
         self.signature.params.iter().zip(&self.item.sig.inputs).map(declare).collect()
     }
+}
+
+/// Whether two ways may lead to the same part.
+fn may_be_same(a: &[PathStep], b: &[PathStep]) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|steps| match steps {
+            (PathStep::Field(a), PathStep::Field(b)) => a == b,
+            (PathStep::Index(a, None), PathStep::Index(b, None)) => a.to_string() == b.to_string(),
+            (PathStep::Index(..), PathStep::Index(..)) | (PathStep::Content, PathStep::Content) => true,
+            _ => false,
+        })
+}
+
+/// What bodies of loops and branches read of differentiated parameters where it is: the parameters and the ways.
+pub fn parts_in_bodies(region: &Region) -> Vec<(usize, Vec<PathStep>)> {
+    let controls = region.graph.ids().filter_map(|id| region.graph.node(id).attrs.first().and_then(Attr::control));
+    controls
+        .flat_map(|control| control.leaves())
+        .filter(|leaf| leaf.is_wanted_part())
+        .filter_map(|leaf| Some((leaf.parameter()?, leaf.path().to_vec())))
+        .collect()
 }

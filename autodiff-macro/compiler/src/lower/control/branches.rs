@@ -10,9 +10,10 @@ use super::flow::Kind;
 use super::trees::{Tree, alike, name_parts, outside, rebuilt};
 use super::visitors::let_names;
 use super::{Lowered, branch_text, line};
-use crate::ir::{Arm, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, Region, Type};
+use crate::ir::{Arm, Builder, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, PathStep, Region, Type};
 use crate::lower::Lower;
 use crate::lower::border::Border;
+use crate::lower::place::Place;
 use crate::lower::value::Value;
 use crate::ops::compare;
 use crate::passive::Passive;
@@ -32,6 +33,11 @@ impl<'g> Lower<'g, '_> {
     }
 
     pub(in crate::lower) fn ways(&mut self, cond: &Expr, ways: &mut [Way], e: &Expr) -> Option<Value<'g>> {
+        if let Expr::Let(l) = cond
+            && let Some((place, content)) = self.optional(&l.expr)
+        {
+            return self.content_ways(l, place, content, ways, e);
+        }
         let names = match cond {
             Expr::Let(l) => pattern_names(&l.pat),
             _ => let_names(cond),
@@ -102,6 +108,44 @@ impl<'g> Lower<'g, '_> {
         self.choose(header, border, &imports, &mut ways, &[vec![]], &TokenStream::new(), e)
     }
 
+    /// `if let Some(b) = &layer.bias`: whether the part of a parameter is there, and the part.
+    fn content_ways(
+        &mut self,
+        l: &syn::ExprLet,
+        place: Place,
+        content: syn::Type,
+        ways: &mut [Way],
+        e: &Expr,
+    ) -> Option<Value<'g>> {
+        let read = place.read();
+        let (pat, on) = (&*l.pat, &l.expr);
+        let (test, at) = match pat {
+            Pat::TupleStruct(t) if t.path.is_ident("Some") && t.elems.len() == 1 => (quote!(#read.is_some()), Some(&t.elems[0])),
+            Pat::Ident(p) if p.ident == "None" => (quote!(#read.is_none()), None),
+            _ => {
+                self.errors.at(pat, "this pattern of an `Option` of parameters is not understood: write `Some(name)` or `None`");
+                return None;
+            }
+        };
+        let tokens: TokenStream = ways.iter().map(Way::tokens).collect();
+        let mut imports = self.imports(tokens);
+        if let Some(pat) = at {
+            let names = pattern_names(pat);
+            imports.retain(|(name, _)| !names.contains(name));
+            let declared = quote!(let Some(#pat) = #on else { ::core::unreachable!() };);
+            let way = std::mem::replace(&mut ways[0], Way::Number(0.0));
+            ways[0] = Way::Content {
+                way: Box::new(way),
+                pat: Box::new(pat.clone()),
+                place: Box::new(place.step(PathStep::Content, Some(content))),
+                declared,
+            };
+        }
+        let border = self.border(&imports);
+        let none = vec![vec![]; ways.len()];
+        self.choose(Header::If(Condition::Tokens(test.clone())), border, &imports, ways, &none, &test, e)
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn choose(
         &mut self,
@@ -116,21 +160,20 @@ impl<'g> Lower<'g, '_> {
         let mut bodies = Vec::new();
         let none = BTreeSet::new();
         for (way, names) in ways.iter_mut().zip(opaque) {
-            let body = self.body_region(&mut border, imports, &[], &none, names, &mut |inner, _, _| way.run(inner));
+            let body = self.body_region(&mut border, imports, &[], &none, names, &mut |inner, border, _| way.run(inner, border));
             bodies.push(body);
         }
-        let bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
-        let first = &bodies[0];
+        let mut bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
         // Of a way that leaves the function nothing is known after it.
         let diverges: Vec<bool> = bodies.iter().map(|b| b.value == Tree::Never).collect();
         let live: Vec<usize> = (0..bodies.len()).filter(|b| !diverges[*b]).collect();
         let (effects, exits) = (bodies.iter().any(|b| b.effects), bodies.iter().any(|b| b.exits));
         // The results: the value, then every variable that some way changes.
-        let mut trees: Vec<Vec<&Tree>> = vec![live.iter().map(|b| &bodies[*b].value).collect()];
+        let mut trees: Vec<Vec<Tree>> = vec![live.iter().map(|b| bodies[*b].value.clone()).collect()];
         let mut names = Vec::new();
-        for (n, (name, _, _)) in first.names.iter().enumerate() {
+        for (n, (name, _, _)) in bodies[0].names.iter().enumerate() {
             if live.iter().any(|b| bodies[*b].names[n].2) && !live.iter().any(|b| bodies[*b].changed.contains(name)) {
-                trees.push(live.iter().map(|b| &bodies[*b].names[n].1).collect());
+                trees.push(live.iter().map(|b| bodies[*b].names[n].1.clone()).collect());
                 names.push(name.clone());
             }
         }
@@ -139,7 +182,7 @@ impl<'g> Lower<'g, '_> {
         let mut values = Vec::new();
         for (t, row) in trees.iter().enumerate().filter(|_| !live.is_empty()) {
             let mut flat: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
-            if !alike(row, &mut flat) {
+            if !alike(&row.iter().collect::<Vec<_>>(), &mut flat) {
                 let message = match t {
                     0 => "the branches give values of different kinds: each must give a float scalar or array of the same rank, or none".to_string(),
                     _ => format!("`{}` is changed in a branch to a value that cannot be followed out of it: change floats or arrays only", names[t - 1]),
@@ -148,10 +191,8 @@ impl<'g> Lower<'g, '_> {
                 return None;
             }
             for k in 0..flat[0].len() {
-                let types: Vec<Option<Type>> =
-                    live.iter().zip(&flat).map(|(b, f)| self.exported(&bodies[*b], bodies[*b].nodes[f[k]])).collect();
-                let types: Option<Vec<Type>> = types.into_iter().collect();
-                let Some(types) = types else {
+                let ids: Vec<NodeId> = live.iter().zip(&flat).map(|(b, f)| bodies[*b].nodes[f[k]]).collect();
+                let Some(types) = self.exported_types(&mut bodies, &live, &ids, e) else {
                     self.errors
                         .at(e, "the sizes of an array made in a branch are known only there: make it of sizes known outside");
                     return None;
@@ -174,7 +215,7 @@ impl<'g> Lower<'g, '_> {
                     outputs[*b].push(bodies[*b].nodes[f[k]]);
                 }
             }
-            values.push((*row[0]).clone());
+            values.push(row[0].clone());
         }
         self.settle(&bodies.iter().collect::<Vec<_>>(), read);
         if effects {
@@ -228,11 +269,40 @@ impl<'g> Lower<'g, '_> {
         Some(value)
     }
 
-    /// The type of a body's node in sizes of the outside.
-    fn exported(&self, body: &Lowered, id: NodeId) -> Option<Type> {
-        let ty = &body.region.graph.node(id).ty;
-        let shape: Option<Vec<Dim>> = ty.shape().iter().map(|d| outside(&body.region.dims, &body.outward, self.b, *d)).collect();
-        Some(Type::Array { elem: ty.elem(), shape: shape? })
+    /// The types of a result of the ways in sizes of the outside. A size that is known in one way only must be the one
+    /// that another way gives.
+    fn exported_types(&mut self, bodies: &mut [Lowered], live: &[usize], ids: &[NodeId], e: &Expr) -> Option<Vec<Type>> {
+        let shape = |body: &Lowered, id: NodeId| -> Vec<Option<Dim>> {
+            let ty = &body.region.graph.node(id).ty;
+            ty.shape().iter().map(|d| outside(&body.region.dims, &body.outward, self.b, *d)).collect()
+        };
+        let shapes: Vec<Vec<Option<Dim>>> = live.iter().zip(ids).map(|(b, id)| shape(&bodies[*b], *id)).collect();
+        let rank = shapes.iter().map(Vec::len).min().unwrap_or(0);
+        let known: Vec<Option<Dim>> = (0..rank).map(|axis| shapes.iter().find_map(|shape| shape[axis])).collect();
+        let mut types = Vec::new();
+        for ((b, id), shape) in live.iter().zip(ids).zip(shapes) {
+            let body = &mut bodies[*b];
+            let ty = body.region.graph.node(*id).ty.clone();
+            let mut own = Vec::new();
+            for (axis, d) in shape.into_iter().enumerate() {
+                let Some(d) = d else {
+                    let common = self.b.dims(|dims| known.get(axis).copied().flatten().map(|d| dims.resolve(d)))?;
+                    let inside = body.outward.iter().find(|(_, outer)| self.b.dims(|dims| dims.resolve(**outer)) == common)?;
+                    let (inside, builder) = (*inside.0, Builder::with_dims(body.region.dims.clone()));
+                    let operands = vec![("the value of the branch".to_string(), ty.shape().to_vec())];
+                    builder.set_context(Some(Context { expression: self.text.get(e), line: line(e), operands }));
+                    builder.require_equal(inside, ty.shape()[axis]).ok()?;
+                    let (_, dims, checks, _) = builder.finish();
+                    body.region.dims = dims;
+                    body.region.checks.extend(checks);
+                    own.push(common);
+                    continue;
+                };
+                own.push(d);
+            }
+            types.push(Type::Array { elem: ty.elem(), shape: own });
+        }
+        Some(types)
     }
 
     /// `a && b` and `a || b` of which one is passive: the right side is looked at only if the left one does not decide.
@@ -299,12 +369,19 @@ impl<'g> Lower<'g, '_> {
     fn as_ifs(&self, m: &syn::ExprMatch) -> Option<Expr> {
         let on = &m.expr;
         let mut out: Option<Expr> = None;
-        for arm in m.arms.iter().rev() {
+        // What is left of an `Option` is `None`, wherever it is written.
+        let none = |arm: &&syn::Arm| matches!(&arm.pat, Pat::Ident(p) if p.ident == "None");
+        let arms = m.arms.iter().filter(|arm| !none(arm)).chain(m.arms.iter().filter(none));
+        for arm in arms.collect::<Vec<_>>().into_iter().rev() {
             let body = &arm.body;
             let (pat, guard) = guard_of(&arm.pat);
             let guard = guard.cloned();
             let (bind, test): (TokenStream, Option<Expr>) = match pat {
                 Pat::Wild(_) => (quote!(), guard),
+                Pat::Ident(p) if p.ident == "None" && out.is_none() && guard.is_none() => (quote!(), None),
+                Pat::TupleStruct(t) if t.path.is_ident("Some") && guard.is_none() => {
+                    (quote!(), Some(syn::parse2(quote!(let #t = (#on))).ok()?))
+                }
                 Pat::Ident(p) if p.subpat.is_none() => {
                     let name = &p.ident;
                     let test = match guard {
@@ -342,6 +419,14 @@ pub(in crate::lower) enum Way {
     Block(Block),
     Expr(Expr),
     Flow(Vec<Stmt>, Kind),
+    /// With the content of an `Option`, a place of the outside, bound to a pattern.
+    Content {
+        way: Box<Way>,
+        pat: Box<Pat>,
+        place: Box<Place>,
+        /// Declares its variables for passive code.
+        declared: TokenStream,
+    },
     /// 1 if the condition holds, else 0.
     Flag(Expr),
     Number(f64),
@@ -355,11 +440,19 @@ impl Way {
             Way::Flow(stmts, _) => stmts.iter().map(ToTokens::to_token_stream).collect(),
             Way::Flag(e) => e.to_token_stream(),
             Way::Number(_) => TokenStream::new(),
+            Way::Content { way, .. } => way.tokens(),
         }
     }
 
-    fn run<'h>(&self, inner: &mut Lower<'h, '_>) -> Option<Value<'h>> {
+    fn run<'h>(&self, inner: &mut Lower<'h, '_>, border: &mut Border<'_>) -> Option<Value<'h>> {
         match self {
+            Way::Content { way, pat, place, declared } => {
+                let place = border.place(inner, place);
+                let value = inner.at(place);
+                inner.passive.push(Passive::on_demand(declared.clone(), pattern_names(pat)));
+                inner.bind_pattern(pat, value);
+                way.run(inner, border)
+            }
             Way::Block(b) => inner.statements(&b.stmts),
             Way::Expr(Expr::Block(b)) if b.label.is_none() => inner.statements(&b.block.stmts),
             Way::Expr(e) if matches!(e, Expr::Assign(_) | Expr::ForLoop(_) | Expr::While(_)) || is_compound(e) => {

@@ -21,7 +21,14 @@ const EFFECTS: &str = "{effects}";
 
 impl<'g> Lower<'g, '_> {
     /// `for`, `while` and `loop` on values that depend on differentiated parameters.
-    pub(in crate::lower) fn loop_statement(&mut self, e: &Expr) -> Option<()> {
+    pub(in crate::lower) fn loop_statement(&mut self, e: &Expr) {
+        let before = self.errors.len();
+        if self.loop_of(e).is_none() && self.errors.len() == before {
+            self.errors.at(e, crate::lower::internal("a loop is not understood"));
+        }
+    }
+
+    fn loop_of(&mut self, e: &Expr) -> Option<()> {
         match e {
             Expr::ForLoop(f) if f.label.is_none() => {
                 let rounds = self.rounds(&f.expr)?;
@@ -71,6 +78,10 @@ impl<'g> Lower<'g, '_> {
                     continue;
                 }
                 let Some((_, value)) = imports.iter().find(|(n, _)| n == name) else { continue };
+                if matches!(value, Value::Place(_) | Value::Struct(_)) {
+                    self.errors.at(e, format!("`{name}` stands for another part of parameters after a round of this loop, which is not supported: go through a list of them by `for`"));
+                    return None;
+                }
                 again = true;
                 if matches!(value, Value::Int(_)) {
                     passive.insert(name.clone());

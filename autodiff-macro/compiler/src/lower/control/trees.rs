@@ -41,7 +41,8 @@ pub(super) fn same_value(a: &Value<'_>, b: &Value<'_>) -> bool {
         (Value::Struct(a), Value::Struct(b)) => {
             a.name == b.name && a.fields.iter().zip(&b.fields).all(|((_, a), (_, b))| same_value(a, b))
         }
-        (Value::Node(_) | Value::Int(_) | Value::Struct(_), _) | (_, Value::Struct(_)) => false,
+        (Value::Place(a), Value::Place(b)) => a.read().to_string() == b.read().to_string(),
+        (Value::Node(_) | Value::Int(_) | Value::Struct(_) | Value::Place(_), _) | (_, Value::Struct(_) | Value::Place(_)) => false,
         _ => true,
     }
 }
