@@ -17,6 +17,7 @@ use proc_macro::TokenStream;
 /// | `checkpoint`, `checkpoint(100)` | loops keep the values of one segment of rounds at a time; earlier ones are computed again |
 /// | `literal` | no stable forms, no other order of matrix products |
 /// | `finite_math`, `reassociate` | rewrites for finite values only; rewrites that round differently |
+/// | `custom(backward = rule)`, `custom(forward = f, backward = b)` | a derivative of the user's own, from the arguments and the cotangent, or in two halves |
 /// | `crate = path` | where the runtime is found, if renamed |
 /// | `shape(x: [n, d], w: [d, k])` | names for sizes, checked on entry |
 #[proc_macro_attribute]

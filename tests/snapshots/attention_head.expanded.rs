@@ -297,6 +297,18 @@ impl attention_head {
             v: gradient_2,
         }
     }
+    #[doc(hidden)]
+    pub fn backward_by_position(
+        saved: AttentionHeadSaved,
+        cotangent: ::autodiff_runtime::ndarray::Array2<f64>,
+    ) -> (
+        ::autodiff_runtime::ndarray::Array2<f64>,
+        ::autodiff_runtime::ndarray::Array2<f64>,
+        ::autodiff_runtime::ndarray::Array2<f64>,
+    ) {
+        let gradient = Self::backward(saved, cotangent);
+        (gradient.q, gradient.k, gradient.v)
+    }
     /// Whether the sizes of the arguments fit together.
     ///
     /// # Errors

@@ -314,6 +314,14 @@ impl logistic_regression {
             b: sum,
         }
     }
+    #[doc(hidden)]
+    pub fn backward_by_position<F: ::autodiff_runtime::Element>(
+        saved: LogisticRegressionSaved<F>,
+        cotangent: F,
+    ) -> (::autodiff_runtime::ndarray::Array1<F>, F, (), (), ()) {
+        let gradient = Self::backward(saved, cotangent);
+        (gradient.w, gradient.b, (), (), ())
+    }
     /// Whether the sizes of the arguments fit together.
     ///
     /// # Errors

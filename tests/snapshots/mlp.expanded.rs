@@ -446,6 +446,21 @@ impl mlp {
             b2: gradient_3,
         }
     }
+    #[doc(hidden)]
+    pub fn backward_by_position(
+        saved: MlpSaved,
+        cotangent: f32,
+    ) -> (
+        ::autodiff_runtime::ndarray::Array2<f32>,
+        ::autodiff_runtime::ndarray::Array1<f32>,
+        ::autodiff_runtime::ndarray::Array2<f32>,
+        ::autodiff_runtime::ndarray::Array1<f32>,
+        (),
+        (),
+    ) {
+        let gradient = Self::backward(saved, cotangent);
+        (gradient.w1, gradient.b1, gradient.w2, gradient.b2, (), ())
+    }
     /// Whether the sizes of the arguments fit together.
     ///
     /// # Errors

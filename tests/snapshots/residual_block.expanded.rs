@@ -312,6 +312,19 @@ impl residual_block {
             w: gradient_2,
         }
     }
+    #[doc(hidden)]
+    pub fn backward_by_position(
+        saved: ResidualBlockSaved,
+        cotangent: ::autodiff_runtime::ndarray::Array2<f32>,
+    ) -> (
+        ::autodiff_runtime::ndarray::Array1<f32>,
+        ::autodiff_runtime::ndarray::Array1<f32>,
+        ::autodiff_runtime::ndarray::Array2<f32>,
+        (),
+    ) {
+        let gradient = Self::backward(saved, cotangent);
+        (gradient.gain, gradient.shift, gradient.w, ())
+    }
     /// Whether the sizes of the arguments fit together.
     ///
     /// # Errors

@@ -215,6 +215,11 @@ impl rosenbrock {
         let t_9 = t_8 - t_6;
         RosenbrockGrad { x: t_9, y: t_3 }
     }
+    #[doc(hidden)]
+    pub fn backward_by_position(saved: RosenbrockSaved, cotangent: f64) -> (f64, f64) {
+        let gradient = Self::backward(saved, cotangent);
+        (gradient.x, gradient.y)
+    }
     /// Whether the sizes of the arguments fit together.
     ///
     /// # Errors

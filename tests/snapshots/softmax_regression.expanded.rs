@@ -362,6 +362,19 @@ impl softmax_regression {
             b: gradient_1,
         }
     }
+    #[doc(hidden)]
+    pub fn backward_by_position(
+        saved: SoftmaxRegressionSaved,
+        cotangent: f64,
+    ) -> (
+        ::autodiff_runtime::ndarray::Array2<f64>,
+        ::autodiff_runtime::ndarray::Array1<f64>,
+        (),
+        (),
+    ) {
+        let gradient = Self::backward(saved, cotangent);
+        (gradient.w, gradient.b, (), ())
+    }
     /// Whether the sizes of the arguments fit together.
     ///
     /// # Errors

@@ -97,6 +97,9 @@ fn effect_of_node(region: &Region, stateful: &BTreeSet<String>) -> Option<TokenS
     let live = region.graph.reachable(region.outputs.iter().copied());
     region.graph.ids().filter(|id| live[id.index()]).find_map(|id| {
         let attr = region.graph.node(id).attrs.first()?;
+        if let Some(call) = attr.external() {
+            return Some(call.path.clone());
+        }
         match (attr.effect(), attr.control()) {
             (Some(effect), _) => Some(effect.tokens.clone()),
             (_, Some(control)) => effect(control, stateful),

@@ -69,9 +69,24 @@ fn varies_in_control(region: &Region) -> bool {
     region.graph.ids().any(|id| live[id.index()] && active[id.index()] && control(id))
 }
 
+/// Whether a region or a body in it calls a function that is differentiated elsewhere.
+fn calls_elsewhere(region: &Region) -> bool {
+    region.graph.ids().any(|id| match region.graph.node(id).attrs.first() {
+        Some(attr) if attr.external().is_some() => true,
+        Some(attr) => attr.control().is_some_and(|c| c.arms.iter().any(|arm| calls_elsewhere(&arm.region))),
+        None => false,
+    })
+}
+
 /// Why a companion makes no sense for a function, and what to write instead.
 fn refused(mode: Mode, lowered: &Lowered, signature: &Signature) -> Option<String> {
     let region = &lowered.region;
+    if calls_elsewhere(region) {
+        return Some(
+            "`modes` of a function that calls one which is differentiated elsewhere, or has a rule of its own, are not supported: use `grad` and `backward`"
+                .into(),
+        );
+    }
     if matches!(mode, Mode::Hessian | Mode::Jacobian) && varies_in_control(region) {
         let (name, instead) = if mode == Mode::Hessian { ("hessian", "hvp") } else { ("jacobian", "jvp") };
         return Some(format!(

@@ -54,7 +54,9 @@ pub(crate) fn expand_module(options: &Options, mut module: ItemMod, errors: &mut
             format!("no function in `{}` carries `#[differentiate]`: put it on those whose derivative is wanted", module.ident),
         );
     }
-    let items = Rc::new(Items::of(&content));
+    let mut items = Items::of(&content);
+    items.set_customs(wanted.iter().filter(|(attr, ..)| says_custom(attr)).map(|(_, f, _)| f.sig.ident.to_string()));
+    let items = Rc::new(items);
     let mut companions = TokenStream::new();
     for (attr, function, block) in &wanted {
         let arguments = match &attr.meta {
@@ -88,6 +90,11 @@ pub(crate) fn expand_module(options: &Options, mut module: ItemMod, errors: &mut
             #companions
         }
     }
+}
+
+/// Whether an attribute gives a rule of its own.
+fn says_custom(attr: &Attribute) -> bool {
+    matches!(&attr.meta, syn::Meta::List(list) if Options::parse(list.tokens.clone()).is_ok_and(|o| o.custom.is_some()))
 }
 
 /// Takes the attribute off an item.

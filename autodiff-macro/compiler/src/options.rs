@@ -22,6 +22,47 @@ pub struct Options {
     pub checkpoint: Option<(Segments, Ident)>,
     /// Which classes of rewrites are off or on.
     pub rules: Rules,
+    /// The rule that the user gives, and where.
+    pub custom: Option<(Rule, Ident)>,
+}
+
+/// A derivative that the user gives.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The function that takes the arguments, and gives the value and what `backward` needs. Without it `backward` takes
+    /// the arguments.
+    pub forward: Option<syn::Path>,
+    /// The function that takes what `forward` gave, or the arguments, and the cotangent, and gives the gradients.
+    pub backward: syn::Path,
+}
+
+impl Parse for Rule {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (mut forward, mut backward) = (None, None);
+        let start = input.span();
+        while !input.is_empty() {
+            let name: Ident = input.parse()?;
+            input.parse::<Token![=]>()?;
+            let path: syn::Path = input.parse()?;
+            match name.to_string().as_str() {
+                "forward" => forward = Some(path),
+                "backward" => backward = Some(path),
+                other => {
+                    return Err(syn::Error::new(
+                        name.span(),
+                        format!("`custom` has no argument `{other}`; it takes `forward` and `backward`"),
+                    ));
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        match backward {
+            Some(backward) => Ok(Rule { forward, backward }),
+            None => Err(syn::Error::new(start, "`custom` needs the function that gives the gradients: `custom(backward = rule)`")),
+        }
+    }
 }
 
 /// How many rounds of a loop there are from one checkpoint to the next.
@@ -57,7 +98,7 @@ pub enum Mode {
     Jacobian,
 }
 
-const ARGUMENTS: [&str; 8] = ["wrt", "modes", "crate", "shape", "checkpoint", "literal", "finite_math", "reassociate"];
+const ARGUMENTS: [&str; 9] = ["wrt", "modes", "crate", "shape", "checkpoint", "literal", "finite_math", "reassociate", "custom"];
 const MODES: [(&str, Mode); 4] = [("jvp", Mode::Jvp), ("hvp", Mode::Hvp), ("hessian", Mode::Hessian), ("jacobian", Mode::Jacobian)];
 
 impl Parse for Options {
@@ -90,6 +131,17 @@ impl Parse for Options {
                             ));
                         }
                         options.wrt = Some(seen);
+                    }
+                    "custom" => {
+                        if !input.peek(syn::token::Paren) {
+                            return Err(syn::Error::new(
+                                name.span(),
+                                "`custom` needs the function that gives the gradients: `custom(backward = rule)`",
+                            ));
+                        }
+                        let list;
+                        parenthesized!(list in input);
+                        options.custom = Some((list.parse()?, name));
                     }
                     "modes" => {
                         let list;

@@ -11,7 +11,7 @@ use crate::checkpoint::checkpointed;
 use crate::diag::Errors;
 use crate::emit::{Companion, bare_placeholder, parts_in_bodies, placeholder};
 use crate::ir::{Joint, Region, dot};
-use crate::lower::{Lowered, internal, lower};
+use crate::lower::{Lowered, internal, lower, skeleton};
 use crate::modes::{Modes, modes};
 use crate::module::expand_module;
 use crate::opt::{expand_definitions, optimise, readable_products};
@@ -69,6 +69,12 @@ pub(crate) fn companion_of(
         }
     }
     let signature = Signature::read_in(function, items, owner, errors);
+    if let (Some((rule, at)), true) = (&options.custom, errors.is_empty()) {
+        return match custom(function, &signature, options, at, errors) {
+            Some(compiled) => compiled.companion(function, &signature, options).custom_items(rule),
+            None => placeholder(function, &signature, options),
+        };
+    }
     let compiled = match errors.is_empty() {
         true => compile(function, &signature, options, errors),
         false => None,
@@ -76,6 +82,22 @@ pub(crate) fn companion_of(
     match compiled {
         Some(compiled) => compiled.items(function, &signature, options),
         None => placeholder(function, &signature, options),
+    }
+}
+
+/// A function with a rule of its own: its types alone.
+fn custom(function: &ItemFn, signature: &Signature, options: &Options, at: &syn::Ident, errors: &mut Errors) -> Option<Compiled> {
+    if signature.owner.is_some() || !options.modes.is_empty() || !options.shapes.is_empty() || options.checkpoint.is_some() {
+        errors.at(at, "`custom` is for a function, with `wrt` alone beside it: its derivative is not made here");
+        return None;
+    }
+    let lowered = skeleton(function, signature, options, errors)?;
+    match stages(function, lowered, None, Modes::default()) {
+        Ok(compiled) => Some(compiled),
+        Err(message) => {
+            errors.at(&function.sig.ident, internal(&message));
+            None
+        }
     }
 }
 
@@ -146,6 +168,10 @@ fn stages(function: &ItemFn, lowered: Lowered, marked: Option<&Region>, modes: M
 impl Compiled {
     /// The items of the companion.
     pub fn items(&self, function: &ItemFn, signature: &Signature, options: &Options) -> TokenStream {
+        self.companion(function, signature, options).items()
+    }
+
+    fn companion<'a>(&'a self, function: &'a ItemFn, signature: &'a Signature, options: &Options) -> Companion<'a> {
         Companion {
             item: function,
             signature,
@@ -158,6 +184,5 @@ impl Compiled {
             graph: self.graph.clone(),
             in_bodies: parts_in_bodies(&self.lowered.region),
         }
-        .items()
     }
 }

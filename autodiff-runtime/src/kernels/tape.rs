@@ -13,11 +13,27 @@ use super::Slot;
 pub struct Tape<T> {
     frames: Vec<Frame<T>>,
     used: usize,
+    held: Option<super::Held>,
 }
 
 impl<T> Default for Tape<T> {
     fn default() -> Self {
-        Tape { frames: Vec::new(), used: 0 }
+        Tape { frames: Vec::new(), used: 0, held: None }
+    }
+}
+
+impl<T> Tape<T> {
+    /// Holds what the backward pass of a called function needs.
+    pub fn hold<S: std::any::Any + Send + Sync>(&mut self, saved: S) {
+        self.held = Some(super::Held::new(saved));
+    }
+
+    /// What was held.
+    ///
+    /// # Panics
+    /// If nothing was, which generated code rules out.
+    pub fn take_held<S: std::any::Any + Send + Sync + Clone>(&mut self) -> S {
+        self.held.take().expect("the forward pass held it").take()
     }
 }
 

@@ -4,6 +4,7 @@ mod checkpoint;
 mod control;
 mod einsum;
 mod elements;
+mod elsewhere;
 mod identities;
 mod language;
 mod layers;

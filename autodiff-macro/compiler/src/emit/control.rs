@@ -10,7 +10,9 @@ use quote::{format_ident, quote};
 
 use super::companion::checks::check_statement;
 use super::program::{BodyPlace, Program, renamed};
-use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, PathStep, Region, Type};
+use crate::ir::{
+    Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, PathStep, Region, Type, late_check,
+};
 use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
 use crate::schedule::{ArmPlan, ControlPlan, Give, Schedule};
 use crate::syntax::free_identifiers;
@@ -348,8 +350,12 @@ impl<'a> Program<'a> {
         let empty = Schedule::empty(&region);
         let mut program = Program::new(self.target, &empty, captures, []);
         let (kernels, function) = (&self.kernels, &self.target.function);
-        let checks: TokenStream =
-            region.checks.iter().map(|c| check_statement(function, &region.dims, c, &mut program, kernels)).collect();
+        let checks: TokenStream = region
+            .checks
+            .iter()
+            .filter(|c| late_check(&region.dims, &region.leaves, c).is_none())
+            .map(|c| check_statement(function, &region.dims, c, &mut program, kernels))
+            .collect();
         quote!(#kernels::require((|| { #checks ::core::result::Result::Ok(()) })());)
     }
 

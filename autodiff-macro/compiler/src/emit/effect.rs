@@ -37,7 +37,7 @@ impl Program<'_> {
     }
 
     /// User code with sizes by number replaced by the sizes.
-    fn with_sizes(&mut self, tokens: TokenStream) -> TokenStream {
+    pub(super) fn with_sizes(&mut self, tokens: TokenStream) -> TokenStream {
         let sizes: HashMap<String, TokenStream> = free_identifiers(tokens.clone())
             .into_iter()
             .filter_map(|name| {

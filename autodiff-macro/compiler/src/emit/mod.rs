@@ -4,6 +4,7 @@ mod checkpoint;
 mod companion;
 mod control;
 mod effect;
+mod external;
 mod guard;
 mod names;
 mod placeholder;

@@ -86,6 +86,11 @@ pub struct Program<'a> {
     /// Number of the first slot and of the first tape: those before belong to what is around a body.
     pub(super) slot_base: usize,
     pub(super) tape_base: usize,
+    /// Calls of functions that are differentiated elsewhere: the leaf of the result's sizes, and the number of statements
+    /// up to it.
+    pub(super) called: Vec<(usize, usize)>,
+    /// Sizes that are declared after so many statements.
+    late_sizes: Vec<(usize, TokenStream)>,
     /// Where a body's outputs go.
     pub(super) body_places: HashMap<usize, BodyPlace>,
 }
@@ -125,6 +130,8 @@ impl<'a> Program<'a> {
             shapes: false,
             slot_base: 0,
             tape_base: 0,
+            called: vec![],
+            late_sizes: vec![],
             body_places: HashMap::new(),
         }
     }
@@ -205,8 +212,13 @@ impl<'a> Program<'a> {
 
     /// The statements so far: sizes first, then the steps.
     pub fn finish(mut self) -> (TokenStream, TokenStream, Names) {
-        let steps: TokenStream = std::mem::take(&mut self.statements).into_iter().collect();
         let sizes = self.sizes();
+        let mut steps = TokenStream::new();
+        let statements = std::mem::take(&mut self.statements);
+        for at in 0..=statements.len() {
+            self.late_sizes.iter().filter(|(after, _)| *after == at).for_each(|(_, tokens)| steps.extend(tokens.clone()));
+            steps.extend(statements.get(at).cloned());
+        }
         (sizes, steps, self.names)
     }
 
@@ -222,7 +234,12 @@ impl<'a> Program<'a> {
             }
             for (d, name) in pending {
                 let value = self.size_value(d);
-                out.extend(quote!(let #name = #value;));
+                let statement = quote!(let #name = #value;);
+                let leaf = crate::ir::late_leaf(self.dims(), self.leaves(), d);
+                match leaf.and_then(|leaf| self.called.iter().find(|(l, _)| *l == leaf)) {
+                    Some((_, after)) => self.late_sizes.push((*after, statement)),
+                    None => out.extend(statement),
+                }
                 done.insert(d);
             }
         }
@@ -539,6 +556,13 @@ impl<'a> Program<'a> {
 
     fn kernel(&mut self, id: NodeId, output: &dyn Fn(usize) -> TokenStream) {
         let node = self.schedule.node(id).clone();
+        if let Some(call) = node.attrs.first().and_then(Attr::external) {
+            match node.op.name {
+                "external" => self.external(id, call),
+                _ => self.external_grad(id, call),
+            }
+            return;
+        }
         if let Some(effect) = node.attrs.first().and_then(Attr::effect) {
             self.effect(&node.operands, effect);
             return;

@@ -3,6 +3,7 @@
 use super::control::ControlRef;
 use super::dims::{Bound, Dim};
 use super::effect::EffectRef;
+use super::external::ExternalRef;
 
 /// One compile-time argument.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -25,6 +26,8 @@ pub enum Attr {
     Control(ControlRef),
     /// A statement run for its effect.
     Effect(EffectRef),
+    /// A call of a function that is differentiated elsewhere.
+    External(ExternalRef),
 }
 
 /// What a slice does to one axis.
@@ -71,6 +74,14 @@ impl Attr {
     pub fn control(&self) -> Option<&ControlRef> {
         match self {
             Attr::Control(c) => Some(c),
+            _ => None,
+        }
+    }
+
+    /// The call of a function that is differentiated elsewhere.
+    pub fn external(&self) -> Option<&ExternalRef> {
+        match self {
+            Attr::External(call) => Some(call),
             _ => None,
         }
     }

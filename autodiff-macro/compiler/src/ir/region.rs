@@ -30,6 +30,8 @@ pub enum LeafSource {
     ResultCotangent(usize),
     /// The sum so far of what operand `i` of a control node is given, in a reverse body.
     Accumulator(usize),
+    /// None: it stands for the sizes of what a call of a function that is differentiated elsewhere gives.
+    CallResult,
     /// The tangent of the parameter whose leaf has this number.
     Tangent(usize),
 }

@@ -266,6 +266,10 @@ impl<'g> Lower<'g, '_> {
             if !self.in_closure() && !self.mentions_active(e) {
                 return self.passive_call(&function, &given, e);
             }
+            if self.is_custom(path) {
+                let suffix = self.after.take().unwrap_or_default();
+                return self.custom_call(path, c, suffix, e);
+            }
             let turbofish = path.path.segments.last().map(|s| &s.arguments);
             return self.inline(&key, &function, turbofish, given, e);
         }
@@ -343,7 +347,9 @@ impl<'g> Lower<'g, '_> {
                 let text = compact(&path.to_token_stream().to_string());
                 let hint = match nearest(&name, ops::spellings(Form::Function)) {
                     Some(n) => format!("did you mean `{n}`?"),
-                    None => "write it out here, or bind it as a closure by `let`".to_string(),
+                    None => format!(
+                        "write it out here, or bind it as a closure by `let`; if it is differentiated where it is, bind its result by an annotated `let`, as in `let y: {float} = {text}(…);`"
+                    ),
                 };
                 self.errors.at(path, format!("the derivative of `{text}` is not known: {hint}"));
                 None

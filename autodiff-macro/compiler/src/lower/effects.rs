@@ -266,7 +266,7 @@ impl<'g, 'a> Lower<'g, 'a> {
     }
 
     /// Whether the variable is the user's own parameter.
-    fn is_own_variable(&self, name: &str, node: Node<'g>) -> bool {
+    pub(super) fn is_own_variable(&self, name: &str, node: Node<'g>) -> bool {
         let Some(input) = node.matches(&crate::ops::leaf::INPUT) else { return false };
         self.leaves.get(input.attrs[0].axis()).is_some_and(|leaf| {
             leaf.path().is_empty()

@@ -120,6 +120,15 @@ impl<'g> Lower<'g, '_> {
             self.unknown_place(place, e);
             return;
         }
+        let follows = |n: &String| self.unknown.contains(n);
+        if matches!(found, Value::Opaque) && crate::syntax::free_identifiers(e.to_token_stream()).iter().any(follows) {
+            // It follows from an error that is noted.
+            return;
+        }
+        if let Some(name) = crate::syntax::free_identifiers(e.to_token_stream()).into_iter().find(|n| self.late.contains(n)) {
+            self.errors.at(e, format!("`{name}` comes from a call of a function that is differentiated in its first result alone: only that can be used here"));
+            return;
+        }
         let changed = crate::syntax::free_identifiers(e.to_token_stream()).into_iter().find(|n| self.changed.contains(n));
         let hint = match found {
             Value::Opaque | Value::Tokens(_) if changed.is_some() => format!(

@@ -16,7 +16,7 @@ use crate::ops::compare;
 /// Methods that make another failure of one.
 const ADAPTERS: [&str; 7] = ["ok_or", "ok_or_else", "map_err", "context", "with_context", "ok", "wrap_err"];
 
-const NO_FAILURE: &str = "`?` in a function or closure that is called here is not supported: return the float itself from it, and test what can fail in the differentiated function";
+pub(super) const NO_FAILURE: &str = "`?` in a function or closure that is called here is not supported: return the float itself from it, and test what can fail in the differentiated function";
 
 /// When an expression fails.
 enum Failure {
@@ -69,6 +69,13 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn try_of(&mut self, inner: &Expr, e: &Expr) -> Option<Value<'g>> {
         let (base, adapters) = adapters_of(inner);
         let active = self.mentions_active(base);
+        if let Expr::Call(c) = base
+            && let Expr::Path(path) = &*c.func
+            && active
+            && self.is_custom(path)
+        {
+            return self.custom_call(path, c, quote!(#adapters?), e);
+        }
         if let Expr::MethodCall(m) = base
             && crate::ops::linalg::is_fallible(&m.method.to_string())
         {

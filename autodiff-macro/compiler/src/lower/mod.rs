@@ -12,6 +12,7 @@ mod control;
 mod effects;
 mod einsum;
 mod expr;
+mod external;
 mod failures;
 mod inline;
 mod linalg;
@@ -116,6 +117,48 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     let region = Region { graph, dims, leaves, outputs, checks };
     let prologue = Prologue::new(passive, captures);
     Some(Lowered { region, prologue, output, float, wrt, meanings, mutable })
+}
+
+/// What is known of a function by its signature: a region whose result has the declared type. `None` if there were errors.
+pub fn skeleton(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Lowered> {
+    let wrt = differentiated(signature, options, item, errors)?;
+    let float = float_type(signature, &wrt, errors)?;
+    let mut first = signature.output.as_ref();
+    while let Some(syn::Type::Tuple(t)) = first {
+        first = t.elems.first();
+    }
+    let rank = match first.map(|ty| signature.kind_of(ty)) {
+        Some(ParamKind::Scalar { float: f, .. }) if f == float => 0,
+        Some(ParamKind::Array { float: Some(f), rank, .. }) if f == float => rank,
+        _ => {
+            let place = first.map_or(item.sig.ident.to_token_stream(), ToTokens::to_token_stream);
+            errors.at(place, "the first result must be a float scalar or array: it is what is differentiated");
+            return None;
+        }
+    };
+    let builder = Builder::default();
+    let shape = builder.dims(|dims| (0..rank).map(|axis| dims.axis(0, axis)).collect());
+    let ty = Type::float(shape);
+    let leaf =
+        Leaf { name: "value".into(), source: LeafSource::Capture(0), ty: ty.clone(), differentiate: false, read: quote!(value) };
+    let output = builder.input(0, ty).id();
+    let (graph, dims, checks, _) = builder.finish();
+    let result = match &signature.output {
+        Some(syn::Type::Tuple(t)) => {
+            let rest = t.elems.iter().skip(1).map(|_| Output::Tokens(TokenStream::new()));
+            Output::Tuple(std::iter::once(Output::Node(0)).chain(rest).collect())
+        }
+        _ => Output::Node(0),
+    };
+    Some(Lowered {
+        region: Region { graph, dims, leaves: vec![leaf], outputs: vec![output], checks },
+        prologue: Prologue::default(),
+        output: result,
+        float,
+        wrt,
+        meanings: Default::default(),
+        mutable: Default::default(),
+    })
 }
 
 /// Generated code calls its scalar functions on a variable `m`: a variable of the user's of that name is read by another.
@@ -316,6 +359,8 @@ struct Lower<'g, 'a> {
     taken: std::collections::BTreeSet<String>,
     /// What renamed variables are called in the source.
     originals: HashMap<String, String>,
+    /// Variables that are there only when a call of a function that is differentiated elsewhere has been made.
+    late: std::collections::BTreeSet<String>,
     /// The last effect of generated code, on which the next one depends.
     done: Option<crate::ir::Expr<'g>>,
     /// Whether one of them may leave the function.
@@ -379,6 +424,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             taken: Default::default(),
             originals: HashMap::new(),
             after: None,
+            late: Default::default(),
             done: None,
             exited: false,
             required: 0..0,
@@ -554,6 +600,9 @@ impl<'g> Lower<'g, '_> {
             return n;
         }
         let n = self.captures.len();
+        if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.late.contains(n)) {
+            self.errors.at(tokens, format!("`{name}` is known only when a function that is differentiated elsewhere has been called, and passive code runs before: use what is known before it"));
+        }
         if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.changed.contains(n)) {
             self.errors.at(tokens, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
         }

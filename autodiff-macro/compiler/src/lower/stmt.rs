@@ -87,6 +87,14 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         let statement = statement.rewritten(|tokens| self.with_sizes(tokens));
+        if let Some(name) = self.reads_late(&statement) {
+            if statement.stays() {
+                self.errors.at(at.to_token_stream(), format!("{name} is known only when a function that is differentiated elsewhere has been called, and passive code runs before: use what is known before it"));
+            } else {
+                self.late.extend(statement.defines().iter().cloned());
+            }
+            return;
+        }
         if let Some(message) = super::control::conflicts(&statement, &self.fixed, &self.changed) {
             self.errors.at(at.to_token_stream(), message);
             return;
@@ -103,8 +111,16 @@ impl<'g> Lower<'g, '_> {
         self.passive.push(statement);
     }
 
+    /// What passive code reads that is there only after a call, for a message.
+    fn reads_late(&self, statement: &Passive) -> Option<String> {
+        statement.uses().iter().find_map(|name| match name.strip_prefix(super::SIZE_PREFIX) {
+            Some(number) => number.parse().is_ok_and(|n| self.is_late(crate::ir::Dim(n))).then(|| "this size".to_string()),
+            None => self.late.contains(name).then(|| format!("`{name}`")),
+        })
+    }
+
     /// Passive code with the sizes of values that only generated code computes put in by number.
-    fn with_sizes(&mut self, tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    pub(super) fn with_sizes(&mut self, tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
         use proc_macro2::{Group, TokenTree};
         let list: Vec<TokenTree> = tokens.into_iter().collect();
         let mut out: Vec<TokenTree> = Vec::new();
@@ -229,6 +245,11 @@ impl<'g> Lower<'g, '_> {
                 Some(value) => self.bind(&names[0], value),
                 None => names.iter().for_each(|name| self.bind(name, Value::Opaque)),
             }
+            return;
+        }
+        if let (true, Some(ty)) = (active, ty)
+            && self.external_let(pat, ty, &init.expr)
+        {
             return;
         }
         if self.bind_view(pat, &init.expr, active) {

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod control;
 pub mod effect;
 pub mod einsum;
+pub mod external;
 pub mod formula;
 mod freely;
 pub mod leaf;
@@ -294,6 +295,7 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         leaf::OPERATIONS,
         control::OPERATIONS,
         effect::OPERATIONS,
+        external::OPERATIONS,
         arith::OPERATIONS,
         scalar::OPERATIONS,
         compare::OPERATIONS,

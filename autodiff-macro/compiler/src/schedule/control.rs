@@ -82,6 +82,11 @@ pub(super) fn plans(joint: &Joint, live: &[bool], parts: Parts) -> Result<Plans,
     let mut tapes = Vec::new();
     for id in graph.ids().filter(|id| live[id.index()]) {
         let node = graph.node(id);
+        if node.op.name == crate::ops::external::EXTERNAL.name
+            && graph.users(id).any(|u| live[u.index()] && graph.node(u).ty == Type::Tape)
+        {
+            tapes.push(id);
+        }
         let Some(control) = node.attrs.first().and_then(Attr::control) else { continue };
         let plan = if node.op.name == "control_grad" {
             backward(control, parts)?

@@ -127,9 +127,21 @@ pub(crate) fn steps(joint: &Joint, live: &[bool], stored: &[bool]) -> Vec<Step> 
     let mut made: HashMap<NodeId, usize> = HashMap::new();
     let mut by_space: HashMap<Shape, Vec<usize>> = HashMap::new();
     // Numbers known from sizes and scalar inputs come first: then no loop ends because one is made between it and the next.
+    // Sizes of what a function gives that is differentiated elsewhere are known after its call.
+    let late: Vec<(NodeId, usize)> = graph
+        .ids()
+        .filter(|id| live[id.index()] && graph.node(*id).op.name == "size")
+        .filter_map(|id| {
+            let d = graph.node(id).attrs[0].dims()[0];
+            let region = &joint.region;
+            crate::ir::late_leaf(&region.dims, &region.leaves, region.dims.find(d)).map(|leaf| (id, leaf))
+        })
+        .collect();
+    let is_late = |id: &NodeId| late.iter().any(|(size, _)| size == id);
     let mut early = vec![false; graph.len()];
     for id in graph.ids().filter(|id| live[id.index()]) {
-        let known = graph.node(id).operands.iter().all(|o| early[o.index()] || kind(joint, *o) == Kind::Leaf);
+        let leaf = |o: &NodeId| kind(joint, *o) == Kind::Leaf && !is_late(o);
+        let known = graph.node(id).operands.iter().all(|o| early[o.index()] || leaf(o));
         if kind(joint, id) == Kind::Scalar && known {
             early[id.index()] = true;
             made.insert(id, steps.len());
@@ -173,6 +185,11 @@ pub(crate) fn steps(joint: &Joint, live: &[bool], stored: &[bool]) -> Vec<Step> 
         };
         for made_id in makes(joint, &step) {
             made.insert(made_id, steps.len());
+        }
+        if let Some(leaf) = graph.node(id).attrs.first().and_then(|a| a.external()).and_then(|call| call.leaf) {
+            late.iter().filter(|(_, l)| *l == leaf).for_each(|(size, _)| {
+                made.insert(*size, steps.len());
+            });
         }
         steps.push(step);
     }

@@ -14,6 +14,7 @@ pub struct Items {
     functions: BTreeMap<String, Function>,
     aliases: BTreeMap<String, (Generics, Type)>,
     constants: BTreeMap<String, Type>,
+    customs: std::collections::BTreeSet<String>,
 }
 
 /// A struct.
@@ -95,6 +96,16 @@ impl Items {
             let function = Function { item: method(block, f), owner: Some((*block.self_ty).clone()) };
             self.functions.insert(format!("{name}::{}", f.sig.ident), function);
         }
+    }
+
+    /// Notes functions that have a rule of their own.
+    pub fn set_customs(&mut self, names: impl IntoIterator<Item = String>) {
+        self.customs.extend(names);
+    }
+
+    /// Whether a function has a rule of its own.
+    pub fn is_custom(&self, name: &str) -> bool {
+        self.customs.contains(name)
     }
 
     /// A function, or a method as `Type::name`.

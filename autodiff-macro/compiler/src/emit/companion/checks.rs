@@ -5,13 +5,13 @@ use quote::{ToTokens, format_ident, quote};
 
 use super::super::program::Program;
 use super::Companion;
-use crate::ir::{Check, Dims, Requirement};
+use crate::ir::{Check, Dims, Requirement, late_check};
 use crate::schedule::Schedule;
 
 impl Companion<'_> {
     /// The function that checks what the program requires of sizes, from the shapes of the inputs alone.
     pub(super) fn sizes_fit(&self) -> TokenStream {
-        if self.lowered.region.checks.is_empty() {
+        if self.early_checks().next().is_none() {
             return TokenStream::new();
         }
         let (krate, import, checks) = (&self.krate, self.import_kernels(), self.checks());
@@ -31,6 +31,12 @@ impl Companion<'_> {
                 ::core::result::Result::Ok(())
             }
         }
+    }
+
+    /// What is required of sizes that are known at the entry.
+    fn early_checks(&self) -> impl Iterator<Item = &Check> {
+        let region = &self.lowered.region;
+        region.checks.iter().filter(|check| late_check(&region.dims, &region.leaves, check).is_none())
     }
 
     pub(super) fn shape_name(&self, leaf: usize) -> Ident {
@@ -66,12 +72,12 @@ impl Companion<'_> {
             .collect();
         let empty = Schedule::empty(&region);
         let mut program = Program::new(&target, &empty, &captures, []).with_shapes();
-        region.checks.iter().map(|check| self.check(check, &mut program, &kernels)).collect()
+        self.early_checks().map(|check| self.check(check, &mut program, &kernels)).collect()
     }
 
     /// The call of [`Companion::sizes_fit`].
     pub(super) fn sizes_fit_call(&self) -> TokenStream {
-        if self.lowered.region.checks.is_empty() {
+        if self.early_checks().next().is_none() {
             return quote!(::core::result::Result::Ok(()));
         }
         let (shapes, integers) = self.checked();
@@ -86,7 +92,7 @@ impl Companion<'_> {
 
     /// The statement that panics if sizes do not fit.
     pub(super) fn require_sizes(&self) -> TokenStream {
-        if self.lowered.region.checks.is_empty() {
+        if self.early_checks().next().is_none() {
             return TokenStream::new();
         }
         let (kernels, call) = (self.kernels(), self.sizes_fit_call());

@@ -260,6 +260,7 @@ impl Companion<'_> {
                 #make_grad
             }
         };
-        (functions, item)
+        let by_position = self.by_position(&own_generics, &quote!(#saved #saved_args), &cotangent_ty);
+        (quote!(#functions #by_position), item)
     }
 }

@@ -1,6 +1,7 @@
 //! The items that go beside the user's function: the companion type with its functions, and the structs they give.
 
 pub(super) mod checks;
+mod custom;
 mod gradient;
 mod halves;
 mod modes;

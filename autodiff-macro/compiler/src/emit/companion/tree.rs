@@ -138,6 +138,32 @@ impl Companion<'_> {
         }
     }
 
+    /// `backward` for functions that call this one: a tuple with the gradient of each parameter, `()` for constants.
+    pub(super) fn by_position(&self, generics: &TokenStream, saved: &TokenStream, cotangent: &TokenStream) -> TokenStream {
+        if self.signature.owner.is_some() {
+            return TokenStream::new();
+        }
+        let gradient = super::local("gradient");
+        let single = self.lowered.wrt.len() == 1;
+        let (types, values): (Vec<TokenStream>, Vec<TokenStream>) = (0..self.signature.params.len())
+            .map(|i| match self.lowered.wrt.contains(&i) {
+                true => {
+                    let field = self.gradient_name(i);
+                    let value = if single { quote!(#gradient) } else { quote!(#gradient.#field) };
+                    (self.signature.owned(&self.signature.params[i], &self.krate), value)
+                }
+                false => (quote!(()), quote!(())),
+            })
+            .unzip();
+        quote! {
+            #[doc(hidden)]
+            pub fn backward_by_position #generics (saved: #saved, cotangent: #cotangent) -> (#(#types,)*) {
+                let #gradient = Self::backward(saved, cotangent);
+                (#(#values,)*)
+            }
+        }
+    }
+
     /// The parameters as a function declares them.
     pub(super) fn declared(&self) -> Vec<TokenStream> {
         let declare = |(p, input): (&crate::syntax::Param, &syn::FnArg)| {
