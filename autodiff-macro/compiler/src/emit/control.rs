@@ -10,9 +10,7 @@ use quote::{format_ident, quote};
 
 use super::companion::checks::check_statement;
 use super::program::{BodyPlace, Program, renamed};
-use crate::ir::{
-    Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, PathStep, Region, Type, late_check,
-};
+use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, PathStep, Region, Type, late_check};
 use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
 use crate::schedule::{ArmPlan, ControlPlan, Give, Schedule};
 use crate::syntax::free_identifiers;
