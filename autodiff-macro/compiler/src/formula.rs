@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Joint, NodeId, Shape, Type};
+use crate::ir::{Attr, Control, IN_MEMORY, Joint, LeafSource, NodeId, Shape, Type};
 use crate::ops::{Formula, Text, Words};
 
 /// Expressions longer than this get a line of their own.
@@ -13,8 +13,14 @@ const LONGEST_FACTOR: usize = 12;
 const ANONYMOUS_VALUE: &str = "t";
 const ANONYMOUS_ADJOINT: &str = "g";
 
-/// The derivation of a joint graph: values first, then gradients.
+/// The derivation of a joint graph: values first, then gradients, then the bodies of loops and branches that read parts
+/// of differentiated parameters.
 pub fn derivation(joint: &Joint, result: &str) -> String {
+    lines(joint, result, None).join("\n")
+}
+
+/// The lines of a derivation, of a function or of a body of a control node.
+fn lines(joint: &Joint, result: &str, body_of: Option<&Control>) -> Vec<String> {
     let graph = &joint.region.graph;
     let live = graph.reachable(joint.region.outputs.iter().copied());
     let forward = graph.reachable(joint.region.outputs[..joint.results].iter().copied());
@@ -103,17 +109,56 @@ pub fn derivation(joint: &Joint, result: &str) -> String {
         }
     }
     for (k, id) in joint.region.outputs.iter().enumerate() {
-        let line = match k.checked_sub(joint.results) {
-            None if k == 0 => format!("{result} = {}", texts[id].text),
-            None => continue,
-            Some(g) => match joint.region.leaves.get(joint.gradients[g]) {
-                Some(leaf) => format!("∂{result}/∂{} = {}", leaf.label(), texts[id].text),
-                None => continue,
-            },
+        let of = k.checked_sub(joint.results).map(|g| joint.gradients[g]);
+        let line = match (of, body_of) {
+            (None, None) if k == 0 => format!("{result} = {}", texts[id].text),
+            (Some(leaf), None) if leaf != IN_MEMORY => {
+                format!("∂{result}/∂{} = {}", joint.region.leaves[leaf].label(), texts[id].text)
+            }
+            (None, Some(control)) if k < control.carried => {
+                format!("{} ← {}", operand_name(joint, k), texts[id].text)
+            }
+            (Some(j), Some(control)) if j < control.carried => {
+                format!("{} ← {}", bar(&format!("{}_bar", operand_name(joint, j))), texts[id].text)
+            }
+            (Some(j), Some(control)) if j != IN_MEMORY && j >= control.operands.len() => {
+                let leaf = &joint.region.leaves[j - control.operands.len()];
+                format!("∂{result}/∂{} = {}", in_words(&leaf.label()), texts[id].text)
+            }
+            _ => continue,
         };
         lines.push(line);
     }
-    lines.join("\n")
+    for control in graph.ids().filter(|id| live[id.index()] && graph.node(*id).op.name == "control") {
+        let Some(control) = graph.node(control).attrs.first().and_then(Attr::control) else { continue };
+        let Some(reverse) = control.reverse.as_ref().filter(|_| control.reads_parts()) else { continue };
+        for arm in &reverse.arms {
+            lines.push(format!("in {}:", control.text));
+            lines.extend(self::lines(arm, result, Some(control)).into_iter().map(|line| format!("  {line}")));
+        }
+    }
+    lines
+}
+
+/// What a body calls an operand.
+fn operand_name(joint: &Joint, operand: usize) -> String {
+    let leaf = joint.region.leaves.iter().find(|l| matches!(l.source, LeafSource::Operand(j) if j == operand));
+    leaf.map_or_else(|| ANONYMOUS_VALUE.to_string(), |leaf| leaf.name.clone())
+}
+
+/// Indices that generated code counts are called i, j, k.
+fn in_words(label: &str) -> String {
+    let mut letters = ["i", "j", "k", "l"].into_iter();
+    let mut words = String::new();
+    for (n, part) in label.split("[index_").enumerate() {
+        match part.split_once(']') {
+            Some((_, rest)) if n > 0 => {
+                words.push_str(&format!("[{}]{rest}", letters.next().unwrap_or("…")));
+            }
+            _ => words.push_str(part),
+        }
+    }
+    words
 }
 
 /// A name not used before: the given one, or with a number.
@@ -137,7 +182,13 @@ fn text(joint: &Joint, id: NodeId, texts: &HashMap<NodeId, Formula>) -> Formula 
     let graph = &joint.region.graph;
     let node = graph.node(id);
     match node.op.name {
-        "input" => return Formula::atom(joint.region.leaves[node.attrs[0].axis()].label()),
+        "input" => {
+            let leaf = &joint.region.leaves[node.attrs[0].axis()];
+            return Formula::atom(match leaf.source {
+                LeafSource::ResultCotangent(_) => bar(&leaf.name),
+                _ => in_words(&leaf.label()),
+            });
+        }
         "size" => return Formula::atom(joint.region.dims.text(node.attrs[0].dims()[0])),
         _ => {}
     }

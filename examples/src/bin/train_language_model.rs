@@ -1,7 +1,7 @@
 //! Trains a character-level transformer on real text: by default the documentation of this repository.
 //!
-//! Its loss is one function over `ndarray` matrices, `examples::model::loss`; its gradient was derived when this program
-//! was compiled.
+//! Its loss is one function over `ndarray` matrices with a loop over the blocks of the model, `examples::model::loss`; its
+//! gradient was derived when this program was compiled.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use autodiff_runtime::check::check_gradient;
 use autodiff_runtime::prelude::*;
 use autodiff_runtime::train::{self, Adam, LearningRate, clip_by_norm};
 use clap::Parser;
-use examples::model::{Config, Weights, fast_loss_at, generate, initial, loss, loss_and_gradient, loss_at};
+use examples::model::{Config, Weights, generate, initial, loss};
 use examples::plot::{Curve, loss_curves};
 use examples::text::{Split, Vocabulary, documentation, read, unigram_loss};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -44,6 +44,9 @@ struct Arguments {
     /// Attention heads; they divide the width.
     #[arg(long, default_value_t = 4)]
     heads: usize,
+    /// Transformer blocks.
+    #[arg(long, default_value_t = 1)]
+    depth: usize,
     /// Highest learning rate.
     #[arg(long, default_value_t = 3e-3)]
     learning_rate: f64,
@@ -105,6 +108,7 @@ fn metadata(config: &Config, vocabulary: &Vocabulary) -> HashMap<String, String>
         ("context".to_string(), config.context.to_string()),
         ("width".to_string(), config.width.to_string()),
         ("heads".to_string(), config.heads.to_string()),
+        ("depth".to_string(), config.depth.to_string()),
     ])
 }
 
@@ -117,8 +121,13 @@ fn load(path: &Path) -> Result<(Config, Vocabulary, Weights<f32>)> {
         text.parse().with_context(|| format!("`{key}` in {} is not a number", path.display()))
     };
     let vocabulary = Vocabulary::from_text(saved.get("vocabulary").map_or("", String::as_str));
-    let config =
-        Config { vocabulary: vocabulary.len(), context: number("context")?, width: number("width")?, heads: number("heads")? };
+    let config = Config {
+        vocabulary: vocabulary.len(),
+        context: number("context")?,
+        width: number("width")?,
+        heads: number("heads")?,
+        depth: number("depth")?,
+    };
     let mut weights = initial(&config, &mut StdRng::seed_from_u64(0));
     train::load(&mut weights, path).context("cannot load the weights")?;
     Ok((config, vocabulary, weights))
@@ -138,7 +147,7 @@ fn write_text(arguments: &Arguments, length: usize) -> Result<()> {
 /// The line of the derivation that gives the gradient of `w_q`, and the lines that explain its symbols.
 fn derivation_of_w_q() -> String {
     let lines: Vec<&str> = loss::FORMULA.lines().collect();
-    let mut shown: Vec<&str> = lines.iter().filter(|l| l.starts_with("∂loss/∂w_q ")).copied().collect();
+    let mut shown: Vec<&str> = lines.iter().filter(|l| l.contains(".w_q = ")).copied().collect();
     let symbols = |text: &str| -> Vec<String> {
         text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\u{304}')).map(str::to_string).collect()
     };
@@ -166,8 +175,8 @@ fn train_model(arguments: &Arguments) -> Result<()> {
         }
         None => {
             let vocabulary = Vocabulary::of(&text);
-            let config =
-                Config { vocabulary: vocabulary.len(), context: arguments.context, width: arguments.width, heads: arguments.heads };
+            let &Arguments { context, width, heads, depth, .. } = arguments;
+            let config = Config { vocabulary: vocabulary.len(), context, width, heads, depth };
             let weights = initial(&config, &mut StdRng::seed_from_u64(arguments.seed));
             (config, vocabulary, weights, false)
         }
@@ -185,7 +194,8 @@ fn train_model(arguments: &Arguments) -> Result<()> {
         split.validation.len()
     );
     println!(
-        "model: width {}, {} heads, context {}, {} parameters{}\n",
+        "model: {} blocks, width {}, {} heads, context {}, {} parameters{}\n",
+        config.depth,
         config.width,
         config.heads,
         config.context,
@@ -232,7 +242,7 @@ fn train_model(arguments: &Arguments) -> Result<()> {
         }
         let (x, y) = Split::batch(&split.training, batch, context, &mut rng);
         let started = Instant::now();
-        let value = f64::from(loss_and_gradient(&mut workspace, &weights, &x, &y, batch, config.heads, &mut gradient));
+        let value = f64::from(loss::value_and_grad_into(&mut workspace, &weights, &x, &y, batch, config.heads, &mut gradient));
         if !value.is_finite() {
             bail!("the loss is {value} at step {step}: lower --learning-rate (now {})", arguments.learning_rate);
         }
@@ -301,7 +311,7 @@ fn evaluate(weights: &Weights<f32>, text: &[usize], config: &Config, batch: usiz
     for group in sequences.chunks(batch).take(64) {
         let tokens: Vec<usize> = group.iter().flat_map(|s| s.0).copied().collect();
         let targets: Vec<usize> = group.iter().flat_map(|s| s.1).copied().collect();
-        total += f64::from(fast_loss_at(weights, &tokens, &targets, group.len(), config.heads)) * group.len() as f64;
+        total += f64::from(loss::forward(weights, &tokens, &targets, group.len(), config.heads).0) * group.len() as f64;
         count += group.len();
     }
     total / count as f64
@@ -309,14 +319,15 @@ fn evaluate(weights: &Weights<f32>, text: &[usize], config: &Config, batch: usiz
 
 /// Compares the derived gradient of a small model, in double precision, with finite differences.
 fn check(config: &Config, seed: u64) -> Result<()> {
-    let small = Config { vocabulary: config.vocabulary.min(11), context: 6, width: 4 * config.heads, heads: config.heads };
+    let small = Config { vocabulary: config.vocabulary.min(11), context: 6, width: 4 * config.heads, ..*config };
+    let small = Config { depth: config.depth.min(2), ..small };
     let mut rng = StdRng::seed_from_u64(seed);
     let weights: Weights<f64> = initial(&small, &mut rng);
     let mut draw = || -> Vec<usize> { (0..12).map(|_| rng.random_range(0..small.vocabulary)).collect() };
     let (x, y) = (draw(), draw());
     let mut gradient = weights.zeros_like();
-    loss_and_gradient(&mut loss::workspace(), &weights, &x, &y, 2, small.heads, &mut gradient);
-    let report = check_gradient(&weights, |w| loss_at(w, &x, &y, 2, small.heads), &gradient);
+    loss::value_and_grad_into(&mut loss::workspace(), &weights, &x, &y, 2, small.heads, &mut gradient);
+    let report = check_gradient(&weights, |w| loss(w, &x, &y, 2, small.heads), &gradient);
     println!("gradient check against finite differences, at width {} in double precision:\n{report}\n", small.width);
     ensure!(report.passed(1e-5), "the gradient does not agree with finite differences");
     Ok(())
