@@ -465,7 +465,7 @@ pub fn attention_scale<T: Element, D: Dimension>(q: &ArrayView<'_, T, D>) -> T {
 macro_rules! __each {
     (@run $f:tt, $space:expr, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), $scalars:tt, $body:tt, [$($kind:ident $out:ident),*], $cost:tt) => {
         $crate::kernels::fuse::run(
-            &$crate::__kernel!($f, ($($x),* $(, $mask)*), $scalars, $body, ($($out)*), $cost),
+            &$crate::__kernel!($f, ($($x)* $($mask)*), $scalars, $body, ($($out)*), $cost),
             &$space,
             [$($crate::kernels::fuse::Input::array($view),)* $($crate::kernels::fuse::Input::mask($mask_view)),*],
             [$($crate::__output!($kind $out)),*],
@@ -488,7 +488,7 @@ macro_rules! __each {
 macro_rules! __each_row {
     (@run $f:tt, $space:expr, $z:ident = ($matrix:expr, $w:expr), $to:ident = $g:literal, ($($x:ident = $view:expr),*), ($($mask:ident = $mask_view:expr),*), $scalars:tt, $body:tt, [$($kind:ident $out:ident),*], $cost:tt) => {
         $crate::kernels::fuse::run_rows(
-            &$crate::__kernel!($f, ($z $(, $x)* $(, $mask)*), $scalars, $body, ($($out)*), $cost),
+            &$crate::__kernel!($f, ($z $($x)* $($mask)*), $scalars, $body, ($($out)*), $cost),
             $matrix,
             $w,
             $z.view_mut(),
@@ -514,7 +514,7 @@ macro_rules! __each_row {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kernel {
-    ((<$f:ident>), ($($x:ident),*), ($($s:ident = $scalar:expr),*), (|$m:ident| $body:block), ($($out:ident)*), ($($cost:literal)?)) => {{
+    ((<$f:ident>), ($($x:ident)*), ($($s:ident = $scalar:expr),*), (|$m:ident| $body:block), ($($out:ident)*), ($($cost:literal)?)) => {{
         struct Each<$f: $crate::Element> { $($s: $f,)* element: ::core::marker::PhantomData<$f> }
         impl<$f: $crate::Element> $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)*) }, { $crate::__count!($($out)*) }> for Each<$f> {
             $(const COST: u32 = $cost;)?
@@ -526,7 +526,7 @@ macro_rules! __kernel {
         }
         Each::<$f> { $($s: $scalar,)* element: ::core::marker::PhantomData }
     }};
-    (($f:ident), ($($x:ident),*), ($($s:ident = $scalar:expr),*), (|$m:ident| $body:block), ($($out:ident)*), ($($cost:literal)?)) => {{
+    (($f:ident), ($($x:ident)*), ($($s:ident = $scalar:expr),*), (|$m:ident| $body:block), ($($out:ident)*), ($($cost:literal)?)) => {{
         struct Each { $($s: $f,)* }
         impl $crate::kernels::fuse::Kernel<$f, { $crate::__count!($($x)*) }, { $crate::__count!($($out)*) }> for Each {
             $(const COST: u32 = $cost;)?

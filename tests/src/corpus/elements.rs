@@ -88,3 +88,16 @@ fn reads() {
     let (x, w) = (vector(3, 1), matrix(2, 3, 2));
     verify!(several_elements, [x, w], (&x, &w));
 }
+
+/// A loop that reads nothing but a mask: the gradient of what the mask leaves.
+#[differentiate(wrt(x))]
+fn only_a_mask(x: &Array2<f64>, mask: &Array2<bool>) -> f64 {
+    x.masked_fill(mask, 2.0).sum()
+}
+
+#[test]
+fn a_loop_may_read_only_a_mask() {
+    let x = matrix(3, 4, 1);
+    let mask = x.mapv(|v| v > 0.2);
+    verify!(only_a_mask, [x], (&x, &mask));
+}
