@@ -9,6 +9,7 @@ mod identities;
 mod language;
 mod layers;
 mod linear_algebra;
+mod masks;
 mod modules;
 mod networks;
 mod regression;

@@ -287,7 +287,7 @@ impl<'g> Lower<'g, '_> {
         let parts = match parser.parse2(tokens.clone()) {
             Ok(parts) => parts,
             Err(_) => {
-                self.errors.at(e, "this slice argument is not understood");
+                self.errors.at(e, "this slice argument is not understood: write ranges and indices, as in `s![1.., 0]`");
                 return None;
             }
         };
@@ -316,7 +316,8 @@ impl<'g> Lower<'g, '_> {
                                 Some(Bound::Dim(self.b.dims(|dims| dims.add(d, one))))
                             }
                             (Some(Bound::Capture(_)), syn::RangeLimits::Closed(_)) => {
-                                self.errors.at(range, "write an exclusive range here");
+                                self.errors
+                                    .at(range, "an inclusive end that passive code computes is not supported: write `..n + 1`");
                                 return None;
                             }
                             (end, _) => end,

@@ -178,7 +178,7 @@ impl<'g> Lower<'g, '_> {
         };
         let index = self.bound(index)?;
         if axis >= x.rank() {
-            self.errors.at(e, format!("axis {axis} of a rank-{} array", x.rank()));
+            self.errors.at(e, format!("there is no axis {axis} in a rank-{} array", x.rank()));
             return None;
         }
         let mut slices = vec![Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }; x.rank()];
@@ -246,7 +246,10 @@ impl<'g> Lower<'g, '_> {
 
     pub(super) fn call(&mut self, c: &syn::ExprCall, e: &Expr) -> Option<Value<'g>> {
         let Expr::Path(path) = &*c.func else {
-            self.errors.at(&c.func, "a call of a computed function is not supported in active code");
+            self.errors.at(
+                &c.func,
+                "a call of a computed function is not supported in active code: bind it as a closure by `let` and call that",
+            );
             return None;
         };
         let args: Vec<&Expr> = c.args.iter().collect();
@@ -458,7 +461,7 @@ impl<'g> Lower<'g, '_> {
                 match syn::parse2::<Expr>(quote::quote!([#tokens])) {
                     Ok(list) => self.expr(&list),
                     Err(_) => {
-                        self.errors.at(e, "this `vec!` is not understood");
+                        self.errors.at(e, "this `vec!` is not understood: write its elements out, as in `vec![a, b]`");
                         None
                     }
                 }

@@ -41,9 +41,9 @@ impl<'g> Lower<'g, '_> {
             }
         };
         match y {
-            Value::Node(y) if y.is_float() => Some(y.broadcast(&x.shape())),
+            Value::Node(y) => Some(y.broadcast(&x.shape())),
             other => {
-                self.wrong(f, &other, "a float result");
+                self.wrong(f, &other, "a float or boolean result");
                 None
             }
         }
@@ -71,7 +71,7 @@ impl<'g> Lower<'g, '_> {
     /// Calls a closure that was bound by `let`, among the variables of the place where it was written.
     pub(super) fn call_bound(&mut self, closure: &super::value::Closure<'g>, args: Vec<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
         if self.scopes.len() > 60 {
-            self.errors.at(e, "closures nested too deeply");
+            self.errors.at(e, "closures that call each other more than 60 deep are not supported: write some of them out");
             return None;
         }
         let here = std::mem::replace(&mut self.scopes, closure.scopes.clone());
@@ -90,13 +90,13 @@ impl<'g> Lower<'g, '_> {
     /// The body of a closure with its parameters bound.
     pub(super) fn call_closure(&mut self, closure: &ExprClosure, args: Vec<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
         if closure.inputs.len() != args.len() {
-            self.errors.at(e, format!("a closure of {} parameters called with {}", closure.inputs.len(), args.len()));
+            self.errors.at(e, format!("a closure of {} parameters is called with {}", closure.inputs.len(), args.len()));
             return None;
         }
         let mut scope = HashMap::new();
         scope.insert(CLOSURE_SCOPE.to_string(), super::Binding { value: Value::Unit });
         if self.scopes.len() > 60 {
-            self.errors.at(e, "closures nested too deeply");
+            self.errors.at(e, "closures that call each other more than 60 deep are not supported: write some of them out");
             return None;
         }
         self.scopes.push(scope);

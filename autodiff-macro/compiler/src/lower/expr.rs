@@ -140,6 +140,14 @@ impl<'g> Lower<'g, '_> {
                 let float = self.float.to_token_stream().to_string();
                 match super::stmt::plain_name(e) {
                     Some(name) if self.unknown.contains(&name) => return,
+                    Some(name) if self.misspelt(&name).is_some() => {
+                        let meant = self.misspelt(&name).unwrap_or_default();
+                        format!("`{name}` is not a variable of this function: did you mean `{meant}`?")
+                    }
+                    None if matches!(e, Expr::Lit(_)) => "this literal is not a number".to_string(),
+                    None if self.other_float(e).is_some() => {
+                        format!("this function computes in `{float}`, not `{}`", self.other_float(e).unwrap_or_default())
+                    }
                     Some(name) => format!(
                         "the type of `{name}` is not known here: annotate its `let`, as in `let {name}: {float} = …` or `let {name}: Array2<{float}> = …`"
                     ),
@@ -151,6 +159,29 @@ impl<'g> Lower<'g, '_> {
             other => format!("this is {}, where {wanted} is wanted", other.describe()),
         };
         self.errors.at(e, hint);
+    }
+
+    /// The variable that a name which is none is near to.
+    fn misspelt(&self, name: &str) -> Option<String> {
+        if self.lookup(name).is_some() {
+            return None;
+        }
+        let names: Vec<String> = self.scopes.iter().flat_map(|s| s.keys().cloned()).collect();
+        let own = |name: &String| self.originals.get(name).unwrap_or(name).clone();
+        let known: Vec<String> = names.iter().map(own).filter(|n| n.len() > 2).collect();
+        nearest(name, known.iter().map(String::as_str)).map(str::to_string)
+    }
+
+    /// The float type that a cast is to, if that is not the function's.
+    fn other_float(&self, e: &Expr) -> Option<String> {
+        match e {
+            Expr::Paren(p) => self.other_float(&p.expr),
+            Expr::Cast(c) => {
+                let to = c.ty.to_token_stream().to_string();
+                (matches!(to.as_str(), "f32" | "f64") && to != self.float.to_token_stream().to_string()).then_some(to)
+            }
+            _ => None,
+        }
     }
 
     fn literal(&mut self, l: &syn::ExprLit) -> Option<Value<'g>> {
@@ -345,7 +376,7 @@ impl<'g> Lower<'g, '_> {
     /// `if` as an expression of scalars inside closures, or on passive conditions.
     fn if_expression(&mut self, i: &syn::ExprIf, e: &Expr) -> Option<Value<'g>> {
         let Some((_, otherwise)) = &i.else_branch else {
-            self.errors.at(e, "an `if` without `else` gives no value");
+            self.errors.at(e, "an `if` without `else` gives no value: say what it is otherwise");
             return None;
         };
         if matches!(&*i.cond, Expr::Let(_)) || !self.in_closure() {
@@ -364,7 +395,7 @@ impl<'g> Lower<'g, '_> {
                 self.elementwise(&compare::SELECT, vec![], e, &operands).map(Value::Node)
             }
             (c, _, _) if c.ty().elem() != Elem::Bool => {
-                self.errors.at(&i.cond, "the condition is not a comparison");
+                self.errors.at(&i.cond, "the condition is not a comparison: write one, such as `v > 0.0`");
                 None
             }
             _ => {
@@ -495,6 +526,10 @@ impl<'g> Lower<'g, '_> {
         );
         self.required = before..self.b.check_count();
         match result {
+            Ok(_) if operands.iter().any(|(_, n)| self.read_as_array(*n)) => {
+                self.errors.at(e, "a mask computed from differentiated values is understood in `select`, `masked_fill` and `dropout`: choose by one of these here");
+                None
+            }
             Ok(id) => Some(id),
             Err(message) => {
                 let shapes: Vec<String> = operands
@@ -506,6 +541,18 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    /// Whether something reads a computed mask as an array: masks exist inside of loops only.
+    fn read_as_array(&self, mask: Node<'g>) -> bool {
+        let graph = self.b.graph();
+        let node = graph.node(mask.id());
+        if mask.is_float() || mask.ty().elem() != Elem::Bool || mask.rank() == 0 || node.op.name == "input" {
+            return false;
+        }
+        let kernel = |id| matches!(graph.node(id).op.code, crate::ops::Code::View(_) | crate::ops::Code::Kernel { .. });
+        let broadcast = |id| matches!(graph.node(id).op.code, crate::ops::Code::Broadcast);
+        graph.users(mask.id()).any(|u| kernel(u) || (broadcast(u) && graph.users(u).any(kernel)))
     }
 
     fn operand_text(&self, e: &Expr) -> String {

@@ -67,7 +67,7 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         if self.calls.len() > 24 {
-            self.errors.at(e, "calls nested too deeply");
+            self.errors.at(e, "calls more than 24 deep are not supported: write some of them out");
             return None;
         }
         let sig = &function.item.sig;

@@ -100,10 +100,12 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         std::mem::take(&mut lower.captures),
         lower.errors.len() > before,
     );
+    let originals = std::mem::take(&mut lower.originals);
     let meanings = std::mem::take(&mut lower.meanings);
     let mutable = lower.mutable.iter().cloned().collect();
     let (outputs, output) = output.unzip();
     if failed {
+        errors.rename(before, &originals);
         return None;
     }
     let (outputs, output): (Vec<NodeId>, Output) = (outputs?, output?);
@@ -219,6 +221,7 @@ fn differentiated(signature: &Signature, options: &Options, item: &ItemFn, error
                 let known: Vec<String> =
                     signature.params.iter().filter(|p| p.pattern.is_none()).map(|p| p.ident.to_string()).collect();
                 let hint = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
+                    None if known.is_empty() => "; a parameter that is a pattern has no name to give here".to_string(),
                     Some(n) => format!("; did you mean `{n}`?"),
                     None => {
                         format!("; the parameters are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))

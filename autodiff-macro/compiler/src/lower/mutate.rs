@@ -263,6 +263,12 @@ impl<'g> Lower<'g, '_> {
 
     /// `place = value` and `place op= value`
     pub(super) fn assign_place(&mut self, left: &Expr, right: &Expr, op: Option<Assign>, e: &Expr) {
+        // A variable that holds a view is pointed elsewhere by a plain assignment.
+        if op.is_none() && self.is_alias(left) {
+            self.errors
+                .at(left, "a variable that holds a mutable view is made to view something else here: bind a new variable by `let`");
+            return;
+        }
         let Some(value) = self.expr(right) else { return };
         let mark = self.errors.len();
         let Some(place) = self.place(left) else {
@@ -271,12 +277,6 @@ impl<'g> Lower<'g, '_> {
             }
             return;
         };
-        // A variable that holds a view is pointed elsewhere by a plain assignment.
-        if op.is_none() && place.views.is_empty() && matches!(left, Expr::Path(_)) && self.is_alias(left) {
-            self.errors
-                .at(left, "a variable that holds a mutable view is made to view something else here: bind a new variable by `let`");
-            return;
-        }
         self.update_place(&place, op, value, left, right, e);
     }
 
@@ -444,7 +444,7 @@ impl<'g> Lower<'g, '_> {
     /// The values that the parameters of a closure have when its body has run for its effect.
     pub(super) fn changed_by(&mut self, f: &ExprClosure, args: Vec<Value<'g>>, e: &Expr) -> Option<Vec<Value<'g>>> {
         if f.inputs.len() != args.len() {
-            self.errors.at(e, format!("a closure of {} parameters called with {}", f.inputs.len(), args.len()));
+            self.errors.at(e, format!("a closure of {} parameters is called with {}", f.inputs.len(), args.len()));
             return None;
         }
         let before = self.errors.len();
@@ -493,7 +493,7 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn if_effect(&mut self, i: &syn::ExprIf) {
         let Some(c) = self.node(&i.cond) else { return };
         if c.ty().elem() != crate::ir::Elem::Bool {
-            self.errors.at(&i.cond, "the condition is not a comparison");
+            self.errors.at(&i.cond, "the condition is not a comparison: write one, such as `v > 0.0`");
             return;
         }
         let before = self.scopes.clone();

@@ -16,7 +16,9 @@ fn huber<'g>(r: Expr<'g>, delta: Expr<'g>) -> Expr<'g> {
 
 /// The class scores of the right classes: one element a row.
 fn pick<'g>(b: &'g Builder, scores: Expr<'g>, labels: Expr<'g>) -> Result<Expr<'g>, String> {
-    let [n, k] = scores.shape()[..] else { return Err("a matrix of log-probabilities is wanted".into()) };
+    let [n, k] = scores.shape()[..] else {
+        return Err("`nll_loss` takes a matrix of log-probabilities and a vector of class indices".into());
+    };
     b.require_equal(n, labels.dim(0))?;
     Ok(b.make(&super::neural::PICK, vec![Attr::Dims(vec![n, k])], &[scores, labels]))
 }
@@ -52,7 +54,7 @@ composites! {
     }, "`Σ p·ln(p/q)`, 0 where p = 0.";
     function "cross_entropy_onehot"(Operand, Operand): |b, x, _| {
         if x[0].rank() != 2 || x[1].rank() != 2 {
-            return Err("two matrices are wanted".into());
+            return Err("`cross_entropy_onehot` takes two matrices".into());
         }
         b.require_same_shape(&x[0].shape(), &x[1].shape())?;
         let logp = x[0].with(&super::neural::LOG_SOFTMAX, vec![Attr::Int(1)]);

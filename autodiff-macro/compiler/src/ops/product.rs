@@ -150,7 +150,7 @@ pub static DOT_SCALED: Operation = Operation {
     spellings: &[],
     infer: |b, x, attrs| match x[2].rank() {
         0 => infer_dot(b, &x[..2], attrs),
-        rank => Err(format!("a factor of rank {rank}")),
+        rank => Err(format!("a factor has rank {rank}: products take scalars, vectors and matrices")),
     },
     simplify: no_simplification,
     derivative: Derivative::Definition(|s| vec![s.x[0].dot(s.x[1]) * s.x[2]]),

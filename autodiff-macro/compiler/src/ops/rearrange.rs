@@ -19,12 +19,12 @@ const PAIR: &[(f64, f64)] = &[(-2.0, 2.0), (-2.0, 2.0)];
 fn same_type<'g>(_: &'g Builder, x: &[Expr<'g>], attrs: &[Attr]) -> Result<Type, String> {
     match attrs[0].axis() < x[0].rank() {
         true => Ok(x[0].ty()),
-        false => Err(format!("axis {} of a rank-{} array", attrs[0].axis(), x[0].rank())),
+        false => Err(format!("there is no axis {} in a rank-{} array", attrs[0].axis(), x[0].rank())),
     }
 }
 
 fn check_axis(x: Expr<'_>, axis: usize) -> Result<usize, String> {
-    if axis < x.rank() { Ok(axis) } else { Err(format!("axis {axis} of a rank-{} array", x.rank())) }
+    if axis < x.rank() { Ok(axis) } else { Err(format!("there is no axis {axis} in a rank-{} array", x.rank())) }
 }
 
 /// Moved along an axis, what leaves at one end coming in at the other; attributes: axis and places.
@@ -359,7 +359,11 @@ fn copies<'g>(x: Expr<'g>, axis: usize, n: crate::ir::Dim, each: bool) -> Expr<'
 
 fn pad<'g>(b: &'g Builder, x: Expr<'g>, widths: &[usize], value: Expr<'g>) -> Result<Expr<'g>, String> {
     if widths.len() != 2 * x.rank() {
-        return Err(format!("{} pairs of widths for a rank-{} array", widths.len() / 2, x.rank()));
+        return Err(format!(
+            "`pad` takes a pair of widths for each axis: {} are given for a rank-{} array",
+            widths.len() / 2,
+            x.rank()
+        ));
     }
     let zero = value.as_constant() == Some(0.0);
     let mut y = x;
@@ -404,7 +408,7 @@ composites! {
     }, "Each element n times along an axis; the adjoint sums the copies.";
     method "tile"(Axes): |b, x, a| {
         let Some(lead) = x[0].rank().checked_sub(a[0].axes().len()) else {
-            return Err(format!("{} counts for a rank-{} array", a[0].axes().len(), x[0].rank()));
+            return Err(format!("`tile` takes at most a count for each axis: {} are given for a rank-{} array", a[0].axes().len(), x[0].rank()));
         };
         let tiled = a[0].axes().iter().enumerate().filter(|(_, n)| **n != 1);
         Ok(tiled.fold(x[0], |y, (i, n)| copies(y, lead + i, b.literal(*n as i64), false)))
@@ -415,7 +419,7 @@ composites! {
         Ok((0..a[0].int()).fold(x[0], |y, _| range(y, axis, 1, None) - range(y, axis, 0, Some(-1))))
     }, "Differences of neighbours along an axis, n times over.";
     function "rotary"(Operand, Operand): |b, x, _| {
-        let (Some(&d), rank) = (x[0].shape().last(), x[0].rank()) else { return Err("`rotary` of a scalar".to_string()) };
+        let (Some(&d), rank) = (x[0].shape().last(), x[0].rank()) else { return Err("`rotary` takes an array, not a scalar".to_string()) };
         let two = b.literal(2);
         let half = b.dims(|dims| dims.quotient(d, two));
         let mut shape = x[0].shape();

@@ -220,7 +220,7 @@ pub static NORM: Operation = Operation {
 fn without_axis<'g>(_: &'g Builder, x: &[Expr<'g>], attrs: &[Attr]) -> Result<Type, String> {
     let mut shape = x[0].shape();
     if attrs[0].axis() >= shape.len() {
-        return Err(format!("axis {} of a rank-{} array", attrs[0].axis(), shape.len()));
+        return Err(format!("there is no axis {} in a rank-{} array", attrs[0].axis(), shape.len()));
     }
     shape.remove(attrs[0].axis());
     Ok(Type::float(shape))
@@ -457,7 +457,7 @@ fn flat<'g>(b: &'g Builder, x: Expr<'g>) -> Expr<'g> {
 
 fn check_axis(x: Expr<'_>, attrs: &[Attr]) -> Result<usize, String> {
     let axis = attrs[0].axis();
-    if axis < x.rank() { Ok(axis) } else { Err(format!("axis {axis} of a rank-{} array", x.rank())) }
+    if axis < x.rank() { Ok(axis) } else { Err(format!("there is no axis {axis} in a rank-{} array", x.rank())) }
 }
 
 macro_rules! composites {

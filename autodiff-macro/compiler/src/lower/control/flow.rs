@@ -90,6 +90,10 @@ impl<'g> Lower<'g, '_> {
                     );
                     return None;
                 }
+                (Stmt::Expr(e @ (Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_)), _), _) if exits.other => {
+                    self.errors.at(e, "`return` inside a loop on differentiated values is not supported: leave the loop by `break` and return after it");
+                    return None;
+                }
                 (Stmt::Expr(e, _), _) if exits.other => {
                     self.errors.at(e, "leaving early from inside this is not supported: put `return`, `break` or `continue` in an `if` of its own");
                     return None;

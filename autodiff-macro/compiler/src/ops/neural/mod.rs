@@ -46,7 +46,7 @@ composites! {
     function "rms_norm"(Operand, Operand, Float): |b, x, _| Ok(b.expr(b.apply(&RMS_NORM, vec![], x)?.part(0).id())), "Root-mean-square normalisation over the last axis.";
     function "batch_norm"(Operand, Operand, Operand, Float): |_, x, _| {
         if x[0].rank() == 0 {
-            return Err("`batch_norm` of a scalar".to_string());
+            return Err("`batch_norm` takes an array, not a scalar".to_string());
         }
         let centred = x[0] - x[0].mean_keep(0);
         let r = (centred.square().mean_keep(0) + x[3]).map(&RSQRT);
@@ -64,7 +64,7 @@ composites! {
     method "l2_normalize"(Axis): |_, x, a| {
         let axis = a[0].axis();
         if axis >= x[0].rank() {
-            return Err(format!("axis {axis} of a rank-{} array", x[0].rank()));
+            return Err(format!("there is no axis {axis} in a rank-{} array", x[0].rank()));
         }
         let n = crate::ops::reduce::norm_keep(x[0], axis);
         let positive = crate::ops::compare::gt0(n);

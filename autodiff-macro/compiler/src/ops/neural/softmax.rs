@@ -10,7 +10,7 @@ use quote::quote;
 fn same_axis<'g>(_: &'g Builder, x: &[Expr<'g>], attrs: &[Attr]) -> Result<Type, String> {
     match attrs[0].axis() < x[0].rank() {
         true => Ok(x[0].ty()),
-        false => Err(format!("axis {} of a rank-{} array", attrs[0].axis(), x[0].rank())),
+        false => Err(format!("there is no axis {} in a rank-{} array", attrs[0].axis(), x[0].rank())),
     }
 }
 
@@ -101,7 +101,7 @@ pub static SOFTMAX_GRAD_SCALED: Operation = Operation {
     spellings: &[],
     infer: |b, x, attrs| match x[2].rank() {
         0 => same_axis(b, x, attrs),
-        rank => Err(format!("a factor of rank {rank}")),
+        rank => Err(format!("a factor has rank {rank}: products take scalars, vectors and matrices")),
     },
     simplify: no_simplification,
     derivative: Derivative::Definition(|s| {

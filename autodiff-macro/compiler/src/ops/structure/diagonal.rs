@@ -12,7 +12,7 @@ pub static DIAG: Operation = Operation {
     spellings: &[method("diag", &[]), method("into_diag", &[])],
     infer: |b, x, _| match x[0].shape().as_slice() {
         [m, n] => Ok(like(x[0], vec![b.dims(|d| d.min(*m, *n))])),
-        shape => Err(format!("`diag` of a rank-{} array", shape.len())),
+        shape => Err(format!("`diag` takes a matrix, not a rank-{} array", shape.len())),
     },
     simplify: |_, x, _| x[0].operand_of(&FROM_DIAG, 0),
     derivative: Derivative::Linear(|s, g| g.with(&FROM_DIAG, vec![Attr::Dims(s.x[0].shape())])),
@@ -78,7 +78,7 @@ macro_rules! triangle {
                 spellings: &[method($name, &[Arg::Int])],
                 infer: |_, x, _| match x[0].rank() {
                     2 => Ok(x[0].ty()),
-                    r => Err(format!("a triangle of a rank-{r} array")),
+                    r => Err(format!("`triu` and `tril` take a matrix, not a rank-{r} array")),
                 },
                 simplify: |_, x, attrs| x[0].matches(&$id).filter(|n| n.attrs == attrs).map(|_| x[0]),
                 derivative: Derivative::Linear(|s, g| g.with(&$id, s.attrs.clone())),
@@ -117,7 +117,7 @@ pub static CUMSUM: Operation = Operation {
     spellings: &[method("cumsum", &[Arg::Axis])],
     infer: |_, x, attrs| {
         if attrs[0].axis() >= x[0].rank() {
-            return Err(format!("axis {} of a rank-{} array", attrs[0].axis(), x[0].rank()));
+            return Err(format!("there is no axis {} in a rank-{} array", attrs[0].axis(), x[0].rank()));
         }
         Ok(x[0].ty())
     },

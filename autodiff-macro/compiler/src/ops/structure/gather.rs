@@ -14,7 +14,7 @@ pub static CONCATENATE: Operation = Operation {
         let axis = attrs[0].axis();
         let mut shape = x[0].shape();
         if axis >= shape.len() {
-            return Err(format!("axis {axis} of a rank-{} array", shape.len()));
+            return Err(format!("there is no axis {axis} in a rank-{} array", shape.len()));
         }
         for e in &x[1..] {
             let other = e.shape();
@@ -105,7 +105,7 @@ pub static GATHER: Operation = Operation {
             return Err("the indices are a vector of `usize`".into());
         }
         if axis >= shape.len() {
-            return Err(format!("axis {axis} of a rank-{} array", shape.len()));
+            return Err(format!("there is no axis {axis} in a rank-{} array", shape.len()));
         }
         shape[axis] = x[1].dim(0);
         Ok(like(x[0], shape))

@@ -52,7 +52,7 @@ fn single(slices: Slice, axis: usize, rank: usize) -> Vec<Attr> {
 
 fn check_axis(x: Expr<'_>, a: &[Attr], i: usize) -> Result<usize, String> {
     let axis = a[i].axis();
-    if axis < x.rank() { Ok(axis) } else { Err(format!("axis {axis} of a rank-{} array", x.rank())) }
+    if axis < x.rank() { Ok(axis) } else { Err(format!("there is no axis {axis} in a rank-{} array", x.rank())) }
 }
 
 composites! {
@@ -83,7 +83,7 @@ composites! {
     method "trace"(): |_, x, _| Ok(x[0].map_diag().sum()), "Sum of the main diagonal.";
     function "from_diag"(Operand): |_, x, _| {
         if x[0].rank() != 1 {
-            return Err(format!("`from_diag` of a rank-{} array", x[0].rank()));
+            return Err(format!("`from_diag` takes a vector, not a rank-{} array", x[0].rank()));
         }
         let n = x[0].dim(0);
         Ok(x[0].with(&FROM_DIAG, vec![Attr::Dims(vec![n, n])]))
@@ -91,7 +91,7 @@ composites! {
     function "stack"(Axis, List): |b, x, a| {
         match x.first() {
             Some(first) if a[0].axis() <= first.rank() => {}
-            Some(first) => return Err(format!("axis {} of an array of rank {}", a[0].axis(), first.rank() + 1)),
+            Some(first) => return Err(format!("there is no axis {} in an array of rank {}", a[0].axis(), first.rank() + 1)),
             None => return Err("`stack` of nothing".to_string()),
         }
         let parts: Vec<Expr<'_>> = x.iter().map(|e| e.insert_axis(a[0].axis())).collect();

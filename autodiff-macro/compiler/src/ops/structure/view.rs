@@ -125,7 +125,7 @@ pub static INSERT_AXIS: Operation = Operation {
     infer: |b, x, attrs| {
         let mut shape = x[0].shape();
         if attrs[0].axis() > shape.len() {
-            return Err(format!("axis {} of a rank-{} array", attrs[0].axis(), shape.len()));
+            return Err(format!("there is no axis {} in a rank-{} array", attrs[0].axis(), shape.len()));
         }
         shape.insert(attrs[0].axis(), b.literal(1));
         Ok(like(x[0], shape))
@@ -166,7 +166,7 @@ pub static REMOVE_AXIS: Operation = Operation {
         let mut shape = x[0].shape();
         let axis = attrs[0].axis();
         if axis >= shape.len() {
-            return Err(format!("axis {axis} of a rank-{} array", shape.len()));
+            return Err(format!("there is no axis {axis} in a rank-{} array", shape.len()));
         }
         let one = b.literal(1);
         b.require_equal(shape[axis], one)?;

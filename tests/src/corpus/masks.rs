@@ -1,0 +1,40 @@
+//! Masks computed from differentiated values.
+
+use autodiff_runtime::prelude::*;
+use ndarray::prelude::*;
+
+use crate::support::{matrix, vector};
+use crate::verify;
+
+#[differentiate]
+fn chosen(w: &Array2<f64>, v: &Array2<f64>) -> f64 {
+    let positive = w.mapv(|x| x > 0.1);
+    let small = v.mapv(|x| x.abs() < 1.0);
+    let a = select(&positive, w, v).masked_fill(&small, 0.5);
+    (&a * &a).sum() + select(&w.mapv(|x| x > 0.0 && x < 1.0), &(w * 2.0), &v.sin()).sum()
+}
+
+#[differentiate]
+fn dropped_below(w: &Array2<f64>) -> f64 {
+    let keep = w.mapv(|x| x > -0.5);
+    dropout(&w.tanh(), &keep, 0.25).sum()
+}
+
+#[differentiate]
+fn mask_in_a_loop(w: &Array1<f64>, rounds: usize) -> f64 {
+    let positive = w.mapv(|x| x > 0.0);
+    let mut y = w.to_owned();
+    for _ in 0..rounds {
+        y = select(&positive, &y.sin(), &(&y * 0.5));
+    }
+    y.sum()
+}
+
+#[test]
+fn masks_choose() {
+    let (w, v) = (matrix(3, 4, 1), matrix(3, 4, 2));
+    verify!(chosen, [w, v], (&w, &v));
+    verify!(dropped_below, [w], (&w));
+    let w = vector(5, 6);
+    verify!(mask_in_a_loop, [w], (&w, 3), allocates);
+}
