@@ -184,6 +184,35 @@ fn hidden_in_a_block(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
+fn return_in_an_arm(w: &Array1<f64>, n: usize) -> f64 {
+    match n {
+        0 => return w.sum(),
+        _ => {}
+    }
+    w.dot(w)
+}
+
+#[differentiate]
+fn return_in_a_closure(w: &Array1<f64>) -> f64 {
+    w.mapv(|v| {
+        return v * 2.0;
+    })
+    .sum()
+}
+
+#[differentiate]
+fn macro_in_parentheses(w: &Array1<f64>) -> f64 {
+    let y = w.sum();
+    (println!("{}", y));
+    y
+}
+
+#[differentiate]
+fn condition_with_let(w: &Array1<f64>, key: Option<f64>) -> f64 {
+    w.mapv(|v| if v > 0.0 && let Some(k) = key { v * k } else { v }).sum()
+}
+
+#[differentiate]
 fn macro_in_a_branch_of_a_loop(w: &Array1<f64>) -> f64 {
     for i in 0..w.len() {
         if w[i] > 0.0 {

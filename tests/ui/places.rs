@@ -207,7 +207,40 @@ fn constructs(w: f64, list: &[f64]) -> f64 {
     let f = while w > 0.0 {};
     let g = for _ in 0..3 {};
     let h = return w;
+    let i = [(break w)];
+    let j = [for v in list { w; }];
+    let k = [&mut w];
+    let l = [(|v: f64| v * w)(w)];
     a
+}
+
+#[differentiate]
+fn result_that_may_be_missing(w: f64) -> Option<f64> {
+    Some(w)
+}
+
+#[differentiate]
+fn pattern_of_a_differentiated_parameter([a, b]: [f64; 2]) -> f64 {
+    a * b
+}
+
+#[differentiate]
+fn element_without_a_name(w: &Array1<f64>) -> f64 {
+    let mut y = w.to_owned();
+    y.map_inplace(|_| {});
+    y.sum()
+}
+
+#[differentiate]
+fn element_of_a_vector_by_two_indices(w: &Array1<f64>) -> f64 {
+    let mut y = w.to_owned();
+    y[[0, 0]] += w.sum();
+    y.sum()
+}
+
+#[differentiate]
+fn shape_by_a_varying_index(w: &Array1<f64>) -> f64 {
+    w.sum() * w.shape()[w[0] as usize] as f64
 }
 
 fn main() {}

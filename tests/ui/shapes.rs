@@ -215,4 +215,35 @@ fn element_of_a_mask(w: &Array1<f64>) -> f64 {
     if positive[0] { w.sum() } else { 0.0 }
 }
 
+#[differentiate]
+fn subscripts_alone(a: &Array2<f64>) -> f64 {
+    einsum!().sum() * a.sum() + einsum!(a).sum()
+}
+
+#[differentiate]
+fn computed_subscripts(a: &Array2<f64>, subscripts: &str) -> f64 {
+    einsum!(subscripts, a, a).sum()
+}
+
+#[differentiate]
+fn subscripts_with_digits(a: &Array2<f64>) -> f64 {
+    einsum!("i1->i", a).sum()
+}
+
+#[differentiate]
+fn index_twice(a: &Array2<f64>) -> f64 {
+    einsum!("ij->ii", a).sum()
+}
+
+#[differentiate]
+fn many_axes(a: &Array4<f64>) -> f64 {
+    einsum!("ijkl,mnop->ijklmnop", a, a).sum()
+}
+
+#[differentiate]
+fn sizes_of_an_index(a: &Array2<f64>) -> f64 {
+    let (b, c) = (a.slice(s![..2, ..]), a.slice(s![..3, ..]));
+    einsum!("ij,ij->", b, c)
+}
+
 fn main() {}
