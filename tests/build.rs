@@ -1,8 +1,11 @@
 //! Writes random functions with branches, loops, mutation, indexing and closures, for `tests/random_programs.rs`.
 //!
 //! `RANDOM_PROGRAMS=seed,count` gives others and more: `RANDOM_PROGRAMS=7,300 cargo test -p autodiff-tests --test random_programs`.
-//! [`spellings`] writes a function for every operation, for `tests/spellings.rs`.
+//! [`spellings`] writes a function for every operation, for `tests/spellings.rs`, and [`mutants`] functions of statements
+//! that the compiler may not know, for `tests/mutants.rs`.
 
+#[path = "build/mutants.rs"]
+mod mutants;
 #[path = "build/spellings.rs"]
 mod spellings;
 #[path = "build/table.rs"]
@@ -243,13 +246,15 @@ impl Writer {
 
 fn main() {
     println!("cargo:rerun-if-env-changed=RANDOM_PROGRAMS");
+    println!("cargo:rerun-if-env-changed=MUTANTS");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=build");
-    let wanted = env::var("RANDOM_PROGRAMS").ok().and_then(|v| {
-        let (seed, count) = v.split_once(',')?;
+    let wanted = |name: &str| {
+        let text = env::var(name).ok()?;
+        let (seed, count) = text.split_once(',')?;
         Some((seed.parse().ok()?, count.parse().ok()?))
-    });
-    let (seed, count) = wanted.unwrap_or(STANDARD);
+    };
+    let (seed, count) = wanted("RANDOM_PROGRAMS").unwrap_or(STANDARD);
     let mut writer = Writer { random: Random(seed), text: String::new(), names: 0 };
     for _ in 0..8 {
         writer.random.below(2);
@@ -259,7 +264,9 @@ fn main() {
         let _ = writeln!(writer.text, "#[test]\nfn program_{number}_is_right() {{\n    check!(program_{number});\n}}\n");
     }
     let Ok(out) = env::var("OUT_DIR") else { return };
-    for (file, text) in [("random_programs.rs", writer.text), ("spellings.rs", spellings::text())] {
+    let (seed, count) = wanted("MUTANTS").unwrap_or((1, 40));
+    let mutants = mutants::text(&mut Random(seed * 7919), count) + &mutants::singles();
+    for (file, text) in [("random_programs.rs", writer.text), ("spellings.rs", spellings::text()), ("mutants.rs", mutants)] {
         if let Err(error) = fs::write(Path::new(&out).join(file), text) {
             println!("cargo:warning={file} is not written: {error}");
         }

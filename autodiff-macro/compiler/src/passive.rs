@@ -56,6 +56,17 @@ impl Passive {
         leaves(self.tokens.clone())
     }
 
+    /// The code itself.
+    pub(crate) fn tokens(&self) -> &TokenStream {
+        &self.tokens
+    }
+
+    /// Whether it brings a variable into being: it may also be an assignment to one.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        let first = self.tokens.clone().into_iter().next().map(|t| t.to_string());
+        first.as_deref() == Some("let") && self.defines.iter().any(|d| d == name)
+    }
+
     /// The variables it defines or changes.
     pub(crate) fn defines(&self) -> &[String] {
         &self.defines

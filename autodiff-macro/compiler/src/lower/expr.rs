@@ -616,7 +616,7 @@ impl<'g> Lower<'g, '_> {
             .collect();
         for (name, id) in names {
             let is_input = self.b.graph().node(id).op.name == "input";
-            if self.is_active(id) && (parameters || !is_input) {
+            if (self.is_active(id) && (parameters || !is_input)) || self.overwritten(&name, id) {
                 return Some(name);
             }
         }
@@ -634,6 +634,17 @@ impl<'g> Lower<'g, '_> {
 }
 
 impl Lower<'_, '_> {
+    /// Whether a variable holds what does not vary, but was computed by generated code: an array that was filled.
+    fn overwritten(&self, name: &str, id: NodeId) -> bool {
+        let op = self.b.graph().node(id).op.name;
+        !self.in_body && !matches!(op, "input" | "constant" | "size") && !self.is_passive_variable(name)
+    }
+
+    /// Whether passive code has a variable: a parameter, or one that it declares.
+    pub(super) fn is_passive_variable(&self, name: &str) -> bool {
+        self.signature.params.iter().any(|p| p.ident == name) || self.passive.iter().any(|p| p.declares(name))
+    }
+
     /// Whether a chain of fields and a method of a value reads a place that varies with differentiated parameters.
     fn reads_active_place(&self, value: &Value<'_>, chain: &[Link]) -> bool {
         match value {
@@ -670,7 +681,7 @@ fn nodes_of(value: &Value<'_>) -> Vec<NodeId> {
 }
 
 /// Identifiers the tokens read, except as receivers of size queries, fields and method names.
-fn mentioned(tokens: TokenStream, names: &mut Vec<(String, Vec<Link>)>) {
+pub(super) fn mentioned(tokens: TokenStream, names: &mut Vec<(String, Vec<Link>)>) {
     use proc_macro2::TokenTree;
     let list: Vec<TokenTree> = tokens.into_iter().collect();
     let mut i = 0;

@@ -95,6 +95,10 @@ impl<'g> Lower<'g, '_> {
             }
             return;
         }
+        if let Some(name) = self.computed_in(&statement) {
+            self.errors.at(at.to_token_stream(), format!("`{name}` is computed by generated code, which this statement cannot read or change: write it with array operations and `let`, or move it to a function that calls this one"));
+            return;
+        }
         if let Some(message) = super::control::conflicts(&statement, &self.fixed, &self.changed) {
             self.errors.at(at.to_token_stream(), message);
             return;
@@ -116,6 +120,20 @@ impl<'g> Lower<'g, '_> {
         statement.uses().iter().find_map(|name| match name.strip_prefix(super::SIZE_PREFIX) {
             Some(number) => number.parse().is_ok_and(|n| self.is_late(crate::ir::Dim(n))).then(|| "this size".to_string()),
             None => self.late.contains(name).then(|| format!("`{name}`")),
+        })
+    }
+
+    /// A variable in a statement that stays which only generated code has: no passive code defines it.
+    fn computed_in(&self, statement: &Passive) -> Option<String> {
+        if self.in_body || !statement.stays() {
+            return None;
+        }
+        let mut names = Vec::new();
+        super::expr::mentioned(statement.tokens().clone(), &mut names);
+        names.into_iter().map(|(name, _)| name).find(|name| {
+            matches!(self.lookup(name), Some(Value::Node(_) | Value::List(_)))
+                && !self.is_passive_variable(name)
+                && !statement.declares(name)
         })
     }
 

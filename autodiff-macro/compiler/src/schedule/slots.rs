@@ -166,8 +166,15 @@ fn in_place_operand(joint: &Joint, step: &Step, last: &HashMap<(NodeId, usize), 
     let operand = node.operands[k];
     let owned = matches!(kind(joint, operand), Kind::Kernel | Kind::Elementwise | Kind::Sum)
         && joint.region.graph.node(operand).op.name != "reshape";
-    let once = node.operands.iter().filter(|o| **o == operand).count() == 1;
-    (owned && once && last.get(&(operand, 0)) == Some(&at)).then_some((operand, 0))
+    // No other operand may be read from that memory while it changes: neither the same value nor a view of it.
+    let mut others = Vec::new();
+    for (i, o) in node.operands.iter().enumerate() {
+        if i != k {
+            memory(joint, *o, &mut others);
+        }
+    }
+    let alone = !others.contains(&(operand, 0)) && !node.operands.iter().enumerate().any(|(i, o)| i != k && *o == operand);
+    (owned && alone && last.get(&(operand, 0)) == Some(&at)).then_some((operand, 0))
 }
 
 /// Where a result updated in place is an output, the operand is computed in the output's memory already.
