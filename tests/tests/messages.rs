@@ -25,7 +25,6 @@ const SOURCES: &[(&str, bool)] = &[
 
 /// Messages without a function in `ui`, and why.
 const NOT_SHOWN: &[(&str, &str)] = &[
-    ("in a rule: {message}", "a fault of the compiler"),
     ("by a fault of its own", "a fault of the compiler"),
     ("a loop whose carried values do not settle", "a fault of the compiler"),
     ("an input brings its own type", "a fault of the compiler"),
@@ -47,13 +46,11 @@ const NOT_SHOWN: &[(&str, &str)] = &[
     ("this part of an array is not understood", "a fault of the compiler: places are checked before"),
     ("this is not an array of floats", "a fault of the compiler: places are checked before"),
     ("these elements are not understood", "a fault of the compiler: places are checked before"),
-    ("this pattern of an `Option` of parameters", "not shown yet"),
-    ("the sizes of an array made in a branch", "not shown yet"),
-    ("the value of the branch", "not shown yet"),
-    ("a loop is not understood", "not shown yet"),
-    ("stands for another part of parameters after a round", "not shown yet"),
-    ("a branch is not understood", "not shown yet"),
-    ("is known only when a function that is differentiated elsewhere", "not shown yet"),
+    ("a branch that does not parse", "a fault of the compiler"),
+    ("a chain of matrices", "a fault of the compiler: made by rules only"),
+    ("the error here reads", "such errors are understood as statements before they get there"),
+    ("`break` and `continue`", "rustc refuses them outside of loops, and in loops they have messages of their own"),
+    ("an early `return`", "leaving early has messages of its own"),
     ("nothing to join", "an empty list mentions nothing that is differentiated: passive code"),
     ("is not a variable of this function{hint}", "a name that is no variable is passive code"),
     ("closures that call each other", "no closure calls itself in Rust"),

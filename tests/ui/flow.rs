@@ -125,17 +125,6 @@ fn rounds_over_chunks(w: &Array2<f64>) -> f64 {
 }
 
 #[differentiate]
-fn let_else(w: &Array1<f64>, key: Option<usize>) -> f64 {
-    let Some(first) = w.first() else { return 0.0 };
-    *first
-}
-
-#[differentiate]
-fn pattern_of_a_differentiated_value(w: &Array1<f64>) -> f64 {
-    if let Some(first) = w.first() { *first } else { 0.0 }
-}
-
-#[differentiate]
 fn let_else_inside_a_closure(w: &Array1<f64>, key: Option<f64>) -> f64 {
     w.mapv(|v| {
         let Some(u) = Some(v) else { return 0.0 };
@@ -210,25 +199,6 @@ fn macro_in_parentheses(w: &Array1<f64>) -> f64 {
 #[differentiate]
 fn condition_with_let(w: &Array1<f64>, key: Option<f64>) -> f64 {
     w.mapv(|v| if v > 0.0 && let Some(k) = key { v * k } else { v }).sum()
-}
-
-#[differentiate]
-fn macro_in_a_branch_of_a_loop(w: &Array1<f64>) -> f64 {
-    for i in 0..w.len() {
-        if w[i] > 0.0 {
-            println!("positive");
-        }
-    }
-    w.sum()
-}
-
-#[differentiate]
-fn macro_for_its_effect(w: &Array1<f64>) -> f64 {
-    let y = w.sum();
-    if y > 0.0 {
-        println!("{y}");
-    }
-    y
 }
 
 fn main() {}

@@ -206,17 +206,10 @@ fn constructs(w: f64, list: &[f64]) -> f64 {
     let e = (w = 3.0);
     let f = while w > 0.0 {};
     let g = for _ in 0..3 {};
-    let h = return w;
-    let i = [(break w)];
     let j = [for v in list { w; }];
     let k = [&mut w];
     let l = [(|v: f64| v * w)(w)];
     a
-}
-
-#[differentiate]
-fn result_that_may_be_missing(w: f64) -> Option<f64> {
-    Some(w)
 }
 
 #[differentiate]
