@@ -1,6 +1,7 @@
 //! The same functions with their gradients written by hand on the runtime's kernels, as fast as they can be made.
 
 pub mod attention;
+pub mod gp;
 pub mod logistic;
 pub mod mlp;
 
@@ -17,4 +18,5 @@ pub const WORKLOADS: &[Workload] = &[
     workload!("logistic", logistic, &[&[100, 10], &[10_000, 100]], &[7, 3]),
     workload!("mlp", mlp, &[&[64], &[512]], &[3]),
     workload!("attention", attention, &[&[128, 64], &[512, 256]], &[5, 4]),
+    workload!("gp", gp, &[&[200, 5], &[1000, 5]], &[6, 5]),
 ];

@@ -179,6 +179,36 @@ pub(crate) const LINES: &[Line] = &[
     ("x.matrix_power(n)", "x[nn]", 2, "x.matrix_power(5).unwrap()"),
     ("x.matrix_power(n)", "x[nn]", 2, "!(x + Array2::<F>::eye(x.nrows()) * 9.0).matrix_power(-3).unwrap()"),
     ("x.matrix_power(n)", "x[nn]", 2, "x.matrix_power(0).unwrap() + x"),
+    // Eigenvectors and singular vectors by what does not depend on their signs. Distinct values.
+    (
+        "x.eigh(UPLO::Lower)",
+        "x[nn]-1..1",
+        2,
+        "!{ let d: Array2<F> = Array2::from_diag(&Array1::from_iter((0..x.nrows()).map(|i| 9.0 * i as F))); let s = x + &x.t() + &d; \
+         let (w, v) = s.eigh(UPLO::Lower).unwrap(); (&v * &w.sin()).dot(&v.t()) }",
+    ),
+    (
+        "x.eigh(UPLO::Lower)",
+        "x[nn]-1..1",
+        2,
+        "!{ let d: Array2<F> = Array2::from_diag(&Array1::from_iter((0..x.nrows()).map(|i| 9.0 * i as F))); let s = x + &x.t() + &d; \
+         let (_, v) = s.eigh(UPLO::Upper).unwrap(); &v * &v }",
+    ),
+    ("x.eigvalsh(UPLO::Lower)", "x[nn]", 1, "(x + &x.t()).eigvalsh(UPLO::Lower).unwrap()"),
+    ("x.svd(true, true)", "x[nm] >0", 1, "x.svd(true, true).unwrap().1"),
+    ("x.svd(true, true)", "x[mn] >0", 1, "{ let (_, s, _) = x.svd(false, false).unwrap(); s }"),
+    ("x.svd(true, true)", "x[nm] >1", 2, "{ let u = x.svd(true, true).unwrap().0.unwrap(); &u * &u }"),
+    ("x.svd(true, true)", "x[mn] >1", 2, "{ let vt = x.svd(true, true).unwrap().2.unwrap(); &vt * &vt }"),
+    ("x.qr()", "x[mn]", 2, "{ let (q, r) = x.qr().unwrap(); q.dot(&q.t()) + r.t().dot(&r).sum() }"),
+    ("x.qr()", "x[nm]", 2, "{ let (q, r) = x.qr().unwrap(); &q * &q + r.t().dot(&r).sum() }"),
+    ("x.qr()", "x[nn]", 2, "{ let (q, r) = x.qr().unwrap(); &q * &q + &r * &r }"),
+    ("x.expm()", "x[nn]-1..1", 2, "x.expm().unwrap()"),
+    ("x.sqrtm()", "x[nn]-1..1", 2, "!(x + Array2::<F>::eye(x.nrows()) * 5.0).sqrtm().unwrap()"),
+    ("x.logm()", "x[nn]-1..1", 2, "!(x + Array2::<F>::eye(x.nrows()) * 5.0).logm().unwrap()"),
+    ("x.pinv()", "x[mn]", 2, "x.pinv().unwrap()"),
+    ("x.pinv()", "x[nm]", 2, "x.pinv().unwrap()"),
+    ("x.least_squares(y)", "x[mn] y[m] >0", 1, "x.least_squares(y).unwrap().solution"),
+    ("x.least_squares(y)", "x[nm] y[nk] >0", 2, "x.least_squares(y).unwrap().solution"),
     // losses
     ("mse(x, y)", "x[nm] y[nm] >0", 0, "mse(x, y)"),
     ("mae(x, y)", "x[nm] y[nm] >0", 0, "mae(x, y)"),

@@ -37,6 +37,7 @@ const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("dot_scaled", "made by the optimiser; tested there"),
     ("softmax_grad_scaled", "made by the optimiser; tested there"),
     ("cofactors", "operands belong together; tested as the rule of det"),
+    ("matrix_function_slope", "tested as the rule of expm, sqrtm and logm"),
     ("cholesky_grad", "operands belong together; tested as the rule of cholesky_factor"),
     ("unpick", "tested as the rule of pick"),
 ];

@@ -11,7 +11,7 @@ use crate::kernels::scratch;
 use faer::Par;
 use faer::linalg::{cholesky::llt, lu::partial_pivoting as lu, triangular_solve};
 use faer::perm::PermRef;
-use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, ShapeBuilder, Zip};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, ShapeBuilder, Zip, s};
 
 /// Bits of the first pivot: how the matrix was factored and what was found.
 const LU: u8 = 1;
@@ -80,18 +80,22 @@ pub(super) fn mirror<A: Element>(mut m: ArrayViewMut2<'_, A>) {
     });
 }
 
-/// `l` ← L with A = L·Lᵀ from the lower triangle of A, zeros above it. Gives back whether A is positive definite.
-pub(super) fn cholesky_into<A: Element>(mut l: ArrayViewMut2<'_, A>, a: &ArrayRef2<A>) -> bool {
-    below_diagonal(a.nrows(), |i, j| {
-        l[[i, j]] = a[[i, j]];
-        true
-    });
-    l.diag_mut().assign(&a.diag());
+/// `l` ← L with A = L·Lᵀ, zeros above it, from the lower triangle of A, or of either if A is `symmetric`: rows are then
+/// copied to columns. Gives back whether A is positive definite.
+pub(super) fn cholesky_into<A: Element>(mut l: ArrayViewMut2<'_, A>, a: &ArrayRef2<A>, symmetric: bool) -> bool {
+    if symmetric {
+        l.assign(&a.t());
+    } else {
+        below_diagonal(a.nrows(), |i, j| {
+            l[[i, j]] = a[[i, j]];
+            true
+        });
+        l.diag_mut().assign(&a.diag());
+    }
     let definite = cholesky_in_place(l.view_mut(), a.diag());
-    below_diagonal(a.nrows(), |i, j| {
-        l[[j, i]] = A::zero();
-        true
-    });
+    for (j, mut column) in l.axis_iter_mut(Axis(1)).enumerate() {
+        column.slice_mut(s![..j]).fill(A::zero());
+    }
     definite
 }
 
@@ -129,7 +133,7 @@ pub(crate) fn factor_into<A: Element>(
         with_memory(lu::factor::lu_in_place_scratch::<usize, A::Field>(n, n, Par::Seq, Default::default()), |stack| {
             lu::factor::lu_in_place(matrix_mut(m.view_mut()), rows, inverse, Par::Seq, stack, Default::default());
         });
-        Zip::from(pivots.slice_mut(ndarray::s![1..])).and(&*rows).for_each(|p, row| *p = A::of(*row as f64));
+        Zip::from(pivots.slice_mut(s![1..])).and(&*rows).for_each(|p, row| *p = A::of(*row as f64));
         (0..n).any(|k| {
             let terms = (0..k).fold(a[[k, rows[k]]].abs(), |sum, j| sum + (m[[k, j]] * m[[j, k]]).abs());
             let pivot = m[[k, k]].abs();

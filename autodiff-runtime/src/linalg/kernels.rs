@@ -7,10 +7,10 @@
 use super::error::{LinalgError, Reason};
 use super::factor::{self, Factor, mirror, triangular};
 use super::matrix::{matrix, matrix_mut};
-use super::{RightSide, spectral};
+use super::{Linalg, RightSide, UPLO, function, spectral};
 use crate::Element;
 use crate::kernels::{matmul_into, scratch};
-use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, ShapeBuilder, Zip};
+use ndarray::{Array2, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, ShapeBuilder, Zip, s};
 
 /// A factored square matrix: by Cholesky if it is symmetric and positive definite, else by LU.
 pub fn factor_into<A: Element>(packed: ArrayViewMut2<'_, A>, pivots: ArrayViewMut1<'_, A>, a: ArrayView2<'_, A>, symmetric: bool) {
@@ -93,13 +93,15 @@ pub fn cofactors_into<A: Element>(
     matmul_into(x, A::one(), false, u.view(), vt.view());
 }
 
-/// The transpose of L with A = L·Lᵀ, from the lower triangle of A.
+/// The transpose of L with A = L·Lᵀ, from the lower triangle of A, or from any if A is known to be symmetric.
 pub fn cholesky_into<A: Element>(
     packed: ArrayViewMut2<'_, A>,
     a: ArrayView2<'_, A>,
+    symmetric: bool,
     operation: &'static str,
 ) -> Result<(), LinalgError> {
-    if factor::cholesky_into(packed.reversed_axes(), &a) { Ok(()) } else { Err(LinalgError::new(operation, Reason::Indefinite)) }
+    let definite = factor::cholesky_into(packed.reversed_axes(), &a, symmetric);
+    if definite { Ok(()) } else { Err(LinalgError::new(operation, Reason::Indefinite)) }
 }
 
 /// (L·Lᵀ)⁻¹·b.
@@ -166,4 +168,116 @@ pub fn triangular_solve_into<A: Element, D: RightSide>(
 /// ½ as the library's number.
 fn half_in_field<A: Element>() -> A::Field {
     faer::traits::math_utils::from_f64(0.5)
+}
+
+/// Eigenvalues and eigenvectors of the symmetric matrix with this lower triangle.
+pub fn eigh_into<A: Element>(
+    mut w: ArrayViewMut1<'_, A>,
+    mut v: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    let (values, vectors) = spectral::eigh(operation, &a, UPLO::Lower, true)?;
+    w.assign(&values);
+    v.assign(&vectors);
+    Ok(())
+}
+
+/// U, the singular values and Vᵀ.
+pub fn svd_into<A: Element>(
+    mut u: ArrayViewMut2<'_, A>,
+    mut s: ArrayViewMut1<'_, A>,
+    mut vt: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    let (left, values, right) = spectral::svd(operation, &a, true)?;
+    u.assign(&left);
+    s.assign(&values);
+    vt.assign(&right);
+    Ok(())
+}
+
+/// Thin Q and R.
+pub fn qr_into<A: Element>(
+    mut q: ArrayViewMut2<'_, A>,
+    mut r: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    _: &'static str,
+) -> Result<(), LinalgError> {
+    let (left, right) = a.qr()?;
+    q.assign(&left);
+    r.assign(&right);
+    Ok(())
+}
+
+/// e^A.
+pub fn expm_into<A: Element>(mut y: ArrayViewMut2<'_, A>, a: ArrayView2<'_, A>, _: &'static str) -> Result<(), LinalgError> {
+    y.assign(&function::exponential(&a)?);
+    Ok(())
+}
+
+/// The principal square root.
+pub fn sqrtm_into<A: Element>(
+    mut y: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    y.assign(&function::square_root(operation, &a)?);
+    Ok(())
+}
+
+/// The principal logarithm.
+pub fn logm_into<A: Element>(mut y: ArrayViewMut2<'_, A>, a: ArrayView2<'_, A>, _: &'static str) -> Result<(), LinalgError> {
+    y.assign(&function::logarithm(&a)?);
+    Ok(())
+}
+
+/// The derivative of a function of matrices (0 `expm`, 1 `sqrtm`, 2 `logm`) at A in direction E: the upper right block of
+/// the function of [A E; 0 A]; NaN where that has none.
+pub fn matrix_function_slope_into<A: Element>(
+    mut y: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    e: ArrayView2<'_, A>,
+    which: usize,
+) {
+    let n = a.nrows();
+    // The derivative is linear in E: one of the size of A keeps the block matrix as well scaled as A is.
+    let size = |x: &ArrayView2<'_, A>| x.iter().fold(A::zero(), |m, v| m.max(v.abs()));
+    let scale = match (size(&a), size(&e)) {
+        (a, e) if a > A::zero() && e > A::zero() && (a / e).is_normal() => a / e,
+        _ => A::one(),
+    };
+    let mut whole = Array2::zeros((2 * n, 2 * n));
+    whole.slice_mut(s![..n, ..n]).assign(&a);
+    whole.slice_mut(s![n.., n..]).assign(&a);
+    Zip::from(whole.slice_mut(s![..n, n..])).and(e).for_each(|w, e| *w = *e * scale);
+    let value = match which {
+        0 => function::exponential(&whole),
+        1 => function::square_root("sqrtm", &whole),
+        _ => function::logarithm(&whole),
+    };
+    match value {
+        Ok(value) => Zip::from(&mut y).and(value.slice(s![..n, n..])).for_each(|y, v| *y = *v / scale),
+        Err(_) => y.fill(A::nan()),
+    }
+}
+
+/// The pseudoinverse.
+pub fn pinv_into<A: Element>(mut y: ArrayViewMut2<'_, A>, a: ArrayView2<'_, A>, _: &'static str) -> Result<(), LinalgError> {
+    y.assign(&a.pinv()?);
+    Ok(())
+}
+
+/// The least squares solution, and the pseudoinverse.
+pub fn least_squares_into<A: Element, D: RightSide>(
+    mut x: ArrayViewMut<'_, A, D>,
+    mut p: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    b: ArrayView<'_, A, D>,
+    _: &'static str,
+) -> Result<(), LinalgError> {
+    x.assign(&a.least_squares(&b)?.solution);
+    p.assign(&a.pinv()?);
+    Ok(())
 }

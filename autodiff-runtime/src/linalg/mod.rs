@@ -180,7 +180,7 @@ fn fits<A, D: RightSide>(operation: &str, a: &ArrayRef2<A>, b: &ArrayRef<A, D>) 
 fn lower_factor<A: Element>(a: &ArrayRef2<A>) -> Result<Array2<A>, LinalgError> {
     let n = square("cholesky", a)?;
     let mut l = Array2::zeros((n, n).f());
-    if cholesky_into(l.view_mut(), a) { Ok(l) } else { Err(LinalgError::new("cholesky", Reason::Indefinite)) }
+    if cholesky_into(l.view_mut(), a, false) { Ok(l) } else { Err(LinalgError::new("cholesky", Reason::Indefinite)) }
 }
 
 fn solve_triangle<A: Element>(

@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod block;
+pub mod gp;
 pub mod logistic;
 pub mod mlp;
 pub mod rosenbrock;
@@ -23,6 +24,7 @@ pub const WORKLOADS: &[Workload] = &[
     workload!("attention", attention, &[&[128, 64], &[512, 256]], &[5, 4]),
     workload!("block", block, &[&[4, 64, 128, 4], &[8, 256, 384, 6]], &[2, 5, 8, 2]),
     workload!("rosenbrock", rosenbrock, &[&[100], &[10_000]], &[9]),
+    workload!("gp", gp, &[&[200, 5], &[1000, 5]], &[6, 5]),
 ];
 
 /// The workload of that name.

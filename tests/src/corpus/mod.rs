@@ -6,6 +6,7 @@ mod einsum;
 mod elements;
 mod elsewhere;
 mod identities;
+mod identities_linalg;
 mod language;
 mod layers;
 mod linear_algebra;

@@ -48,6 +48,7 @@ impl<'g> Lower<'g, '_> {
                 Arg::Axes => self.axes(e).map(|a| into.attrs.push(Attr::Axes(a))),
                 Arg::Triangle => self.choice(e, ["UPLO::Lower", "UPLO::Upper"]).map(|upper| into.attrs.push(Attr::Flag(upper))),
                 Arg::Diagonal => self.choice(e, ["Diag::NonUnit", "Diag::Unit"]).map(|unit| into.attrs.push(Attr::Flag(unit))),
+                Arg::Switch => self.switch(e).map(|on| into.attrs.push(Attr::Flag(on))),
                 Arg::Slice => self.slices(e).map(|s| into.attrs.push(Attr::Slices(s))),
                 Arg::List => self.list(e, into),
                 Arg::Subscripts => None,

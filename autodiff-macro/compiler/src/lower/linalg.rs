@@ -51,8 +51,24 @@ impl<'g> Lower<'g, '_> {
         None
     }
 
+    /// `true` or `false`.
+    pub(super) fn switch(&mut self, e: &Expr) -> Option<bool> {
+        match e {
+            Expr::Lit(syn::ExprLit { lit: syn::Lit::Bool(b), .. }) => Some(b.value),
+            _ => {
+                self.errors.at(e, "this must be known when compiling: write `true` or `false`");
+                None
+            }
+        }
+    }
+
     /// A node as a value: several results are a tuple.
     pub(super) fn parts(&self, node: Node<'g>) -> Value<'g> {
+        if node.matches(&crate::ops::linalg::function::LEAST_SQUARES).is_some() {
+            // The other fields tell of the matrix alone and are not understood.
+            let fields = vec![("solution".to_string(), Value::Node(node.part(0)))];
+            return Value::Struct(super::value::StructValue { name: "LeastSquaresResult".to_string(), fields }.into());
+        }
         match node.ty() {
             Type::Tuple(parts) => Value::Tuple((0..parts.len()).map(|i| Value::Node(node.part(i))).collect()),
             _ => Value::Node(node),

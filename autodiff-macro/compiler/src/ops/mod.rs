@@ -126,6 +126,8 @@ pub enum Arg {
     Triangle,
     /// `Diag::NonUnit` or `Diag::Unit`; the flag is set for the latter.
     Diagonal,
+    /// `true` or `false`.
+    Switch,
     /// A slice `s![…]`.
     Slice,
     /// A list of arrays.
@@ -308,6 +310,8 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         neural::OPERATIONS,
         linalg::factor::OPERATIONS,
         linalg::triangular::OPERATIONS,
+        linalg::spectral::OPERATIONS,
+        linalg::function::OPERATIONS,
     ]
     .into_iter()
     .flatten()

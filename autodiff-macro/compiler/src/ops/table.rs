@@ -104,6 +104,7 @@ fn spelled(spelling: &Spelling) -> String {
             Arg::Axes => "axes",
             Arg::Triangle => "UPLO::Lower",
             Arg::Diagonal => "Diag::NonUnit",
+            Arg::Switch => "true",
             Arg::Slice => "s![…]",
             Arg::List if spelling.form == Form::Macro => "x, y",
             Arg::List => "[…]",

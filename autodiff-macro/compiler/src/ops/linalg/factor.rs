@@ -4,9 +4,9 @@ use quote::quote;
 
 use super::triangular::{phi, solve as triangular_solve};
 use super::{FAMILY, Failure, checked, failure, is_symmetric, reference, square, symmetric_part};
-use crate::ir::{Attr, Expr, Tensor, Type};
+use crate::ir::{Attr, Builder, Expr, Node, NodeId, Tensor, Type};
 use crate::ops::product::{outer, sum_options};
-use crate::ops::{Code, Derivative, Formula, KernelCall, Operation, Sample, Text, no_attrs, no_simplification, structure};
+use crate::ops::{Code, Derivative, Formula, KernelCall, Operation, Sample, Text, arith, no_attrs, no_simplification, structure};
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] =
@@ -28,7 +28,8 @@ impl<'g> Factored<'g> {
 
     /// Factors the symmetric positive definite matrix with this lower triangle.
     pub(crate) fn cholesky(a: Expr<'g>, failure: Failure<'_>) -> Self {
-        Factored { packed: a.with(&CHOLESKY, failure.attrs().to_vec()), pivots: None }
+        let [operation, suffix] = failure.attrs();
+        Factored { packed: a.with(&CHOLESKY, vec![Attr::Flag(is_symmetric(a)), operation, suffix]), pivots: None }
     }
 
     /// The matrix whose lower Cholesky factor is the given one, if that is known.
@@ -76,6 +77,12 @@ impl<'g> Factored<'g> {
     }
 }
 
+/// The product of an inverse, or of its transpose, and b as a solve that fails as the inverse does.
+pub(crate) fn solve_like<'g>(inverse: &Node, operands: &[Expr<'g>], b: Expr<'g>, transposed: bool) -> Expr<'g> {
+    let [operation, suffix] = [0, 1].map(|k| inverse.attrs[k].text());
+    Factored::at(operands, 1).solve(b, transposed, Failure { operation, suffix })
+}
+
 /// The determinant of a square matrix.
 pub(crate) fn det(a: Expr<'_>) -> Expr<'_> {
     let f = Factored::of(a);
@@ -87,6 +94,34 @@ pub(crate) fn det(a: Expr<'_>) -> Expr<'_> {
 /// The sign of the determinant and the logarithm of its size.
 pub(crate) fn sign_and_ln_det(a: Expr<'_>) -> Expr<'_> {
     Factored::of(a).make(&SIGN_AND_LN_DET, vec![], &[])
+}
+
+/// For what a rule computes of checked values: the same that the user's code computes and checks, if it is there.
+fn checked_before<'g>(op: &'static Operation, b: &'g Builder, x: &[Expr<'g>], attrs: &[Attr]) -> Option<Expr<'g>> {
+    let [own @ .., _, suffix] = attrs else { return None };
+    if !suffix.text().is_empty() {
+        return None;
+    }
+    let operands: Vec<NodeId> = x.iter().map(|e| e.id()).collect();
+    let graph = b.graph();
+    let same = |id: &NodeId| {
+        let node = graph.node(*id);
+        node.op.name == op.name && node.attrs.starts_with(own) && node.operands == operands
+    };
+    let known = graph.users(x[0].id()).find(same)?;
+    Some(b.expr(known))
+}
+
+/// A scalar and an array of which an array is the product.
+fn scaled(x: Expr<'_>) -> Option<(Expr<'_>, Expr<'_>)> {
+    let b = x.builder();
+    if let Some(inner) = x.operand_of(&arith::NEG, 0) {
+        let (scale, rest) = scaled(inner)?;
+        return Some((-scale, rest));
+    }
+    let factors = x.matches(&arith::MUL)?.operands;
+    let scalar = |k: usize| b.expr(factors[k]).operand_of(&arith::BROADCAST, 0).filter(|s| s.rank() == 0);
+    scalar(0).map(|s| (s, b.expr(factors[1]))).or_else(|| scalar(1).map(|s| (s, b.expr(factors[0]))))
 }
 
 /// `x·yᵀ` of two vectors, `x·yᵀ` of two matrices.
@@ -144,10 +179,10 @@ pub static CHOLESKY: Operation = Operation {
     formula: Text::Write(|x, _| x[0].clone()),
     code: Code::Kernel {
         emit: |c| {
-            let (k, dst, a) = (c.kernels, &c.results[0], &c.operands[0]);
+            let (k, dst, a, symmetric) = (c.kernels, &c.results[0], &c.operands[0], c.attrs[0].flag());
             // Made by the user's calls alone, so there is always something that follows.
             let (operation, suffix) = failure(c).unwrap_or_else(|| ("cholesky".to_string(), quote!(.unwrap())));
-            quote!(#k::linalg::cholesky_into(#dst, #a, #operation) #suffix)
+            quote!(#k::linalg::cholesky_into(#dst, #a, #symmetric, #operation) #suffix)
         },
         in_place: None,
     },
@@ -167,13 +202,28 @@ pub static SOLVE: Operation = Operation {
         b.require_equal(x[0].dim(0), x[1].dim(0))?;
         Ok(Type::float(x[1].shape()))
     },
-    simplify: no_simplification,
+    // A⁻¹·(c·b) = c·(A⁻¹·b): the adjoint of ½·y·A⁻¹·y is made of the solution itself.
+    simplify: |b, x, attrs| {
+        if let Some(known) = checked_before(&SOLVE, b, x, attrs) {
+            return Some(known);
+        }
+        let (scale, rest) = scaled(x[1])?;
+        let mut operands = x.to_vec();
+        operands[1] = rest;
+        Some(scale * b.make(&SOLVE, attrs.to_vec(), &operands))
+    },
     derivative: Derivative::Rule {
         vjp: |s, g| {
             let transposed = s.attrs[0].flag();
             let z = Factored::at(&s.x, 2).solve(g, !transposed, Failure::NONE);
-            let (left, right) = if transposed { (s.y, z) } else { (z, s.y) };
-            let mut out = vec![Some(-product_transposed(left, right)), Some(z)];
+            let (scale, direction) = scaled(z).unzip();
+            let direction = direction.unwrap_or(z);
+            let product = match transposed {
+                true => product_transposed(s.y, direction),
+                false => product_transposed(direction, s.y),
+            };
+            let product = scale.map_or(product, |c| c * product);
+            let mut out = vec![Some(-product), Some(z)];
             out.resize(s.x.len(), None);
             out
         },
@@ -231,7 +281,7 @@ pub static INVERSE: Operation = Operation {
         let n = square(b, x[0], "inv")?;
         Ok(Type::float(vec![n, n]))
     },
-    simplify: no_simplification,
+    simplify: |b, x, attrs| checked_before(&INVERSE, b, x, attrs),
     derivative: Derivative::Rule {
         vjp: |s, g| {
             let y = if is_symmetric(s.x[0]) { s.y } else { s.y.t() };

@@ -7,7 +7,9 @@
 //! rules make has none: the values they are made of were checked.
 
 pub mod factor;
+pub mod function;
 mod reference;
+pub mod spectral;
 mod symmetry;
 pub mod triangular;
 
@@ -23,7 +25,26 @@ pub(crate) use symmetry::is_symmetric;
 const FAMILY: &str = "linear algebra";
 
 /// Methods whose plain functions give a `Result` of their own kind: `unwrap`, `expect` or `?` must follow.
-const FALLIBLE: [&str; 9] = ["inv", "solve", "solve_t", "det", "sln_det", "ln_det", "cholesky", "cho_solve", "solve_triangular"];
+const FALLIBLE: [&str; 18] = [
+    "inv",
+    "solve",
+    "solve_t",
+    "det",
+    "sln_det",
+    "ln_det",
+    "cholesky",
+    "cho_solve",
+    "solve_triangular",
+    "eigh",
+    "eigvalsh",
+    "svd",
+    "qr",
+    "expm",
+    "sqrtm",
+    "logm",
+    "pinv",
+    "least_squares",
+];
 
 /// Whether a method gives a `Result` with a [`crate::ops::linalg`] error.
 pub fn is_fallible(method: &str) -> bool {
@@ -64,6 +85,13 @@ fn checked(c: &KernelCall, check: TokenStream, operands: &[&TokenStream]) -> Tok
     failure(c).map_or_else(TokenStream::new, |(operation, suffix)| quote!(#k::linalg::#check(#(#operands,)* #operation) #suffix;))
 }
 
+/// A kernel that gives a `Result` itself: what the user wrote follows it, or nothing does where it cannot fail again.
+fn attempted(c: &KernelCall, kernel: TokenStream, operands: &[&TokenStream]) -> TokenStream {
+    let k = c.kernels;
+    let (operation, suffix) = failure(c).unwrap_or_else(|| (String::new(), quote!(.unwrap())));
+    quote!(#k::linalg::#kernel(#(#operands,)* #operation) #suffix)
+}
+
 /// `(x + xᵀ)/2`
 pub(crate) fn symmetric_part(x: Expr<'_>) -> Expr<'_> {
     if is_symmetric(x) { x } else { 0.5 * (x + x.t()) }
@@ -93,6 +121,10 @@ fn square<'g>(b: &'g Builder, a: Expr<'g>, what: &str) -> Result<crate::ir::Dim,
     let [m, n] = a.shape()[..] else { return Err(format!("`{what}` of a rank-{} array: a matrix is wanted", a.rank())) };
     b.require_equal(m, n)?;
     Ok(m)
+}
+
+fn matrix(a: Expr<'_>, what: &str) -> Result<(), String> {
+    if a.rank() == 2 { Ok(()) } else { Err(format!("`{what}` of a rank-{} array: a matrix is wanted", a.rank())) }
 }
 
 fn right_side<'g>(a: Expr<'g>, x: Expr<'g>, what: &str) -> Result<(), String> {
@@ -152,5 +184,44 @@ composites! {
             k if k > 0 => power(x[0], k.unsigned_abs()),
             k => power(Factored::of(x[0]).inverse(Failure::of("matrix_power", a)), k.unsigned_abs()),
         })
-    }, "Aⁿ by repeated squaring, n a literal; negative powers of the inverse (PyTorch linalg.matrix_power).";
+    }, "Aⁿ by repeated squaring, n an integer literal; negative powers of the inverse (PyTorch linalg.matrix_power).";
+    method "eigh"(Triangle): |b, x, a| {
+        square(b, x[0], "eigh")?;
+        let of = if a[0].flag() { x[0].t() } else { x[0] };
+        Ok(of.with(&spectral::EIGH, Failure::of("eigh", a).attrs().to_vec()))
+    }, "Eigenvalues in ascending order and eigenvectors of a symmetric matrix, from one triangle; slopes of vectors of equal values are NaN (Giles 2008 §3.1).";
+    method "eigvalsh"(Triangle): |b, x, a| {
+        square(b, x[0], "eigvalsh")?;
+        let of = if a[0].flag() { x[0].t() } else { x[0] };
+        Ok(of.with(&spectral::EIGH, Failure::of("eigvalsh", a).attrs().to_vec()).part(0))
+    }, "Eigenvalues of a symmetric matrix in ascending order; equal ones do no harm (Giles 2008 §3.1).";
+    method "svd"(Switch, Switch): |_, x, a| {
+        matrix(x[0], "svd")?;
+        Ok(x[0].with(&spectral::SVD, Failure::of("svd", a).attrs().to_vec()))
+    }, "U (m, m), the singular values in descending order and Vᵀ (n, n); slopes of vectors need distinct values that are not 0 (Giles 2008 §3.2).";
+    method "qr"(): |_, x, a| {
+        matrix(x[0], "qr")?;
+        Ok(x[0].with(&spectral::QR, Failure::of("qr", a).attrs().to_vec()))
+    }, "Q with orthonormal columns and upper triangular R (Walter and Lehmann 2010).";
+    method "expm"(): |b, x, a| {
+        square(b, x[0], "expm")?;
+        Ok(x[0].with(&function::EXPM, Failure::of("expm", a).attrs().to_vec()))
+    }, "e^A; the derivative by a block matrix of twice the size (Van Loan 1978).";
+    method "sqrtm"(): |b, x, a| {
+        square(b, x[0], "sqrtm")?;
+        Ok(x[0].with(&function::SQRTM, Failure::of("sqrtm", a).attrs().to_vec()))
+    }, "The principal square root (Higham 2008 eq. 3.16).";
+    method "logm"(): |b, x, a| {
+        square(b, x[0], "logm")?;
+        Ok(x[0].with(&function::LOGM, Failure::of("logm", a).attrs().to_vec()))
+    }, "The principal logarithm (Higham 2008 eq. 3.16).";
+    method "pinv"(): |_, x, a| {
+        matrix(x[0], "pinv")?;
+        Ok(x[0].with(&function::PINV, Failure::of("pinv", a).attrs().to_vec()))
+    }, "Pseudoinverse; the slope is that at constant rank (Golub and Pereyra 1973).";
+    method "least_squares"(Operand): |b, x, a| {
+        matrix(x[0], "least_squares")?;
+        right_side(x[0], x[1], "least_squares")?;
+        Ok(b.make(&function::LEAST_SQUARES, Failure::of("least_squares", a).attrs().to_vec(), x))
+    }, "`.solution`: the x of least ‖A·x − b‖, and of these that of least norm (Golub and Pereyra 1973).";
 }
