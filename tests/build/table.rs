@@ -184,17 +184,17 @@ pub(crate) const LINES: &[Line] = &[
         "x.eigh(UPLO::Lower)",
         "x[nn]-1..1",
         2,
-        "!{ let d: Array2<F> = Array2::from_diag(&Array1::from_iter((0..x.nrows()).map(|i| 9.0 * i as F))); let s = x + &x.t() + &d; \
+        "!{ let d: Array2<F> = Array2::from_diag(&Array1::from_iter((0..x.nrows()).map(|i| 9.0 * i as F))); let s = x.to_owned() + &x.t() + &d; \
          let (w, v) = s.eigh(UPLO::Lower).unwrap(); (&v * &w.sin()).dot(&v.t()) }",
     ),
     (
         "x.eigh(UPLO::Lower)",
         "x[nn]-1..1",
         2,
-        "!{ let d: Array2<F> = Array2::from_diag(&Array1::from_iter((0..x.nrows()).map(|i| 9.0 * i as F))); let s = x + &x.t() + &d; \
+        "!{ let d: Array2<F> = Array2::from_diag(&Array1::from_iter((0..x.nrows()).map(|i| 9.0 * i as F))); let s = x.to_owned() + &x.t() + &d; \
          let (_, v) = s.eigh(UPLO::Upper).unwrap(); &v * &v }",
     ),
-    ("x.eigvalsh(UPLO::Lower)", "x[nn]", 1, "(x + &x.t()).eigvalsh(UPLO::Lower).unwrap()"),
+    ("x.eigvalsh(UPLO::Lower)", "x[nn]", 1, "(x.to_owned() + &x.t()).eigvalsh(UPLO::Lower).unwrap()"),
     ("x.svd(true, true)", "x[nm] >0", 1, "x.svd(true, true).unwrap().1"),
     ("x.svd(true, true)", "x[mn] >0", 1, "{ let (_, s, _) = x.svd(false, false).unwrap(); s }"),
     ("x.svd(true, true)", "x[nm] >1", 2, "{ let u = x.svd(true, true).unwrap().0.unwrap(); &u * &u }"),
