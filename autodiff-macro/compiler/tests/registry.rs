@@ -13,6 +13,7 @@ use common::{Random, Sizes, close, differences, operand_kinds, operands, operand
 /// Operations without samples, and why.
 const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("input", "brings its own type and value"),
+    ("effect", "runs a statement of the user, which has no value; tested end to end by the corpus"),
     ("outer_add", "made by the reverse of loops; tested end to end by the corpus"),
     ("control", "holds regions; tested end to end by the corpus"),
     ("control_grad", "holds regions; tested end to end by the corpus"),

@@ -11,7 +11,6 @@ use crate::ops::{Code, Site, arith, product};
 
 mod chain;
 pub mod matrices;
-mod outer;
 mod scales;
 mod slices;
 mod solves;
@@ -38,7 +37,6 @@ pub static PASSES: &[Pass] = &[
     Pass { name: "accumulate slices", run: slices::accumulate_slices },
     Pass { name: "accumulate products", run: accumulate_products },
     Pass { name: "chain products", run: chain::chain_products },
-    Pass { name: "outer products in loops", run: outer::outer_in_loops },
 ];
 
 /// Runs all passes; the verifier runs after each in debug builds and tests.

@@ -10,10 +10,11 @@ use crate::ops::linalg::{Failure, factor::Factored};
 use crate::ops::{product, reduce, scalar, structure};
 
 /// Products with an inverse that is used in products alone become solves; the logarithms of a Cholesky factor's diagonal,
-/// summed, the logarithm of the determinant; two solves with the two factors one with the matrix.
+/// summed, the logarithm of the determinant; two solves with the two factors one with the matrix. The attribute's `literal`
+/// turns that off.
 pub fn recognise(region: Region) -> Result<Region, String> {
     let of_factors = |node: &Node| node.op.family == INVERSE.family;
-    if !region.graph.ids().any(|id| of_factors(region.graph.node(id))) {
+    if region.dims.rules().literal || !region.graph.ids().any(|id| of_factors(region.graph.node(id))) {
         return Ok(region);
     }
     let in_products = inverses_in_products(&region);
