@@ -18,8 +18,8 @@ use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// Bytes of a block of rows: it stays in the second-level cache from the first product to the second.
 const BLOCK_BYTES: usize = 256 << 10;
-/// Elements of a part that pays for its thread.
-const PART: usize = 1 << 19;
+/// Elements of a part: it pays for its thread.
+const PART: usize = 1 << 18;
 /// The parts there are at most: each has a sum of its own.
 const MOST_PARTS: usize = 16;
 
@@ -53,7 +53,7 @@ pub fn run_rows<'a, T: Element, K: Kernel<T, N, O>, const N: usize, const O: usi
     let kernel = std::ptr::from_ref(kernel).cast::<()>();
     let pass = Pass { row, kernel, cost: K::COST, x, w, z, inputs: &inputs, outputs: &outputs, g };
 
-    let count = (n.saturating_mul(columns) / PART).clamp(1, MOST_PARTS);
+    let count = n.saturating_mul(columns).div_ceil(PART).clamp(1, MOST_PARTS);
     let step = n.div_ceil(count).next_multiple_of(16);
     let count = n.div_ceil(step.max(1));
     let mut totals = [[0.0; O]; MOST_PARTS];
