@@ -12,21 +12,28 @@ use common::{lowered, run_joint};
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
-/// A scalar argument has one entry and is written `s`, a vector is written `v`.
+/// An argument: a scalar, a vector, a matrix of so many columns, and a mask of so many columns, which is a constant.
 enum Arg {
     S(f64),
     V(&'static [f64]),
+    M(usize, &'static [f64]),
+    Mask(usize, &'static [f64]),
 }
-use Arg::{S, V};
+use Arg::{M, Mask, S, V};
 
 struct Point {
     body: &'static str,
     at: &'static [Arg],
+    value: Option<f64>,
     gradient: &'static [&'static [f64]],
 }
 
 const fn point(body: &'static str, at: &'static [Arg], gradient: &'static [&'static [f64]]) -> Point {
-    Point { body, at, gradient }
+    Point { body, at, value: None, gradient }
+}
+
+const fn valued(body: &'static str, at: &'static [Arg], value: f64, gradient: &'static [&'static [f64]]) -> Point {
+    Point { body, at, value: Some(value), gradient }
 }
 
 /// The parameters are called x, y, z in order.
@@ -134,6 +141,67 @@ const POINTS: &[Point] = &[
     point("x.gelu_tanh()", &[S(800.0)], &[&[1.0]]),
     point("x.mish()", &[S(800.0)], &[&[1.0]]),
     point("(x * 0.0).sum()", &[V(&[1.0, 2.0])], &[&[0.0, 0.0]]),
+    // The value, too, where it is a convention.
+    valued("x.abs()", &[S(-0.0)], 0.0, &[&[0.0]]),
+    valued("x.max(0.0)", &[S(NAN)], 0.0, &[&[0.0]]),
+    valued("x.signum() + 0.0 * x", &[S(0.0)], 1.0, &[&[0.0]]),
+    valued("x.round() + 0.0 * x", &[S(2.5)], 3.0, &[&[0.0]]),
+    valued("x % y", &[S(-7.0), S(3.0)], -1.0, &[&[1.0], &[2.0]]),
+    valued("x.powi(0)", &[S(NAN)], 1.0, &[&[0.0]]),
+    valued("x.powf(y)", &[S(0.0), S(0.0)], 1.0, &[&[0.0], &[0.0]]),
+    valued("x.powf(y)", &[S(-2.0), S(3.0)], -8.0, &[&[12.0], &[NAN]]),
+    valued("x.sqrt()", &[S(0.0)], 0.0, &[&[INF]]),
+    valued("(x * x).sqrt()", &[S(-3e200)], 3e200, &[&[-1.0]]),
+    valued("x.ln()", &[S(0.0)], -INF, &[&[INF]]),
+    valued("x.xlogy(y)", &[S(0.0), S(0.0)], 0.0, &[&[-INF], &[0.0]]),
+    valued("x.atan2(y)", &[S(0.0), S(0.0)], 0.0, &[&[0.0], &[0.0]]),
+    valued("x.hypot(y)", &[S(3e200), S(4e200)], 5e200, &[&[0.6], &[0.8]]),
+    valued("x.sinc()", &[S(0.0)], 1.0, &[&[0.0]]),
+    valued("x.copysign(-1.0)", &[S(0.0)], -0.0, &[&[0.0]]),
+    valued("x.logaddexp(y)", &[S(-INF), S(-INF)], -INF, &[&[0.0], &[0.0]]),
+    valued("x.sigmoid()", &[S(-800.0)], 0.0, &[&[0.0]]),
+    valued("x.softmax(Axis(0))[0]", &[V(&[-INF, -INF])], NAN, &[&[NAN, NAN]]),
+    valued("x.logsumexp()", &[V(&[INF, 0.0])], INF, &[&[NAN, 0.0]]),
+    valued("x.logsumexp()", &[V(&[-INF, 2.0])], 2.0, &[&[0.0, 1.0]]),
+    valued("x.sort_axis(Axis(0))[1]", &[V(&[2.0, 2.0, 1.0])], 2.0, &[&[1.0, 0.0, 0.0]]),
+    valued("x.cumprod(Axis(0))[2]", &[V(&[2.0, 0.0, 3.0])], 0.0, &[&[0.0, 6.0, 0.0]]),
+    valued("(x - y).norm_l2()", &[V(&[1.0, 2.0]), V(&[1.0, 2.0])], 0.0, &[&[0.0, 0.0], &[0.0, 0.0]]),
+    valued("x.norm_axis(Axis(1)).sum()", &[M(2, &[0.0, 0.0, 3.0, 4.0])], 5.0, &[&[0.0, 0.0, 0.6, 0.8]]),
+    valued("x.var(0.0)", &[V(&[1.0, 1.0, 1.0])], 0.0, &[&[0.0, 0.0, 0.0]]),
+    valued(
+        "kl_div(x, y)",
+        &[V(&[0.0, 1.0]), V(&[0.5, 0.5])],
+        std::f64::consts::LN_2,
+        &[&[-INF, 1.0 + std::f64::consts::LN_2], &[0.0, -2.0]],
+    ),
+    // Rows that a mask hides fully read nothing, and pass nothing back.
+    valued(
+        "masked_attention(x, x, y, z).sum()",
+        &[M(1, &[1.0, 2.0]), M(1, &[3.0, 5.0]), Mask(2, &[0.0, 0.0, 1.0, 0.0])],
+        3.0,
+        &[&[0.0, 0.0], &[1.0, 0.0]],
+    ),
+    valued(
+        "masked_attention(x, x, y, z).sum()",
+        &[M(1, &[900.0, -900.0]), M(1, &[3.0, 5.0]), Mask(2, &[0.0, 0.0, 0.0, 0.0])],
+        0.0,
+        &[&[0.0, 0.0], &[0.0, 0.0]],
+    ),
+    valued(
+        "x.masked_fill(y, -f64::INFINITY).softmax(Axis(1)).ln().slice(s![.., 1]).sum()",
+        &[M(2, &[7.0, 3.0]), Mask(2, &[1.0, 0.0])],
+        0.0,
+        &[&[0.0, 0.0]],
+    ),
+    // Nothing: sums are 0, products 1, extrema infinite.
+    valued("x.sum()", &[V(&[])], 0.0, &[&[]]),
+    valued("x.product()", &[V(&[])], 1.0, &[&[]]),
+    valued("x.norm_l2()", &[V(&[])], 0.0, &[&[]]),
+    valued("x.dot(x)", &[V(&[])], 0.0, &[&[]]),
+    valued("x.max_all()", &[V(&[])], -INF, &[&[]]),
+    valued("x.logsumexp()", &[V(&[])], -INF, &[&[]]),
+    valued("x.mean().unwrap()", &[V(&[])], NAN, &[&[]]),
+    valued("x.sum_axis(Axis(0)).sum()", &[M(0, &[])], 0.0, &[&[]]),
 ];
 
 #[test]
@@ -151,7 +219,7 @@ fn gradients_at_singular_points() {
 fn entries(arg: &Arg) -> Vec<f64> {
     match arg {
         S(x) => vec![*x],
-        V(v) => v.to_vec(),
+        V(v) | M(_, v) | Mask(_, v) => v.to_vec(),
     }
 }
 
@@ -159,7 +227,15 @@ fn check(p: &Point) -> Result<(), String> {
     let params: Vec<String> = ["x", "y", "z"]
         .iter()
         .zip(p.at)
-        .map(|(name, arg)| format!("{name}: {}", if matches!(arg, S(_)) { "f64" } else { "&Array1<f64>" }))
+        .map(|(name, arg)| {
+            let ty = match arg {
+                S(_) => "f64",
+                V(_) => "&Array1<f64>",
+                M(..) => "&Array2<f64>",
+                Mask(..) => "&Array2<bool>",
+            };
+            format!("{name}: {ty}")
+        })
         .collect();
     let lowered = lowered(&format!("fn f({}) -> f64 {{ {} }}", params.join(", "), p.body))?;
     let inputs: Vec<Tensor> =
@@ -167,13 +243,22 @@ fn check(p: &Point) -> Result<(), String> {
             .map(|arg| match arg {
                 S(x) => Tensor::scalar(*x),
                 V(v) => Tensor { shape: vec![v.len()], data: v.to_vec() },
+                M(n, v) | Mask(n, v) => Tensor { shape: vec![if *n == 0 { 2 } else { v.len() / n }, *n], data: v.to_vec() },
             })
             .collect();
     let joint = reverse(&lowered.region, Seed::Input)?;
+    let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-12 * b.abs();
     for (stage, joint) in [("unoptimised", joint.clone()), ("optimised", optimise(joint)?)] {
         let gradient = run_joint(&joint, &inputs, &Tensor::scalar(1.0), &[])?;
+        if let Some(wanted) = p.value {
+            let mut all = inputs.clone();
+            all.push(Tensor::scalar(1.0));
+            let found = autodiff_compiler::interpret::evaluate(&joint.region, &all, &[])?[0].data[0];
+            if !same((&found, &wanted)) {
+                return Err(format!("{stage}: the value is {found}, not {wanted}"));
+            }
+        }
         for (found, wanted) in gradient.iter().zip(p.gradient) {
-            let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-12 * b.abs();
             if found.data.len() != wanted.len() || !found.data.iter().zip(wanted.iter()).all(same) {
                 return Err(format!(
                     "{stage} {:?}, not {:?}",

@@ -1,0 +1,79 @@
+//! Conventions at singular points and for saturated values, in generated code: value and gradient, beside those of the
+//! function as written where it keeps them. The whole table, gradients only, is `singular_points` of the compiler's tests.
+
+use autodiff_runtime::prelude::*;
+use ndarray::prelude::*;
+
+const INF: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
+
+fn agree(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-12 * b.abs()
+}
+
+/// A function of `x` and constants, where it is taken, its value and its gradient there.
+macro_rules! points {
+    ($($name:ident [$($c:ident: $cty:ty = $cmake:expr),*] $x:ident: $ty:ty { $body:expr } at $at:expr => $value:expr, $gradient:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            #[allow(unused_variables)]
+            #[differentiate(wrt($x))]
+            fn f($x: &$ty, $($c: &$cty),*) -> f64 {
+                $body
+            }
+            let $x: $ty = $at;
+            $(let $c: $cty = $cmake;)*
+            let (value, gradient) = f::value_and_grad(&$x, $(&$c),*);
+            let wanted: $ty = $gradient;
+            assert!(agree(value, $value), "value {value}, not {}", $value);
+            assert!(gradient.shape() == wanted.shape(), "{gradient} for {wanted}");
+            assert!(gradient.iter().zip(&wanted).all(|(a, b)| agree(*a, *b)), "gradient {gradient}, not {wanted}");
+        }
+    )*};
+}
+
+points! {
+    abs_at_zero [] x: Array1<f64> { x.abs().sum() } at array![0.0, -0.0] => 0.0, array![0.0, 0.0];
+    relu_propagates_nan [] x: Array1<f64> { x.relu().sum() } at array![NAN, 0.0] => NAN, array![0.0, 0.0];
+    max_drops_nan [] x: Array1<f64> { x.mapv(|v| v.max(0.0)).sum() } at array![NAN, 0.0] => 0.0, array![0.0, 0.0];
+    maximum_propagates_nan [y: Array1<f64> = array![0.0]] x: Array1<f64> { x.maximum(y).sum() } at array![NAN] => NAN, array![0.0];
+    clamp_at_its_bounds [] x: Array1<f64> { x.clamp(-1.0, 1.0).sum() } at array![-1.0, 1.0, 0.5] => 0.5, array![0.0, 0.0, 1.0];
+    clamp_keeps_nan [] x: Array1<f64> { x.clamp(-1.0, 1.0).sum() } at array![NAN] => NAN, array![0.0];
+    root_of_square [] x: Array1<f64> { (x * x).sqrt().sum() } at array![0.0, -3e200] => 3e200, array![0.0, -1.0];
+    root_under_a_condition [] x: Array1<f64> { x.mapv(|v| if v > 0.0 { v.sqrt() } else { 0.0 }).sum() } at array![0.0, 4.0] => 2.0, array![0.0, 0.25];
+    logarithm_under_select [] x: Array1<f64> { x.mapv(|v| if v > 0.0 { v.ln() } else { 0.0 }).sum() } at array![0.0, 1.0] => 0.0, array![0.0, 1.0];
+    softplus_far_right [] x: Array1<f64> { x.softplus().sum() } at array![800.0, -800.0] => 800.0, array![1.0, 0.0];
+    logistic_written_out [] x: Array1<f64> { x.mapv(|v| 1.0 / (1.0 + (-v).exp())).sum() } at array![-800.0, 800.0] => 1.0, array![0.0, 0.0];
+    log_of_logistic [] x: Array1<f64> { (1.0 / (1.0 + (-x).exp())).ln().sum() } at array![-800.0] => -800.0, array![1.0];
+    log_of_one_plus_exp [] x: Array1<f64> { (1.0 + x.exp()).ln().sum() } at array![800.0] => 800.0, array![1.0];
+    log_of_complement [] x: Array1<f64> { (1.0 - x.sigmoid()).ln().sum() } at array![800.0] => -800.0, array![-1.0];
+    log_sum_exp_written_out [] x: Array1<f64> { x.exp().sum().ln() } at array![800.0, -800.0] => 800.0, array![1.0, 0.0];
+    logsumexp_of_nothing_but_minus_infinity [] x: Array1<f64> { x.logsumexp() } at array![-INF, -INF] => -INF, array![0.0, 0.0];
+    saturated_softmax [] x: Array1<f64> { x.softmax(Axis(0))[0] } at array![800.0, -800.0] => 1.0, array![0.0, 0.0];
+    log_of_saturated_softmax [] x: Array1<f64> { -x.softmax(Axis(0)).ln()[0] } at array![-800.0, 800.0] => 1600.0, array![-1.0, 1.0];
+    softmax_written_out [] x: Array1<f64> { { let e = x.exp(); -(&e / e.sum()).ln().slice(s![..1]).sum() } } at array![-800.0, 800.0] => 1600.0, array![-1.0, 1.0];
+    saturated_cross_entropy [t: Array1<usize> = array![0]] x: Array2<f64> { cross_entropy(x, t) } at array![[-800.0, 800.0]] => 1600.0, array![[-1.0, 1.0]];
+    saturated_bce [t: Array1<f64> = array![0.0, 1.0]] x: Array1<f64> { bce_with_logits(x, t) } at array![800.0, -800.0] => 800.0, array![0.5, -0.5];
+    ties_of_the_largest [] x: Array1<f64> { x.max_all() } at array![1.0, 3.0, 3.0] => 3.0, array![0.0, 0.5, 0.5];
+    ties_along_an_axis [] x: Array2<f64> { x.min_axis(Axis(1)).sum() } at array![[1.0, 1.0, 3.0]] => 1.0, array![[0.5, 0.5, 0.0]];
+    norm_at_zero [] x: Array1<f64> { x.norm_l2() } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
+    norm_written_out_at_zero [] x: Array1<f64> { (x * x).sum().sqrt() } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
+    norm_of_huge_numbers [] x: Array1<f64> { x.norm_l1() } at array![0.0, -1e300] => 1e300, array![0.0, -1.0];
+    distance_of_equal_points [a: Array1<f64> = array![1.0, 2.0]] x: Array1<f64> { (x - a).norm_l2() } at array![1.0, 2.0] => 0.0, array![0.0, 0.0];
+    norms_of_rows [] x: Array2<f64> { x.norm_axis(Axis(1)).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
+    deviation_of_equal_numbers [] x: Array1<f64> { x.std(0.0) } at array![2.0, 2.0] => 0.0, array![0.0, 0.0];
+    zero_rows_normalised [] x: Array2<f64> { x.l2_normalize(Axis(1)).sum() } at array![[0.0, 0.0]] => 0.0, array![[0.0, 0.0]];
+    hypot_at_the_origin [] x: Array1<f64> { x.mapv(|v| v.hypot(0.0)).sum() } at array![0.0, -3e200] => 3e200, array![0.0, -1.0];
+    angle_at_the_origin [y: Array1<f64> = array![0.0]] x: Array1<f64> { x.atan2(y).sum() } at array![0.0] => 0.0, array![0.0];
+    product_with_zeros [] x: Array1<f64> { x.product() } at array![0.0, 2.0, 3.0] => 0.0, array![6.0, 0.0, 0.0];
+    running_product_with_a_zero [] x: Array1<f64> { x.cumprod(Axis(0))[2] } at array![2.0, 0.0, 3.0] => 0.0, array![0.0, 6.0, 0.0];
+    powers_of_zero [] x: Array1<f64> { x.mapv(|v| v.powi(0) + v.powi(1) + v.powi(2) + v.powf(0.0)).sum() } at array![0.0] => 2.0, array![1.0];
+    x_log_y_at_zero [y: Array1<f64> = array![2.0]] x: Array1<f64> { x.xlogy(y).sum() } at array![0.0] => 0.0, array![std::f64::consts::LN_2];
+    equal_points_of_mae [y: Array1<f64> = array![1.0, 5.0]] x: Array1<f64> { mae(x, y) } at array![1.0, 2.0] => 1.5, array![0.0, -0.5];
+    stable_sort [] x: Array1<f64> { x.sort_axis(Axis(0))[1] } at array![2.0, 2.0, 1.0] => 2.0, array![1.0, 0.0, 0.0];
+    attention_that_sees_nothing [k: Array2<f64> = array![[900.0], [-900.0]], m: Array2<bool> = array![[false, false], [true, false]]]
+        x: Array2<f64> { masked_attention(k, k, x, m).sum() } at array![[3.0], [5.0]] => 3.0, array![[1.0], [0.0]];
+    sum_of_nothing [] x: Array1<f64> { x.sum() + x.norm_l2() + x.dot(x) } at array![] => 0.0, array![];
+    extrema_of_nothing [] x: Array1<f64> { x.max_all() + x.logsumexp() } at array![] => -INF, array![];
+    product_of_nothing [] x: Array2<f64> { x.product() + x.sum_axis(Axis(0)).sum() } at Array2::zeros((0, 3)) => 1.0, Array2::zeros((0, 3));
+}
