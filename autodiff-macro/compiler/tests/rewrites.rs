@@ -35,6 +35,12 @@ cases! {
     "diag(Aᵀ) = diag(A)" [""] ("x: &Array2<f64>") "x.t().diag().powi(3).sum()" [[3, 3]] has ["diag"], lacks ["permute"];
     "diag(A·B) = Σ A∘Bᵀ along rows" ["shape(x: [n, k], y: [k, n])"] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).diag().powi(3).sum()" [[3, 4], [4, 3]] has ["sum_to"], lacks ["dot", "diag"];
     "diag(A·B) = Σ A∘Bᵀ along rows" ["shape(x: [n, k], y: [k, n])"] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).trace()" [[3, 4], [4, 3]] has ["sum_to"], lacks ["dot", "diag", "remove_axis"];
+    "diag(A·B) = Σ A∘Bᵀ along rows" [""] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).diag().powi(3).sum()" [[3, 4], [4, 5]] has ["sum_to"], lacks ["dot"];
+    "diag(A·B) = Σ A∘Bᵀ along rows" [""] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).diag().powi(3).sum()" [[5, 4], [4, 3]] has ["sum_to"], lacks ["dot"];
+    "diag(x·yᵀ) = x∘y" [""] ("x: &Array1<f64>, y: &Array1<f64>") "outer(x, y).diag().powi(3).sum()" [[4], [3]] has ["mul"], lacks ["outer"];
+    "A·1 = sums of rows" [""] ("x: &Array2<f64>, s: f64") "x.dot(&Array2::from_elem((4, 2), *s)).tanh().sum()" [[3, 4], []] has ["sum_to"], lacks ["dot"];
+    "A·1 = sums of rows" [""] ("x: &Array2<f64>, s: f64") "Array2::from_elem((2, 3), *s).dot(x).tanh().sum() + Array1::from_elem(3, *s).dot(x).tanh().sum() + x.dot(&Array1::from_elem(4, *s)).tanh().sum()" [[3, 4], []] has ["sum_to"], lacks ["dot"];
+    "A·1 = sums of rows" [""] ("x: &Array2<f64>, y: &Array1<f64>") "x.dot(&y.broadcast((4, 2)).unwrap()).tanh().sum() + y.broadcast((2, 2)).unwrap().t().dot(&x.slice(s![..2, ..])).tanh().sum()" [[3, 4], [2]] has ["sum_to"], lacks [];
     "diag(f(A, B)) = f(diag A, diag B)" ["shape(x: [n, n], y: [n, n])"] ("x: &Array2<f64>, y: &Array2<f64>") "(x * y + 1.0).tanh().diag().sum()" [[3, 3], [3, 3]] has ["diag"], lacks [];
     "sums of A·B are products with sums" [""] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).sum().tanh()" [[3, 4], [4, 2]] has ["dot", "sum_to"], lacks [];
     "sums of A·B are products with sums" [""] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).sum_axis(Axis(0)).powi(3).sum()" [[3, 4], [4, 2]] has ["dot", "sum_to"], lacks [];

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 
 use super::{rewritten, uses};
-use crate::ir::{Attr, Builder, Elem, Expr, Joint, Node, NodeId, Slice};
+use crate::ir::{Attr, Bound, Builder, Dim, Elem, Expr, Joint, Node, NodeId, Slice};
 use crate::ops::{Code, Operation, arith, neural, product, reduce, structure};
 
 /// Where a rule is tried: a node of the old graph with the copies of its operands.
@@ -35,10 +35,12 @@ pub struct Rule {
 pub static RULES: &[Rule] = &[
     Rule { name: "diag(Aᵀ) = diag(A)", source: "PyTensor", apply: diagonal_of_transpose },
     Rule { name: "diag(A·B) = Σ A∘Bᵀ along rows", source: "Giles 2008 §2.2.1", apply: diagonal_of_product },
+    Rule { name: "diag(x·yᵀ) = x∘y", source: "Giles 2008 §2.2.1", apply: diagonal_of_outer },
     Rule { name: "diag(f(A, B)) = f(diag A, diag B)", source: "PyTensor local_lift", apply: diagonal_of_elementwise },
     Rule { name: "sums of A·B are products with sums", source: "Laue, Mitterreiter and Giesen 2018", apply: sum_of_product },
     Rule { name: "sum(diag(d)) = sum(d)", source: "structure", apply: sum_of_diagonal },
     Rule { name: "diag(d)·A = d∘A by rows, A·diag(d) = A∘d", source: "PyTensor", apply: product_with_diagonal },
+    Rule { name: "A·1 = sums of rows", source: "PyTensor, XLA", apply: product_with_repeated },
     Rule { name: "diag(d)∘A = diag(d∘diag A)", source: "PyTensor", apply: elementwise_with_diagonal },
     Rule { name: "onehot·A picks rows, A·onehot adds columns", source: "PyTensor", apply: product_with_one_hot },
     Rule { name: "(x·yᵀ)·B = x·(y·B)", source: "Laue, Mitterreiter and Giesen 2018", apply: product_with_outer },
@@ -117,6 +119,10 @@ impl<'g> Place<'_, 'g> {
         (all.iter().all(|e| e.rank() == 2)).then(|| [all[0], all[1]])
     }
 
+    fn smaller(&self, a: Dim, b: Dim) -> Dim {
+        self.builder.dims(|dims| dims.min(a, b))
+    }
+
     fn is_one(&self, d: crate::ir::Dim) -> bool {
         self.builder.dims(|dims| dims.is_one(d))
     }
@@ -151,12 +157,80 @@ fn diagonal_of_transpose<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
     transposed(p.x[0]).map(|x| x.with(&structure::DIAG, vec![]))
 }
 
+/// The first `k` of an axis of a matrix or vector; all if that is its size.
+fn first<'g>(e: Expr<'g>, axis: usize, k: Dim) -> Expr<'g> {
+    if e.dim(axis) == k {
+        return e;
+    }
+    e.with(&structure::SLICE, vec![Attr::Slices(first_slices(e.rank(), axis, k))])
+}
+
+fn first_slices(rank: usize, axis: usize, k: Dim) -> Vec<Slice> {
+    let mut slices = vec![structure::whole(); rank];
+    slices[axis] = Slice::Range { start: Bound::Literal(0), end: Some(Bound::Dim(k)), step: Bound::Literal(1) };
+    slices
+}
+
+/// Zeros of size `n` along an axis beyond those that there are.
+fn filled<'g>(e: Expr<'g>, axis: usize, n: Dim) -> Expr<'g> {
+    let (mut shape, k) = (e.shape(), e.dim(axis));
+    if k == n {
+        return e;
+    }
+    shape[axis] = n;
+    e.with(&structure::UNSLICE, vec![Attr::Slices(first_slices(e.rank(), axis, k)), Attr::Dims(shape)])
+}
+
 fn diagonal_of_product<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
-    if !p.is(&structure::DIAG) || !(p.once)(0) || !square(p.x[0]) {
+    if !p.is(&structure::DIAG) || !(p.once)(0) {
         return None;
     }
     let [a, b] = p.factors(0)?;
-    Some((a * b.t()).sum_axis(1))
+    let k = p.smaller(a.dim(0), b.dim(1));
+    Some((first(a, 0, k) * first(b, 1, k).t()).sum_axis(1))
+}
+
+fn diagonal_of_outer<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&structure::DIAG) {
+        return None;
+    }
+    let outer = p.operands(0, &product::OUTER)?;
+    let k = p.smaller(outer[0].dim(0), outer[1].dim(0));
+    Some(first(outer[0], 0, k) * first(outer[1], 0, k))
+}
+
+/// A matrix or vector that repeats a number, or a row or column of numbers, times another.
+fn product_with_repeated<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&product::DOT) {
+        return None;
+    }
+    let ([a, b], shape) = ([p.x[0], p.x[1]], p.builder.resolved(&p.node.ty).shape().to_vec());
+    let last = |e: Expr<'g>| e.rank() - 1;
+    if let Some(source) = b.operand_of(&arith::BROADCAST, 0) {
+        // The same along the summed axis: the rows' sums times what is repeated.
+        let row = match source.shape().as_slice() {
+            [] => source,
+            [_] if b.rank() == 2 => source,
+            [k, _] if p.is_one(*k) && !p.is_one(b.dim(0)) => source.remove_axis(0),
+            _ => return None,
+        };
+        let sums = a.sum_axis(last(a));
+        let sums = if a.rank() == 2 && b.rank() == 2 { sums.insert_axis(1) } else { sums };
+        return Some((sums * row).broadcast(&shape));
+    }
+    let source = a.operand_of(&arith::BROADCAST, 0)?;
+    let column = match source.shape().as_slice() {
+        [] => source,
+        [_, k] if p.is_one(*k) && !p.is_one(a.dim(1)) => {
+            if b.rank() == 1 {
+                source.remove_axis(1)
+            } else {
+                source
+            }
+        }
+        _ => return None,
+    };
+    Some((column * b.sum_axis(0)).broadcast(&shape))
 }
 
 fn diagonal_of_elementwise<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
@@ -218,6 +292,15 @@ fn product_with_diagonal<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
         return None;
     }
     let [a, b] = [p.x[0], p.x[1]];
+    // A diagonal that is not square keeps a part and fills up with zeros.
+    if let (None, Some(d)) = (diagonal(a), a.operand_of(&structure::FROM_DIAG, 0)) {
+        let (k, scale) = (d.dim(0), if b.rank() == 1 { d } else { d.insert_axis(1) });
+        return Some(filled(scale * first(b, 0, k), 0, a.dim(0)));
+    }
+    if let (None, Some(d)) = (diagonal(b), b.operand_of(&structure::FROM_DIAG, 0)) {
+        let axis = a.rank() - 1;
+        return Some(filled(first(a, axis, d.dim(0)) * d, axis, b.dim(1)));
+    }
     if let Some(d) = diagonal(a) {
         return Some(match (b.rank(), diagonal(b)) {
             (1, _) => d * b,
@@ -304,6 +387,10 @@ fn slice_of_product<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
 fn transpose_of_symmetric<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
     if !p.is(&structure::PERMUTE) || p.node.attrs[0].axes() != [1, 0] {
         return None;
+    }
+    if let Some(d) = p.x[0].operand_of(&structure::FROM_DIAG, 0) {
+        let [rows, columns] = p.x[0].shape()[..] else { return None };
+        return Some(d.with(&structure::FROM_DIAG, vec![Attr::Dims(vec![columns, rows])]));
     }
     symmetric(p.x[0], DEEPEST).then_some(p.x[0])
 }
