@@ -5,7 +5,7 @@ mod common;
 
 use autodiff_compiler::ad::{Seed, reverse};
 use autodiff_compiler::opt::optimise;
-use autodiff_compiler::schedule::{Step, schedule};
+use autodiff_compiler::schedule::{Parts, Step, schedule};
 use common::lowered_with;
 
 /// Attribute arguments, parameters (those after `;` are constants), body; products; arrays in between.
@@ -66,7 +66,7 @@ fn counts(row: &Row) -> Result<(usize, usize, String), String> {
     for leaf in &mut lowered.region.leaves {
         leaf.differentiate = wanted.as_ref().is_none_or(|w| w.contains(&leaf.name.as_str()));
     }
-    let program = schedule(optimise(reverse(&lowered.region, Seed::One)?)?)?;
+    let program = schedule(optimise(reverse(&lowered.region, Seed::One)?)?, Parts::AtHand)?;
     let mut products = 0;
     let mut names = Vec::new();
     for step in &program.steps {
