@@ -17,7 +17,6 @@ const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("outer_add", "made by the reverse of loops; tested end to end by the corpus"),
     ("control", "holds regions; tested end to end by the corpus"),
     ("control_grad", "holds regions; tested end to end by the corpus"),
-    ("effect", "holds the user's statement; tested end to end by the corpus"),
     ("external", "calls the user's function; tested end to end by the corpus"),
     ("external_grad", "calls the user's function; tested end to end by the corpus"),
     ("constant", "has no operands"),
