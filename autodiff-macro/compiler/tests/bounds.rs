@@ -56,7 +56,6 @@ const ROWS: &[Row] = &[
     ("", "v: &Array1<f64>, w: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>", "v.dot(&(w.dot(x) + b).tanh())", 4, 2),
     // A matrix chain with a vector never multiplies matrices: B·x, A·(B·x) for the value
     ("wrt(x)", "x: &Array1<f64>, a: &Array2<f64>, b: &Array2<f64>", "a.dot(b).dot(x).tanh().sum()", 4, 3),
-    ("wrt(x)", "x: &Array1<f64>, a: &Array2<f64>, b: &Array2<f64>", "einsum!(\"ij,jk,k->i\", a, b, x).tanh().sum()", 4, 3),
 ];
 
 /// Products of value and gradient, and arrays that are neither.
