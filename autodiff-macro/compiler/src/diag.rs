@@ -93,6 +93,11 @@ impl Errors {
         self.list.truncate(mark);
     }
 
+    /// Takes out the errors after a mark.
+    pub fn split_off(&mut self, mark: usize) -> Errors {
+        Errors { list: self.list.split_off(mark.min(self.list.len())) }
+    }
+
     /// All errors as `compile_error!` items.
     pub fn to_compile_errors(&self) -> TokenStream {
         self.list.iter().map(|e| e.error().to_compile_error()).collect()

@@ -92,6 +92,12 @@ impl Interpreter<'_> {
                 end: end.map(|e| self.bound(e)).transpose()?.map(Bound::Literal),
                 step: Bound::Literal(self.bound(*step)?),
             },
+            Slice::Span { start, count, step } => {
+                let (start, count) = (self.bound(*start)?, self.size(*count)?);
+                let last = start + (count - 1) * step;
+                let (from, to) = if count == 0 { (0, 0) } else { (start.min(last), start.max(last) + 1) };
+                Slice::Range { start: Bound::Literal(from), end: Some(Bound::Literal(to)), step: Bound::Literal(*step) }
+            }
         })
     }
 

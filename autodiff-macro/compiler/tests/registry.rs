@@ -21,6 +21,7 @@ const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("external_grad", "calls the user's function; tested end to end by the corpus"),
     ("constant", "has no operands"),
     ("size", "has no operands"),
+    ("effect", "runs the user's own code; tested end to end by the corpus"),
     ("part", "takes a result of several apart; tested with every operation that has several"),
     ("stop_gradient", "its derivative is zero by intent, not its value's"),
     ("extremum_grad", "operands belong together; tested as the rule of max_axis and min_axis"),

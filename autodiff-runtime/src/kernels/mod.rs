@@ -21,6 +21,7 @@ mod matvec;
 #[cfg(test)]
 mod neural_tests;
 mod norm;
+mod positions;
 mod program;
 mod rearrange;
 mod rows;
@@ -55,6 +56,7 @@ pub use loss::{
 };
 pub use ndarray::Axis;
 pub use norm::{layer_norm_grad_into, layer_norm_into, rms_norm_grad_into, rms_norm_into};
+pub use positions::{positions, span};
 pub use product::{batched_matmul_into, dot, matmul_into, matvec_into, outer_into};
 pub use program::{
     Output, Slot, add_slice, assign, assign_slice, attention_scale, broadcast, broadcast_scalar, broadcast_size, check_cotangent,

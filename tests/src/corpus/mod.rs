@@ -1,5 +1,6 @@
 //! Differentiated functions and their tests, a file for each subject.
 
+mod chains;
 mod checkpoint;
 mod control;
 mod einsum;
@@ -19,3 +20,4 @@ mod results;
 mod rewrites;
 mod singular_points;
 mod structure;
+mod traversals;

@@ -459,7 +459,7 @@ impl<'a> Program<'a> {
             .collect();
         for leaf in &mut schedule.joint.region.leaves {
             if let LeafSource::Capture(_) = leaf.source
-                && let Some(k) = plan.saved.iter().position(|s| leaf.name == s.field.to_string())
+                && let Some(k) = plan.saved.iter().position(|s| s.field == leaf.name)
             {
                 let field = &fields[k];
                 leaf.read = quote!(#field);

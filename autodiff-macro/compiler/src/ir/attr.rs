@@ -42,6 +42,15 @@ pub enum Slice {
         /// The step.
         step: Bound,
     },
+    /// `count` entries from `start` on, each `step` from the one before; where there are none, nothing is looked at.
+    Span {
+        /// The first index.
+        start: Bound,
+        /// How many.
+        count: Dim,
+        /// From one to the next; may be negative, not 0.
+        step: i64,
+    },
     /// A single index: the axis goes away.
     Index(Bound),
     /// A new axis of length 1 (takes no axis of the operand).

@@ -70,7 +70,27 @@ pub struct Dims {
     rules: Rules,
 }
 
+/// What was known of sizes at one time.
+#[derive(Debug)]
+pub(super) struct Known(Vec<u32>);
+
 impl Dims {
+    /// What is known now.
+    pub(super) fn known(&self) -> Known {
+        Known(self.parent.clone())
+    }
+
+    /// Goes back to what was known: sizes made since then are no longer valid.
+    pub(super) fn forget(&mut self, known: Known) {
+        while self.sizes.len() > known.0.len() {
+            if let Some(size) = self.sizes.pop() {
+                self.interned.remove(&size);
+            }
+        }
+        self.names.retain(|d, _| (d.0 as usize) < known.0.len());
+        self.parent = known.0;
+    }
+
     fn intern(&mut self, size: Size) -> Dim {
         if let Some(&d) = self.interned.get(&size) {
             return self.find(d);
@@ -264,6 +284,23 @@ impl Dims {
             Size::SliceLength { size, .. } => self.find(*size) == part || self.mentions(*size, part),
             Size::Axis { .. } | Size::Capture(_) => false,
         }
+    }
+
+    /// Whether the expression of a size has a part, or is one, for which `holds` does.
+    pub fn any_part(&self, d: Dim, holds: &dyn Fn(Dim) -> bool) -> bool {
+        let d = self.find(d);
+        let bound = |b: &Bound| matches!(b, Bound::Dim(d) if self.any_part(*d, holds));
+        holds(d)
+            || match self.size(d) {
+                Size::Linear(terms, _) => terms.iter().any(|(t, _)| self.any_part(*t, holds)),
+                Size::Broadcast(a, b) | Size::Product(a, b) | Size::Quotient(a, b) | Size::Min(a, b) => {
+                    self.any_part(*a, holds) || self.any_part(*b, holds)
+                }
+                Size::SliceLength { size, start, end, step } => {
+                    self.any_part(*size, holds) || bound(start) || end.as_ref().is_some_and(bound) || bound(step)
+                }
+                Size::Axis { .. } | Size::Capture(_) => false,
+            }
     }
 
     /// Whether a size is made of another one, and is another one.

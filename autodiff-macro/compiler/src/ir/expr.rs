@@ -59,6 +59,16 @@ struct Inner {
     bugs: Vec<String>,
 }
 
+/// How far a builder had come at one time.
+#[derive(Debug)]
+pub struct Snapshot {
+    nodes: usize,
+    dims: super::dims::Known,
+    checks: usize,
+    bugs: usize,
+    context: Option<Context>,
+}
+
 /// Makes the nodes of one graph.
 #[derive(Default)]
 pub struct Builder {
@@ -84,6 +94,31 @@ impl Builder {
     pub fn finish(&self) -> (Graph, Dims, Vec<Check>, Option<String>) {
         let inner = self.inner.take();
         (inner.graph, inner.dims, inner.checks, inner.bugs.into_iter().next())
+    }
+
+    /// How far the builder has come.
+    pub fn snapshot(&self) -> Snapshot {
+        let inner = self.inner.borrow();
+        Snapshot {
+            nodes: inner.graph.len(),
+            dims: inner.dims.known(),
+            checks: inner.checks.len(),
+            bugs: inner.bugs.len(),
+            context: inner.context.clone(),
+        }
+    }
+
+    /// Goes back to what the builder held: nodes and sizes made since then are no longer valid.
+    pub fn restore(&self, snapshot: Snapshot) {
+        let mut inner = self.inner.borrow_mut();
+        inner.graph.truncate(snapshot.nodes);
+        inner.dims.forget(snapshot.dims);
+        let inner = &mut *inner;
+        for check in inner.checks.drain(snapshot.checks..) {
+            inner.known_checks.remove(&(check.requirement, check.left, check.right));
+        }
+        inner.bugs.truncate(snapshot.bugs);
+        inner.context = snapshot.context;
     }
 
     /// The graph so far.

@@ -66,6 +66,16 @@ impl Graph {
         id
     }
 
+    /// Forgets the nodes after the first so many.
+    pub(super) fn truncate(&mut self, len: usize) {
+        while self.len() > len {
+            let last = NodeIndex::new(self.len() - 1);
+            if let Some(node) = self.dag.remove_node(last) {
+                self.interned.remove(&(node.op.name, node.attrs, node.operands, node.ty));
+            }
+        }
+    }
+
     /// The node's contents.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.dag[id.0]

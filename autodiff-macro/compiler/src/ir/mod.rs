@@ -20,7 +20,7 @@ pub use control::{Arm, Condition, Control, ControlRef, Header, Reverse};
 pub use dims::{Bound, Dim, Dims, Size};
 pub use dump::dot;
 pub use effect::{Effect, EffectRead, EffectRef};
-pub use expr::{Builder, Check, Context, Expr, Requirement};
+pub use expr::{Builder, Check, Context, Expr, Requirement, Snapshot};
 pub use external::{Argument, External, ExternalRef, Form, late_check, late_leaf};
 pub use graph::{Graph, Node, NodeId};
 pub use rebuild::rebuild;

@@ -360,15 +360,19 @@ impl<'g> Lower<'g, '_> {
 
     /// `x.nrows()` and its kin.
     pub(super) fn shape_query(&mut self, x: Node<'g>, m: &syn::ExprMethodCall) -> Option<Value<'g>> {
-        let shape = x.shape();
+        self.query(&x.shape(), m)
+    }
+
+    /// A question about a shape.
+    pub(super) fn query(&mut self, shape: &[Dim], m: &syn::ExprMethodCall) -> Option<Value<'g>> {
         let name = m.method.to_string();
         debug_assert!(SHAPE_QUERIES.contains(&name.as_str()));
-        match (name.as_str(), shape.as_slice()) {
+        match (name.as_str(), shape) {
             ("nrows", [n, _]) | ("ncols", [_, n]) => Some(Value::Int(*n)),
-            ("len", _) => Some(Value::Int(self.b.count(&shape))),
+            ("len", _) => Some(Value::Int(self.b.count(shape))),
             ("ndim", _) => Some(Value::Int(self.b.literal(shape.len() as i64))),
             ("dim", [n]) => Some(Value::Int(*n)),
-            ("dim" | "shape" | "raw_dim", _) => Some(Value::Shape(shape)),
+            ("dim" | "shape" | "raw_dim", _) => Some(Value::Shape(shape.to_vec())),
             ("len_of", _) => {
                 let axis = self.axis(m.args.first()?)?;
                 shape.get(axis).map(|d| Value::Int(*d))

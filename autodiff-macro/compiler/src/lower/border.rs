@@ -200,8 +200,9 @@ impl<'g> Border<'g> {
             }
             // A list, whose elements are read in the body where they are. Structs were taken apart before.
             Value::Place(place) if place.ty.is_some() => Value::Place(self.place(inner, place).into()),
-            // What is written through a view of a variable outside could not be followed.
-            Value::Slices(_) | Value::Opaque | Value::Place(_) | Value::Alias(_) => Value::Opaque,
+            // What is written through a view of a variable outside could not be followed; bodies are not lowered for
+            // several items at once.
+            Value::Lanes(_) | Value::Slices(_) | Value::Opaque | Value::Place(_) | Value::Alias(_) => Value::Opaque,
         }
     }
 }

@@ -5,6 +5,7 @@ use syn::Expr;
 
 use super::args::{Arguments, macro_elements};
 use super::expr::SHAPE_QUERIES;
+use super::lanes::Lanes;
 use super::value::Value;
 use super::{Lower, compact};
 use crate::diag::nearest;
@@ -12,7 +13,7 @@ use crate::ir::{Attr, Expr as Node};
 use crate::ops::{self, Form, Meaning, Spelling, arith, scalar};
 
 /// Methods that give back their receiver as far as values go.
-const IDENTITIES: [&str; 21] = [
+pub(super) const IDENTITIES: [&str; 21] = [
     "to_owned",
     "clone",
     "view",
@@ -38,6 +39,12 @@ const IDENTITIES: [&str; 21] = [
 
 impl<'g> Lower<'g, '_> {
     pub(super) fn method_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
+        if let Some(value) = self.chain(m, e) {
+            return value;
+        }
+        if let Some(value) = self.zip(m, e) {
+            return value;
+        }
         let after = self.after.take();
         self.after = super::linalg::suffix(m);
         let receiver = self.expr(&m.receiver);
@@ -55,6 +62,9 @@ impl<'g> Lower<'g, '_> {
                 given.push((a, self.argument_value(a)?));
             }
             return self.inline(&key, &function, None, given, e);
+        }
+        if self.in_lanes() && (self.value_differs(&receiver) || self.differs(&m.args)) {
+            return self.lane_method(&receiver, m, e);
         }
         match receiver {
             Value::Place(place) => self.place_method(&place, m),
@@ -104,17 +114,17 @@ impl<'g> Lower<'g, '_> {
                 let cos = self.elementwise(&scalar::COS, vec![], e, &[(&m.receiver, x)])?;
                 return Some(Value::Tuple(vec![Value::Node(sin), Value::Node(cos)]));
             }
+            ("fold", [init, f]) => return self.fold_elements(&m.receiver, init, f, e),
+            ("map_axis", [axis, f]) => return self.map_axis(Lanes::same(x), axis, f, e),
+            ("fold_axis", [axis, init, f]) => return self.fold_axis(x, axis, init, f, e),
+            ("to_vec", []) if x.rank() == 1 => return Some(Value::Node(x)),
+            ("as_slice", []) => return Some(Value::Node(if x.rank() == 1 { x } else { x.reshape(&[x.count()]) })),
             ("pow2", []) => return Some(Value::Node(x.square())),
             ("powf", [p]) => {
                 // A literal whole exponent is an integer power, which is exact and has no special cases.
                 let p_node = self.float(p)?;
-                if let Some(c) = p_node.as_constant()
-                    && c.fract() == 0.0
-                    && c.abs() <= 3.0
-                    && c != 0.0
-                    && c != 1.0
-                {
-                    return self.elementwise(&scalar::POWI, vec![Attr::Int(c as i64)], e, &[(&m.receiver, x)]).map(Value::Node);
+                if let Some(c) = super::lanes::whole_exponent(Lanes::same(p_node)) {
+                    return self.elementwise(&scalar::POWI, vec![Attr::Int(c)], e, &[(&m.receiver, x)]).map(Value::Node);
                 }
                 return self.elementwise(&scalar::POWF, vec![], e, &[(&m.receiver, x), (p, p_node)]).map(Value::Node);
             }
@@ -139,6 +149,10 @@ impl<'g> Lower<'g, '_> {
                     b.apply(&arith::BROADCAST, vec![Attr::Dims(dims)], &[x]).map(|e| e.id())
                 })?;
                 return Some(Value::Node(self.b.expr(id)));
+            }
+            ("iter" | "into_iter" | "outer_iter" | "axis_iter" | "rows" | "columns" | "windows", _) => {
+                self.errors.at(&m.method, format!("what follows `{name}` is not understood as a chain: between it and `sum`, `product`, `fold`, `for_each`, `collect`, `count`, `any` or `all` there may be `map`, `filter`, `zip`, `enumerate`, `rev`, `skip`, `take` and `step_by`"));
+                return None;
             }
             ("mapv_inplace" | "assign" | "fill" | "push" | "zip_mut_with", _) => {
                 self.errors.at(&m.method, format!("`{name}` gives no value: use it as a statement on a variable"));
@@ -177,6 +191,7 @@ impl<'g> Lower<'g, '_> {
             }
         };
         let index = self.bound(index)?;
+        self.reached_by_all(&[Slice::Index(index)], e)?;
         if axis >= x.rank() {
             self.errors.at(e, format!("there is no axis {axis} in a rank-{} array", x.rank()));
             return None;
@@ -309,8 +324,9 @@ impl<'g> Lower<'g, '_> {
                 [x],
             ) if o == float || o == "NumCast" || o == "FromPrimitive" => {
                 return match self.expr(x)? {
-                    Value::Int(d) => Some(Value::Node(self.b.size(d))),
+                    Value::Int(d) => self.number(d, x),
                     Value::Node(n) if n.rank() == 0 => Some(Value::Node(n)),
+                    Value::Lanes(n) if n.rank() == 0 && n.node.is_float() => Some(Value::Lanes(n)),
                     other => {
                         self.wrong(x, &other, "a number");
                         None
@@ -332,6 +348,9 @@ impl<'g> Lower<'g, '_> {
             (Some("f32" | "f64" | "Float" | "Real" | "NdFloat"), _, [x, rest @ ..]) => return self.path_call(&name, x, rest, e),
             (Some(o), _, [x, rest @ ..]) if o == float => return self.path_call(&name, x, rest, e),
             _ => {}
+        }
+        if self.in_lanes() && self.differs(&c.args) && ops::lookup(Form::Function, &name).is_some() {
+            return self.lane_function(&name, &args, e);
         }
         let trusted = matches!(owner.as_deref(), None | Some("ndarray" | "autodiff_runtime" | "prelude" | "linalg" | "ext"));
         match ops::lookup(Form::Function, &name) {
@@ -366,14 +385,15 @@ impl<'g> Lower<'g, '_> {
             let method = quote::format_ident!("{name}");
             syn::parse_quote!((#x).#method(#(#rest),*))
         };
-        let node = match self.expr(x)? {
-            Value::Node(n) => n,
-            other => {
-                self.wrong(x, &other, "a float");
-                return None;
-            }
-        };
+        let value = self.expr(x)?;
         let args: Vec<&Expr> = call.args.iter().collect();
+        if self.in_lanes() && (self.value_differs(&value) || self.differs(&call.args)) {
+            return self.lane_method(&value, &call, e);
+        }
+        let Value::Node(node) = value else {
+            self.wrong(x, &value, "a float");
+            return None;
+        };
         self.node_method(node, name, &args, &call, e)
     }
 
@@ -400,6 +420,15 @@ impl<'g> Lower<'g, '_> {
             ("from_diag", [x]) => {
                 let (meaning, spelling) = ops::lookup(Form::Function, "from_diag")?;
                 self.apply_spelling(meaning, spelling, &[*x], &mut Arguments::default(), e)
+            }
+            ("from_shape_fn", [shape, f]) => self.made_by_index(shape, f, e),
+            ("from_iter", [items]) => self.collected(items, e),
+            ("from_shape_vec", [shape, x]) => {
+                let (dims, x_value) = (self.shape(shape)?, self.float(x)?);
+                let id = self.in_context(e, &[(x, x_value)], |b| {
+                    b.apply(&ops::structure::RESHAPE, vec![Attr::Dims(dims)], &[x_value]).map(|e| e.id())
+                })?;
+                Some(Value::Node(self.b.expr(id)))
             }
             ("from" | "from_vec", [x]) => match self.expr(x)? {
                 Value::Node(n) => Some(Value::Node(n)),

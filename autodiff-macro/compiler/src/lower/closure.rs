@@ -7,67 +7,11 @@ use syn::{Expr, ExprClosure, Pat};
 
 use super::Lower;
 use super::value::Value;
-use crate::ir::Expr as Node;
-use crate::ops::{self, Form, Meaning};
 
 /// Marks a scope as the body of a closure.
 pub(super) const CLOSURE_SCOPE: &str = "{closure}";
 
 impl<'g> Lower<'g, '_> {
-    /// `x.mapv(f)`
-    pub(super) fn map(&mut self, x: Node<'g>, f: &Expr, e: &Expr) -> Option<Node<'g>> {
-        let y = match f {
-            Expr::Closure(closure) => self.call_closure(closure, vec![Value::Node(x)], e)?,
-            Expr::Paren(p) => return self.map(x, &p.expr, e),
-            Expr::Reference(r) => return self.map(x, &r.expr, e),
-            Expr::Path(p) => {
-                if let Some(Value::Closure(closure)) = p.path.get_ident().and_then(|i| self.lookup(&i.to_string()).cloned()) {
-                    self.call_bound(&closure, vec![Value::Node(x)], e)?
-                } else if let Some((key, function)) = self.module_function(p) {
-                    self.scopes.push(std::collections::HashMap::from([(
-                        CLOSURE_SCOPE.to_string(),
-                        super::Binding { value: Value::Unit },
-                    )]));
-                    let y = self.inline(&key, &function, None, vec![(f, Value::Node(x))], e);
-                    self.scopes.pop();
-                    y?
-                } else {
-                    Value::Node(self.path_function(p, x, e)?)
-                }
-            }
-            _ => {
-                self.errors.at(f, "write the function as a closure or as a path such as `f64::tanh`");
-                return None;
-            }
-        };
-        match y {
-            Value::Node(y) => Some(y.broadcast(&x.shape())),
-            other => {
-                self.wrong(f, &other, "a float or boolean result");
-                None
-            }
-        }
-    }
-
-    /// `f64::tanh`, `F::exp`
-    fn path_function(&mut self, p: &syn::ExprPath, x: Node<'g>, e: &Expr) -> Option<Node<'g>> {
-        let name = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
-        let qualified = p.path.segments.len() > 1;
-        match ops::lookup(Form::Method, &name) {
-            Some((Meaning::Operation(op), spelling))
-                if qualified && spelling.args.is_empty() && matches!(op.code, ops::Code::Scalar { .. }) =>
-            {
-                self.elementwise(op, vec![], e, &[(e, x)])
-            }
-            _ => {
-                let hint = crate::diag::nearest(&name, ops::spellings(Form::Method))
-                    .map_or_else(|| ": write it out as a closure".to_string(), |n| format!(": did you mean `{n}`?"));
-                self.errors.at(p, format!("`{name}` is not a function whose derivative is known{hint}"));
-                None
-            }
-        }
-    }
-
     /// Calls a closure that was bound by `let`, among the variables of the place where it was written.
     pub(super) fn call_bound(&mut self, closure: &super::value::Closure<'g>, args: Vec<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
         if self.scopes.len() > 60 {
@@ -107,7 +51,11 @@ impl<'g> Lower<'g, '_> {
                 other => self.bind_pattern(other, value),
             }
         }
-        let value = self.expr(&closure.body);
+        let value = if super::returns::has_returns(&closure.body) {
+            self.without_returns(&closure.body).and_then(|body| self.expr(&body))
+        } else {
+            self.expr(&closure.body)
+        };
         self.scopes.pop();
         value
     }
@@ -132,4 +80,44 @@ pub(super) fn strip(pat: &Pat) -> &Pat {
         Pat::Paren(p) => strip(&p.pat),
         other => other,
     }
+}
+
+/// A variable from outside that the body of a closure assigns to or borrows mutably.
+pub(super) fn changes_outside(closure: &ExprClosure) -> Option<String> {
+    use syn::visit::Visit;
+    struct Changes {
+        own: Vec<String>,
+        changed: Vec<String>,
+    }
+    impl<'a> Visit<'a> for Changes {
+        fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
+            self.own.push(p.ident.to_string());
+            syn::visit::visit_pat_ident(self, p);
+        }
+        fn visit_expr(&mut self, e: &'a Expr) {
+            let place = match e {
+                Expr::Assign(a) => super::stmt::root(&a.left),
+                Expr::Binary(b) if super::stmt::assign_operator(&b.op).is_some() => super::stmt::root(&b.left),
+                Expr::Reference(r) if r.mutability.is_some() => super::stmt::root(&r.expr),
+                Expr::MethodCall(m) => {
+                    let name = m.method.to_string();
+                    let changes = name.ends_with("_mut")
+                        || ["push", "fill", "assign", "swap", "insert", "extend", "next", "mapv_inplace", "map_inplace"]
+                            .contains(&name.as_str());
+                    if changes { super::stmt::root(&m.receiver) } else { None }
+                }
+                _ => None,
+            };
+            self.changed.extend(place);
+            let first = crate::syntax::operands(e, &mut |right| self.visit_expr(right));
+            if std::ptr::eq(first, e) {
+                syn::visit::visit_expr(self, e);
+            } else {
+                self.visit_expr(first);
+            }
+        }
+    }
+    let mut changes = Changes { own: vec![], changed: vec![] };
+    changes.visit_expr_closure(closure);
+    changes.changed.into_iter().find(|name| !changes.own.contains(name))
 }

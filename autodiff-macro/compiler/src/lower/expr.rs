@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{BinOp, Expr, Lit, UnOp};
 
+use super::lanes::Lanes;
 use super::place::Link;
 use super::stmt::Assign;
 use super::value::Value;
@@ -26,6 +27,8 @@ impl<'g> Lower<'g, '_> {
         let (done, exited) = (self.done, self.exited);
         match self.understood(e) {
             Some(value) => Some(value),
+            // What differs from item to item cannot be kept as it is.
+            None if self.differs(e) => None,
             None => {
                 self.errors.truncate(mark);
                 (self.done, self.exited) = (done, exited);
@@ -78,6 +81,13 @@ impl<'g> Lower<'g, '_> {
             },
             Expr::If(i) => self.if_expression(i, e),
             Expr::Match(m) if !self.in_closure() => self.match_expression(m, e),
+            Expr::Match(m) => match self.as_ifs(m) {
+                Some(ifs) => self.expr(&ifs),
+                None => {
+                    self.errors.at(e, "a `match` inside a closure is understood with literals and guards: write `if` and `else`");
+                    None
+                }
+            },
             Expr::Field(f) => self.field(f, e),
             Expr::Struct(s) => self.struct_literal(s),
             Expr::Index(i) => self.index(i, e),
@@ -245,13 +255,10 @@ impl<'g> Lower<'g, '_> {
     fn unary(&mut self, u: &syn::ExprUnary, e: &Expr) -> Option<Value<'g>> {
         match u.op {
             UnOp::Deref(_) => self.expr(&u.expr),
-            UnOp::Neg(_) => {
-                let x = self.node(&u.expr)?;
-                self.elementwise(&arith::NEG, vec![], e, &[(&u.expr, x)]).map(Value::Node)
-            }
-            UnOp::Not(_) => {
-                let x = self.node(&u.expr)?;
-                self.elementwise(&compare::NOT, vec![], e, &[(&u.expr, x)]).map(Value::Node)
+            UnOp::Neg(_) | UnOp::Not(_) => {
+                let op = if matches!(u.op, UnOp::Neg(_)) { &arith::NEG } else { &compare::NOT };
+                let x = self.lanes(&u.expr)?;
+                self.lane_apply(op, vec![], e, &[(&u.expr, x)]).map(Lanes::value)
             }
             _ => None,
         }
@@ -271,7 +278,10 @@ impl<'g> Lower<'g, '_> {
         let mut left = self.expr(first);
         while let Some((b, e)) = chain.pop() {
             active |= !chain.is_empty() && self.mentions_active(&b.right);
-            let right = self.expr(&b.right);
+            let right = match b.op {
+                BinOp::And(_) | BinOp::Or(_) if self.in_lanes() => self.under_condition(|lower| lower.expr(&b.right)),
+                _ => self.expr(&b.right),
+            };
             let mark = self.errors.len();
             left = self.operator(b, left, right, e);
             // As in `expr`: passive code that is not understood is the user's own.
@@ -308,6 +318,9 @@ impl<'g> Lower<'g, '_> {
                 return None;
             }
         };
+        if let Some(value) = self.lane_operator(op, b, &left, &right, e) {
+            return value;
+        }
         match (left, right) {
             (Value::Node(x), Value::Node(y)) => {
                 let logic = std::ptr::eq(op, &compare::AND) || std::ptr::eq(op, &compare::OR);
@@ -358,8 +371,9 @@ impl<'g> Lower<'g, '_> {
                     self.errors.at(&c.ty, format!("this function computes in `{float}`, not `{to}`"));
                     return None;
                 }
-                Some(Value::Node(self.b.size(d)))
+                self.number(d, &c.expr)
             }
+            Value::Lanes(x) if to == float && x.node.is_float() => Some(Value::Lanes(x)),
             Value::Int(d) if matches!(to.as_str(), "usize") => Some(Value::Int(d)),
             Value::Node(n) if to == float => Some(Value::Node(n)),
             Value::Node(n) => {
@@ -386,23 +400,14 @@ impl<'g> Lower<'g, '_> {
             );
             return None;
         }
-        let condition = self.node(&i.cond);
-        let yes = self.block(&i.then_branch);
-        let no = self.expr(otherwise);
-        match (condition?, yes?, no?) {
-            (c, Value::Node(a), Value::Node(b)) if c.ty().elem() == Elem::Bool => {
-                let operands = [(&*i.cond, c), (e, a), (&**otherwise, b)];
-                self.elementwise(&compare::SELECT, vec![], e, &operands).map(Value::Node)
-            }
-            (c, _, _) if c.ty().elem() != Elem::Bool => {
-                self.errors.at(&i.cond, "the condition is not a comparison: write one, such as `v > 0.0`");
-                None
-            }
-            _ => {
-                self.errors.at(e, "the branches must give floats");
-                None
-            }
+        let condition = self.lanes(&i.cond);
+        let (yes, no) = self.under_condition(|lower| (lower.block(&i.then_branch), lower.expr(otherwise)));
+        let (c, yes, no) = (condition?, yes?, no?);
+        if !c.is_mask() || c.rank() > 0 {
+            self.errors.at(&i.cond, "the condition is not a comparison: write one, such as `v > 0.0`");
+            return None;
         }
+        self.selected(c, yes, no, [&i.cond, e, otherwise], e)
     }
 
     fn field(&mut self, f: &syn::ExprField, e: &Expr) -> Option<Value<'g>> {
@@ -437,6 +442,13 @@ impl<'g> Lower<'g, '_> {
                     None
                 }
             },
+            Value::Node(x) if self.differs(&i.index) => self.lane_element(Lanes::same(x), i, e),
+            Value::Lanes(x) => self.lane_element(x, i, e),
+            Value::Node(x) if !x.is_float() => {
+                self.errors
+                    .at(e, "an element of an array of integers or conditions is not followed: bind it by an annotated `let`");
+                None
+            }
             Value::Node(x) => self.element(x, i, e),
             Value::Place(place) => self.place_element(&place, &i.index),
             Value::List(parts) => match self.literal_int(&i.index).map(|k| usize::try_from(k).map(|k| parts.get(k).cloned())) {
@@ -484,6 +496,7 @@ impl<'g> Lower<'g, '_> {
         let slices: Option<Vec<crate::ir::Slice>> =
             indices.into_iter().map(|i| self.bound(i).map(crate::ir::Slice::Index)).collect();
         let slices = slices?;
+        self.reached_by_all(&slices, e)?;
         let id = self.in_context(e, &[(&i.expr, x)], |b| {
             b.apply(&crate::ops::structure::SLICE, vec![Attr::Slices(slices)], &[x]).map(|e| e.id())
         })?;
@@ -674,6 +687,7 @@ fn nodes_along(value: &Value<'_>, chain: &[Link]) -> Vec<NodeId> {
 fn nodes_of(value: &Value<'_>) -> Vec<NodeId> {
     match value {
         Value::Node(e) => vec![e.id()],
+        Value::Lanes(e) => vec![e.node.id()],
         Value::Tuple(parts) | Value::List(parts) => parts.iter().flat_map(nodes_of).collect(),
         Value::Struct(s) => s.fields.iter().flat_map(|(_, v)| nodes_of(v)).collect(),
         _ => vec![],

@@ -7,6 +7,7 @@
 mod args;
 mod border;
 mod call;
+mod chain;
 mod closure;
 mod control;
 mod effects;
@@ -15,13 +16,17 @@ mod expr;
 mod external;
 mod failures;
 mod inline;
+mod lanes;
 mod linalg;
 mod mutate;
 mod place;
+mod returns;
 mod rounds;
 mod stmt;
+mod traverse;
 mod typed;
 mod value;
+mod zip;
 
 use std::collections::HashMap;
 
@@ -370,6 +375,8 @@ struct Lower<'g, 'a> {
     exited: bool,
     /// The requirements on sizes of the last operation, by number.
     required: std::ops::Range<usize>,
+    /// The items that code is lowered for at once.
+    lanes: lanes::LaneScope,
 }
 
 /// What a function is called in messages and among the items of its module.
@@ -431,6 +438,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             done: None,
             exited: false,
             required: 0..0,
+            lanes: Default::default(),
         }
     }
 }

@@ -8,10 +8,55 @@ use std::rc::Rc;
 use syn::{Block, Expr, ExprClosure, Pat, Stmt};
 
 use super::Lower;
+use super::lanes::Lanes;
 use super::stmt::{Assign, plain_name};
 use super::value::Value;
 use crate::ir::{Attr, Bound, Expr as Node, Slice};
-use crate::ops::{arith, assign, compare, structure};
+use crate::ops::{arith, assign, structure};
+
+impl Target {
+    /// The place inside of a body, whose outermost scope holds the variable.
+    pub(super) fn inside(&self, dim: &mut dyn FnMut(crate::ir::Dim) -> crate::ir::Dim) -> Option<Target> {
+        let mut bound = |b: &Bound| match b {
+            Bound::Literal(n) => Some(Bound::Literal(*n)),
+            Bound::Dim(d) => Some(Bound::Dim(dim(*d))),
+            Bound::Capture(_) => None,
+        };
+        let mut views = Vec::new();
+        for view in &self.views {
+            views.push(match view {
+                View::Diagonal => View::Diagonal,
+                View::Slices(slices) => {
+                    let inside = slices.iter().map(|s| {
+                        Some(match s {
+                            Slice::NewAxis => Slice::NewAxis,
+                            Slice::Index(i) => Slice::Index(bound(i)?),
+                            Slice::Range { start, end, step } => Slice::Range {
+                                start: bound(start)?,
+                                end: match end {
+                                    Some(e) => Some(bound(e)?),
+                                    None => None,
+                                },
+                                step: bound(step)?,
+                            },
+                            Slice::Span { start, count, step } => {
+                                let Bound::Dim(count) = bound(&Bound::Dim(*count))? else { return None };
+                                Slice::Span { start: bound(start)?, count, step: *step }
+                            }
+                        })
+                    });
+                    View::Slices(inside.collect::<Option<_>>()?)
+                }
+            });
+        }
+        Some(Target { name: self.name.clone(), depth: 0, views })
+    }
+
+    /// Goes on to a part.
+    pub(super) fn push(&mut self, view: View) {
+        self.views.push(view);
+    }
+}
 
 /// One step from an array to a part of it.
 #[derive(Clone, Debug)]
@@ -359,8 +404,7 @@ impl<'g> Lower<'g, '_> {
                 }
             }
             ("map_inplace" | "par_map_inplace" | "for_each", [Expr::Closure(f)]) => {
-                let Some(values) = self.changed_by(f, vec![Value::Node(old)], e) else { return true };
-                self.write_changed(place, values.first(), old, f, e);
+                self.change_elements(place, receiver, old, None, f, e);
             }
             ("zip_mut_with", [other, Expr::Closure(f)]) => {
                 let Some(v) = self.float(other) else { return true };
@@ -370,8 +414,7 @@ impl<'g> Lower<'g, '_> {
                 });
                 let Some(id) = id else { return true };
                 let v = self.b.expr(id);
-                let Some(values) = self.changed_by(f, vec![Value::Node(old), Value::Node(v)], e) else { return true };
-                self.write_changed(place, values.first(), old, f, e);
+                self.change_elements(place, receiver, old, Some(v), f, e);
             }
             ("push", [x]) if place.views.is_empty() => {
                 let Some(x) = self.float(x) else { return true };
@@ -408,13 +451,52 @@ impl<'g> Lower<'g, '_> {
         true
     }
 
-    /// What a closure made of an element, written back.
-    fn write_changed(&mut self, place: &Target, value: Option<&Value<'g>>, old: Node<'g>, f: &ExprClosure, e: &Expr) {
-        match value {
-            Some(Value::Node(y)) if y.is_float() => {
-                self.write_place(place, y.broadcast(&old.shape()), e);
+    /// What a closure makes of each element, written back.
+    fn change_elements(
+        &mut self,
+        place: &Target,
+        receiver: &Expr,
+        old: Node<'g>,
+        other: Option<Node<'g>>,
+        f: &ExprClosure,
+        e: &Expr,
+    ) {
+        let changed = self.for_all(|lower| {
+            let axes = lower.open_lanes(&old.shape())?;
+            let item = |node: Node<'g>| Lanes { node, axes }.value();
+            let mut args = vec![item(old)];
+            args.extend(other.map(item));
+            let values = lower.changed_by(f, args, e)?;
+            match values.first().and_then(|v| lower.as_lanes(v)) {
+                Some(y) if y.node.is_float() && y.rank() == 0 => Some(lower.spread(y, axes)),
+                _ => {
+                    lower.errors.at(f, "the element that the closure changes must be a variable of its own, as in `|x| *x *= 2.0`");
+                    None
+                }
             }
-            _ => self.errors.at(f, "the element that the closure changes must be a variable of its own, as in `|x| *x *= 2.0`"),
+        });
+        match changed {
+            Ok(y) => {
+                self.write_place(place, y, e);
+            }
+            Err(errors) => {
+                let (shape, at) = (old.shape(), super::zip::without_borrow(receiver));
+                let whole = Expr::Closure(f.clone());
+                self.as_loops(errors, &[&whole], e, &|lower| {
+                    let array = lower.unused("array");
+                    if let Some(other) = other {
+                        lower.bind(&array.to_string(), Value::Node(other));
+                    }
+                    lower
+                        .nested(&shape, &|lower, index| {
+                            let mut args = vec![quote::quote!(&mut #at #index)];
+                            args.extend(other.map(|_| quote::quote!(#array #index)));
+                            let (lets, body) = lower.applied(&whole, &args)?;
+                            Some(quote::quote!(#lets #body;))
+                        })
+                        .map(|code| quote::quote!({ #code }))
+                });
+            }
         }
     }
 
@@ -465,7 +547,8 @@ impl<'g> Lower<'g, '_> {
             });
         }
         let depth = self.scopes.len() - 1;
-        match &*f.body {
+        let rewritten = if super::returns::has_returns(&f.body) { self.without_returns(&f.body) } else { None };
+        match rewritten.as_ref().unwrap_or(&f.body) {
             Expr::Block(b) => self.run(&b.block),
             body => self.effect(body),
         }
@@ -491,56 +574,27 @@ impl<'g> Lower<'g, '_> {
 
     /// `if` inside a closure, run for its effect: what the branches change is selected.
     pub(super) fn if_effect(&mut self, i: &syn::ExprIf) {
-        let Some(c) = self.node(&i.cond) else { return };
-        if c.ty().elem() != crate::ir::Elem::Bool {
+        let Some(c) = self.lanes(&i.cond) else { return };
+        if !c.is_mask() || c.rank() > 0 {
             self.errors.at(&i.cond, "the condition is not a comparison: write one, such as `v > 0.0`");
             return;
         }
         let before = self.scopes.clone();
-        self.run(&i.then_branch);
+        self.under_condition(|lower| lower.run(&i.then_branch));
         let yes = std::mem::replace(&mut self.scopes, before);
-        match i.else_branch.as_ref().map(|(_, e)| &**e) {
-            Some(Expr::Block(b)) => self.run(&b.block),
-            Some(Expr::If(inner)) => self.if_effect(inner),
+        self.under_condition(|lower| match i.else_branch.as_ref().map(|(_, e)| &**e) {
+            Some(Expr::Block(b)) => lower.run(&b.block),
+            Some(Expr::If(inner)) => lower.if_effect(inner),
             _ => {}
-        }
-        for depth in 0..self.scopes.len() {
-            let mut changed: Vec<(String, Node<'g>, Node<'g>)> = Vec::new();
-            let mut lost: Vec<String> = Vec::new();
-            for (name, binding) in &self.scopes[depth] {
-                if let (Value::Node(no), Some(Value::Node(yes))) = (&binding.value, yes[depth].get(name).map(|b| &b.value))
-                    && no.id() != yes.id()
-                {
-                    changed.push((name.clone(), *yes, *no));
-                } else if let Some(yes) = yes[depth].get(name)
-                    && !same(&binding.value, &yes.value)
-                {
-                    lost.push(name.clone());
-                }
-            }
-            lost.sort();
-            for name in lost {
-                self.errors.at(
-                    &i.cond,
-                    format!("`{name}` is changed in a branch and is no float: only floats may be changed in a branch here"),
-                );
-            }
-            changed.sort_by(|a, b| a.0.cmp(&b.0));
-            for (name, yes, no) in changed {
-                let cond = &*i.cond;
-                if let Some(value) = self.elementwise(&compare::SELECT, vec![], cond, &[(cond, c), (cond, yes), (cond, no)])
-                    && let Some(binding) = self.scopes[depth].get_mut(&name)
-                {
-                    binding.value = Value::Node(value);
-                }
-            }
-        }
+        });
+        self.merged(c, &i.cond, yes);
     }
 }
 
 /// Whether two branches left a variable alone; for what is no float.
-fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
+pub(super) fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
     match (a, b) {
+        (Value::Lanes(a), Value::Lanes(b)) => a.node.id() == b.node.id() && a.axes == b.axes,
         (Value::Node(a), Value::Node(b)) => a.id() == b.id(),
         (Value::Int(a), Value::Int(b)) => a == b,
         (Value::Tuple(a), Value::Tuple(b)) | (Value::List(a), Value::List(b)) => {

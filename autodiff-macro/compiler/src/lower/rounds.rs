@@ -42,6 +42,30 @@ pub(super) enum Items<'g> {
     Rev(Box<Items<'g>>, Dim),
     /// `index·step + start`
     Stride(Box<Items<'g>>, Dim, Dim),
+    /// The next item of a passive iterator, which goes along: its tokens, and the variable of an item.
+    Passive(Along),
+}
+
+/// A passive iterator that goes along with items by index.
+#[derive(Clone)]
+pub(super) struct Along {
+    pub(super) tokens: TokenStream,
+    /// The variable of an item.
+    name: proc_macro2::Ident,
+    /// Its type, if it is known.
+    ty: Option<syn::Type>,
+}
+
+impl Items<'_> {
+    /// The passive iterators in it, with the variables of their items.
+    pub(super) fn passive(&self) -> Vec<&Along> {
+        match self {
+            Items::Passive(along) => vec![along],
+            Items::Zip(a, b) => a.passive().into_iter().chain(b.passive()).collect(),
+            Items::Enumerate(a) | Items::Rev(a, _) | Items::Stride(a, ..) => a.passive(),
+            Items::Count(_) | Items::Along(..) | Items::Elements(..) | Items::Window(..) => vec![],
+        }
+    }
 }
 
 /// The head of the loop.
@@ -88,7 +112,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// Items by index, if the expression goes through arrays or integers that are followed. The outer `None` is an error.
-    fn items(&mut self, e: &Expr) -> Option<Option<(Items<'g>, Dim)>> {
+    pub(super) fn items(&mut self, e: &Expr) -> Option<Option<(Items<'g>, Dim)>> {
         let one = self.b.literal(1);
         match strip(e) {
             Expr::Range(r) => {
@@ -124,14 +148,19 @@ impl<'g> Lower<'g, '_> {
                     }
                     ("enumerate", []) => Some(self.items(&m.receiver)?.map(|(i, n)| (Items::Enumerate(Box::new(i)), n))),
                     ("zip", [other]) => {
-                        let (a, b) = (self.items(&m.receiver)?, self.items(other)?);
-                        let (Some((a, n)), Some((b, k))) = (a, b) else { return Some(None) };
-                        let count = self.b.dims(|d| d.min(n, k));
-                        Some(Some((Items::Zip(Box::new(a), Box::new(b)), count)))
+                        let pair = |a: Items<'g>, b: Items<'g>| Items::Zip(Box::new(a), Box::new(b));
+                        match (self.items(&m.receiver)?, self.items(other)?) {
+                            (Some((a, n)), Some((b, k))) => Some(Some((pair(a, b), self.b.dims(|d| d.min(n, k))))),
+                            // All of it is passive.
+                            (Some(_), None) | (None, Some(_)) if !self.mentions_active(e) => Some(None),
+                            (Some((a, n)), None) => Some(self.passive_items(other).map(|b| (pair(a, b), n))),
+                            (None, Some((b, k))) => Some(self.passive_items(&m.receiver).map(|a| (pair(a, b), k))),
+                            (None, None) => Some(None),
+                        }
                     }
-                    ("rev", []) => Some(self.items(&m.receiver)?.map(|(i, n)| (Items::Rev(Box::new(i), n), n))),
+                    ("rev", []) => Some(self.indexed(&m.receiver)?.map(|(i, n)| (Items::Rev(Box::new(i), n), n))),
                     ("skip", [k]) => {
-                        let Some((i, n)) = self.items(&m.receiver)? else { return Some(None) };
+                        let Some((i, n)) = self.indexed(&m.receiver)? else { return Some(None) };
                         let k = self.size(k)?;
                         let count = self.b.dims(|d| d.sub(n, k));
                         Some(Some((Items::Stride(Box::new(i), one, k), count)))
@@ -143,7 +172,7 @@ impl<'g> Lower<'g, '_> {
                         Some(Some((i, count)))
                     }
                     ("step_by", [k]) => {
-                        let Some((i, n)) = self.items(&m.receiver)? else { return Some(None) };
+                        let Some((i, n)) = self.indexed(&m.receiver)? else { return Some(None) };
                         let k = self.size(k)?;
                         let zero = self.b.literal(0);
                         let count = self.b.dims(|d| {
@@ -158,9 +187,9 @@ impl<'g> Lower<'g, '_> {
                         if x.rank() != 1 {
                             return Some(None);
                         }
-                        let w = self.size(w)?;
+                        let (w, size) = (self.size(w)?, x.dim(0));
                         let count = self.b.dims(|d| {
-                            let more = d.add(x.dim(0), one);
+                            let more = d.add(size, one);
                             d.sub(more, w)
                         });
                         Some(Some((Items::Window(self.label(&m.receiver), x, w), count)))
@@ -172,12 +201,26 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// Items of which each is found by its index: a passive iterator goes forward only.
+    fn indexed(&mut self, e: &Expr) -> Option<Option<(Items<'g>, Dim)>> {
+        Some(self.items(e)?.filter(|(items, _)| items.passive().is_empty()))
+    }
+
+    /// A passive iterator that goes along with others.
+    fn passive_items(&mut self, e: &Expr) -> Option<Items<'g>> {
+        if self.mentions_active(e) || self.differs(e) {
+            return None;
+        }
+        let name = self.unused("along");
+        Some(Items::Passive(Along { tokens: quote!((#e)), name, ty: self.item_type(e) }))
+    }
+
     fn is_node(&mut self, e: &Expr) -> bool {
         self.quiet_node(e).is_some()
     }
 
     /// The array an expression stands for; an expression that is none is no error.
-    fn quiet_node(&mut self, e: &Expr) -> Option<Node<'g>> {
+    pub(super) fn quiet_node(&mut self, e: &Expr) -> Option<Node<'g>> {
         let mark = self.errors.len();
         let value = self.expr(e);
         self.errors.truncate(mark);
@@ -275,10 +318,15 @@ impl<'g> Rounds<'g> {
                 let index = format_ident!("index_{number}");
                 let d = inner.capture_dim(&quote!(#index));
                 let value = items.item(inner, border, at, d)?;
-                declare(inner, pat, &value);
-                inner.bind_pattern(pat, value);
+                inner.bind_pattern(pat, value.clone());
+                let along = items.passive();
+                declare(inner, pat, &value, &along);
                 let end = border.size(*count);
-                Some(Begun { pattern: quote!(#index), iterator: quote!(0..#end) })
+                let (mut pattern, mut iterator) = (quote!(#index), quote!(0..#end));
+                for Along { tokens, name, .. } in along {
+                    (pattern, iterator) = (quote!((#pattern, #name)), quote!((#iterator).zip(#tokens)));
+                }
+                Some(Begun { pattern, iterator })
             }
         }
     }
@@ -287,6 +335,7 @@ impl<'g> Rounds<'g> {
 impl<'o> Items<'o> {
     fn item<'h>(&self, inner: &mut Lower<'h, '_>, border: &mut Border<'_>, at: &mut Crossing, index: Dim) -> Option<Value<'h>> {
         match self {
+            Items::Passive(Along { name, .. }) => Some(Value::Tokens(quote!(#name))),
             Items::Count(start) => {
                 let start = border.dim(inner, at, *start);
                 Some(Value::Int(inner.b.dims(|d| d.add(start, index))))
@@ -340,8 +389,15 @@ impl<'o> Items<'o> {
 }
 
 /// Integers and parts of parameters of a pattern as variables for passive code.
-fn declare(inner: &mut Lower<'_, '_>, pat: &Pat, value: &Value<'_>) {
+fn declare(inner: &mut Lower<'_, '_>, pat: &Pat, value: &Value<'_>, along: &[&Along]) {
     match (pat, value) {
+        (pat, Value::Tokens(tokens)) => {
+            inner.passive.push(crate::passive::Passive::on_demand(quote!(let #pat = #tokens;), pattern_names(pat)));
+            let name = tokens.to_string();
+            if let Some(ty) = along.iter().find(|a| a.name == name).and_then(|a| a.ty.as_ref()) {
+                inner.bind_typed(pat, ty);
+            }
+        }
         (Pat::Ident(p), Value::Int(d)) => {
             let (name, size) = (&p.ident, format_ident!("{}{}", super::SIZE_PREFIX, d.0));
             inner.passive.push(crate::passive::Passive::on_demand(quote!(let #name = #size;), vec![name.to_string()]));
@@ -350,10 +406,10 @@ fn declare(inner: &mut Lower<'_, '_>, pat: &Pat, value: &Value<'_>) {
             let (name, read) = (&p.ident, place.read());
             inner.passive.push(crate::passive::Passive::on_demand(quote!(let #name = &#read;), vec![name.to_string()]));
         }
-        (Pat::Tuple(t), Value::Tuple(parts)) => t.elems.iter().zip(parts).for_each(|(pat, part)| declare(inner, pat, part)),
-        (Pat::Reference(r), value) => declare(inner, &r.pat, value),
-        (Pat::Type(t), value) => declare(inner, &t.pat, value),
-        (Pat::Paren(p), value) => declare(inner, &p.pat, value),
+        (Pat::Tuple(t), Value::Tuple(parts)) => t.elems.iter().zip(parts).for_each(|(pat, part)| declare(inner, pat, part, along)),
+        (Pat::Reference(r), value) => declare(inner, &r.pat, value, along),
+        (Pat::Type(t), value) => declare(inner, &t.pat, value, along),
+        (Pat::Paren(p), value) => declare(inner, &p.pat, value, along),
         _ => {}
     }
 }

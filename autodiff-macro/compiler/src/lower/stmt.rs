@@ -3,6 +3,7 @@
 use quote::{ToTokens, quote};
 use syn::{Block, Expr, Local, Pat, Stmt};
 
+use super::lanes::Lanes;
 use super::value::Value;
 use super::{Lower, Passive};
 use crate::ir::{Elem, LeafSource};
@@ -65,6 +66,7 @@ impl<'g> Lower<'g, '_> {
             Stmt::Local(local) => self.local(local),
             Stmt::Item(item) => self.keep(item, Passive::keep(item.to_token_stream(), vec![])),
             Stmt::Expr(e, _) => self.effect(e),
+            Stmt::Macro(m) if self.is_active_azip(&m.mac) && self.azip(&m.mac) => {}
             Stmt::Macro(m) => {
                 if let Some(name) = self.active_variable(&m.mac.tokens, false) {
                     self.errors.at(
@@ -73,7 +75,10 @@ impl<'g> Lower<'g, '_> {
                     );
                     return;
                 }
-                self.keep(m, Passive::keep(stmt.to_token_stream(), vec![]));
+                let changed = mutably_borrowed(m.mac.tokens.clone());
+                self.before_change(&changed);
+                self.keep(m, Passive::keep(stmt.to_token_stream(), changed.clone()));
+                self.after_change(&changed);
             }
         }
     }
@@ -409,6 +414,7 @@ impl<'g> Lower<'g, '_> {
         if matches!(value, Value::Place(_) | Value::Struct(_)) && self.bind_parts(pat, &value) {
             return;
         }
+        let value = if matches!(value, Value::Tokens(_)) { Value::Opaque } else { value };
         match (pat, value) {
             (Pat::Wild(_), _) => {}
             (Pat::Type(t), value) => self.bind_pattern(&t.pat, value),
@@ -493,6 +499,7 @@ impl<'g> Lower<'g, '_> {
                     _ => self.assign_place(&b.left, &b.right, Some(op), e),
                 }
             }
+            Expr::MethodCall(m) if self.chain_effect(m, e) || self.zip_effect(m, e) => {}
             Expr::MethodCall(m) => self.mutating_call(m, e),
             Expr::Call(c) if self.swap_call(c, e) => {}
             Expr::If(i) if self.in_closure() && !matches!(&*i.cond, Expr::Let(_)) => self.if_effect(i),
@@ -500,6 +507,9 @@ impl<'g> Lower<'g, '_> {
                 self.block(&b.block);
             }
             Expr::Paren(p) => self.effect(&p.expr),
+            Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) if self.in_lanes() && self.differs(e) => {
+                self.errors.at(e, "a loop inside a closure that reads what the closure is called with is not supported here: write the outer loop as a `for` loop too");
+            }
             Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
                 self.loop_statement(e);
             }
@@ -600,6 +610,18 @@ impl<'g> Lower<'g, '_> {
                 self.elementwise(op.operation(), vec![], e, &[(left, x), (right, y)]).map(Value::Node)
             }
             (Value::Int(x), Value::Int(y)) => self.integers(op, x, y).map(Value::Int),
+            (old, new) if self.value_differs(&old) || self.value_differs(&new) => {
+                let (x, y) = (self.as_lanes(&old), self.as_lanes(&new));
+                match (x, y) {
+                    (Some(x), Some(y)) if x.rank() >= y.rank() && x.node.is_float() && y.node.is_float() => {
+                        self.lane_apply(op.operation(), vec![], e, &[(left, x), (right, y)]).map(Lanes::value)
+                    }
+                    _ => {
+                        self.errors.at(e, format!("{} changed by {}", old.describe(), new.describe()));
+                        None
+                    }
+                }
+            }
             (old, new) => {
                 let culprit = if matches!(old, Value::Node(_)) { (right, new) } else { (left, old) };
                 self.errors
@@ -741,6 +763,25 @@ pub(super) fn plain_name(e: &Expr) -> Option<String> {
         Expr::Reference(r) => plain_name(&r.expr),
         _ => None,
     }
+}
+
+/// Variables that the tokens of a macro borrow mutably.
+fn mutably_borrowed(tokens: proc_macro2::TokenStream) -> Vec<String> {
+    use proc_macro2::TokenTree;
+    let list: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut names = Vec::new();
+    for (i, token) in list.iter().enumerate() {
+        match (token, list.get(i + 1), list.get(i + 2)) {
+            (TokenTree::Group(g), _, _) => names.extend(mutably_borrowed(g.stream())),
+            (TokenTree::Punct(p), Some(TokenTree::Ident(word)), Some(TokenTree::Ident(name)))
+                if p.as_char() == '&' && word == "mut" =>
+            {
+                names.push(name.to_string());
+            }
+            _ => {}
+        }
+    }
+    names
 }
 
 /// Variables a statement may change: assigned to, borrowed mutably, or receivers of a method.

@@ -40,6 +40,8 @@ pub(super) enum Value<'g> {
     Node(Expr<'g>),
     /// A non-negative integer made of sizes and passive integers.
     Int(Dim),
+    /// A float or a mask that differs from item to item, for all items at once.
+    Lanes(super::lanes::Lanes<'g>),
     /// Several values.
     Tuple(Vec<Value<'g>>),
     /// A shape: of an array, or a tuple of integers.
@@ -78,6 +80,9 @@ impl Value<'_> {
             },
             Value::Node(e) if e.rank() == 0 => "a float scalar",
             Value::Node(_) => "a float array",
+            Value::Lanes(x) if x.is_mask() => "a condition",
+            Value::Lanes(x) if x.rank() == 0 => "a float scalar",
+            Value::Lanes(_) => "a float array",
             Value::Int(_) => "an integer",
             Value::Tuple(_) => "a tuple",
             Value::Shape(_) => "a shape",

@@ -16,6 +16,7 @@ pub mod leaf;
 pub mod linalg;
 pub mod loss;
 pub mod neural;
+pub mod positions;
 pub mod product;
 pub mod rearrange;
 pub mod reduce;
@@ -307,6 +308,7 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         rearrange::OPERATIONS,
         signal::OPERATIONS,
         assign::OPERATIONS,
+        positions::OPERATIONS,
         neural::OPERATIONS,
         linalg::factor::OPERATIONS,
         linalg::triangular::OPERATIONS,

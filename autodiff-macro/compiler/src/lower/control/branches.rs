@@ -366,7 +366,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// A `match` on a scalar as a chain of `if`s.
-    fn as_ifs(&self, m: &syn::ExprMatch) -> Option<Expr> {
+    pub(in crate::lower) fn as_ifs(&self, m: &syn::ExprMatch) -> Option<Expr> {
         let on = &m.expr;
         let mut out: Option<Expr> = None;
         // What is left of an `Option` is `None`, wherever it is written.

@@ -12,6 +12,7 @@ use super::{Lowered, branch_text, line};
 use crate::ir::{Arm, Builder, Condition, Context, Control, Header, NodeId, Region, Type};
 use crate::lower::Lower;
 use crate::lower::border::Border;
+use crate::lower::chain::Flow;
 use crate::lower::rounds::{Begun, Rounds};
 use crate::lower::value::Value;
 use crate::syntax::pattern_names;
@@ -31,6 +32,23 @@ impl<'g> Lower<'g, '_> {
     fn loop_of(&mut self, e: &Expr) -> Option<()> {
         match e {
             Expr::ForLoop(f) if f.label.is_none() => {
+                if let Some(flow) = Flow::parse(&f.expr).filter(Flow::changes)
+                    && self
+                        .changing_loop(
+                            &flow,
+                            &f.pat,
+                            &Expr::Block(syn::ExprBlock { attrs: vec![], label: None, block: f.body.clone() }),
+                            e,
+                        )
+                        .is_some()
+                {
+                    return Some(());
+                }
+                if let Some(block) = self.loop_over_chain(f) {
+                    let block = block?;
+                    self.note_variables(&block);
+                    return self.block(&block).map(|_| ());
+                }
                 let rounds = self.rounds(&f.expr)?;
                 self.rounds_of(e, &f.body, Some((&f.pat, rounds)), None)
             }

@@ -70,8 +70,12 @@ impl<'g> Lower<'g, '_> {
 
     /// The variables that tokens mention, with their values.
     fn imports(&mut self, tokens: TokenStream) -> Vec<(String, Value<'g>)> {
+        let mut names = free_identifiers(tokens);
+        // What mutable views are of.
+        let bases: Vec<String> = names.iter().map(|name| self.base_of(name)).collect();
+        names.extend(bases);
         let found: Vec<(String, Value<'g>)> =
-            free_identifiers(tokens).into_iter().filter_map(|name| self.lookup(&name).cloned().map(|v| (name, v))).collect();
+            names.into_iter().filter_map(|name| self.lookup(&name).cloned().map(|v| (name, v))).collect();
         found.into_iter().map(|(name, value)| (name, self.taken_apart(value))).collect()
     }
 
@@ -115,9 +119,16 @@ impl<'g> Lower<'g, '_> {
             if carried.iter().any(|(n, _, _)| n == name) {
                 continue;
             }
-            if matches!(value, Value::Alias(_)) {
-                let function = format_ident!("{}", inner.function.trim_start_matches("r#"));
-                inner.errors.at(function, format!("`{name}` is a mutable view made outside of a loop or branch that uses it, which is not supported: take the view inside, or write to the array itself"));
+            if let Value::Alias(place) = value {
+                // A name for the same part of the variable inside, which is imported as well.
+                match place.inside(&mut |d| border.dim(&mut inner, &mut at, d)) {
+                    Some(place) => inner.bind(name, Value::Alias(place.into())),
+                    None => {
+                        let function = format_ident!("{}", inner.function.trim_start_matches("r#"));
+                        inner.errors.at(function, format!("`{name}` is a mutable view made outside of a loop or branch that uses it, by an index that is not followed: take the view inside, or write to the array itself"));
+                    }
+                }
+                continue;
             }
             let value = if passive.contains(name) {
                 let ident = format_ident!("{name}");

@@ -20,6 +20,10 @@ pub(in crate::ops) fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) 
                     shape.push(b.dims(|d| d.slice_length(size, *start, *end, *step)));
                 }
             }
+            Slice::Span { count, .. } => {
+                axes.next();
+                shape.push(b.dims(|d| d.resolve(*count)));
+            }
         }
     }
     shape
@@ -63,6 +67,12 @@ pub(in crate::ops) fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
                 code = quote!(#k::slice_axis(#code, #at, #start, #end, #step));
                 axis += 1;
             }
+            Slice::Span { start, count, step } => {
+                let (start, count) = (signed(c, start), (c.bound)(&Bound::Dim(*count)));
+                let step = proc_macro2::Literal::i64_unsuffixed(*step);
+                code = quote!(#k::span(#code, #at, #start, #count, #step));
+                axis += 1;
+            }
         }
     }
     code
@@ -95,6 +105,8 @@ pub(in crate::ops) fn slice_indices(shape: &[usize], slices: &[Slice]) -> (Vec<u
                 lists.push((true, list.into_iter().step_by(step.unsigned_abs() as usize).collect()));
                 axis += 1;
             }
+            // The interpreter makes ranges of these.
+            Slice::Span { .. } => axis += 1,
         }
     }
     let out: Vec<usize> = lists.iter().filter(|l| l.0).map(|l| l.1.len()).collect();
@@ -151,10 +163,18 @@ pub static SLICE: Operation = Operation {
         Sample { shapes: &[&[6]], domains: ONE, attrs: |_| vec![range(1, Some(5), -2, 1)] },
         Sample { shapes: &[&[6]], domains: ONE, attrs: |_| vec![range(0, Some(-1), 1, 1)] },
         Sample { shapes: &[&[4, 3]], domains: ONE, attrs: |_| vec![Attr::Slices(vec![Slice::Index(Bound::Literal(2)), whole()])] },
+        Sample { shapes: &[&[6]], domains: ONE, attrs: |b| vec![span(b, 5, 3, -2)] },
+        Sample { shapes: &[&[6]], domains: ONE, attrs: |b| vec![span(b, 1, 2, 3)] },
+        Sample { shapes: &[&[2]], domains: ONE, attrs: |b| vec![span(b, 4, 0, 1)] },
     ],
     doc: "A part of an array, ndarray's `s![…]`: the range is taken first, a negative step then reverses it.",
     source: "JAX lax.slice",
 };
+
+/// `count` entries from `start` on, for samples.
+fn span(b: &Builder, start: i64, count: i64, step: i64) -> Attr {
+    Attr::Slices(vec![Slice::Span { start: Bound::Literal(start), count: b.literal(count), step }])
+}
 
 pub(crate) fn whole() -> Slice {
     Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }
@@ -183,6 +203,10 @@ pub(in crate::ops) fn slices_text(slices: &[Slice]) -> String {
                 let to = end.as_ref().map(bound).unwrap_or_default();
                 let by = if *step == Bound::Literal(1) { String::new() } else { format!(";{}", bound(step)) };
                 format!("{from}..{to}{by}")
+            }
+            Slice::Span { start, step, .. } => {
+                let by = if *step == 1 { String::new() } else { format!(";{step}") };
+                format!("{}…{by}", bound(start))
             }
         })
         .collect();

@@ -1,0 +1,196 @@
+//! What a chain of iterators ends with.
+
+use syn::{BinOp, Expr, ExprMethodCall, Pat};
+
+use super::reads;
+use crate::lower::closure::strip;
+use crate::lower::stmt::plain_name;
+use crate::syntax::pattern_names;
+
+/// What becomes of the items.
+pub(super) enum End<'e> {
+    Sum,
+    Product,
+    Count,
+    /// `collect()` to a vector.
+    Collect,
+    /// `fold(init, f)`
+    Fold(&'e Expr, &'e Expr),
+    /// `reduce(f)` by which of two
+    Largest,
+    Smallest,
+    ForEach(&'e Expr),
+    Any(&'e Expr),
+    All(&'e Expr),
+}
+
+impl<'e> End<'e> {
+    /// The end that a method is, if it is one that is understood.
+    pub(super) fn parse(m: &'e ExprMethodCall) -> Option<End<'e>> {
+        let args: Vec<&Expr> = m.args.iter().collect();
+        Some(match (m.method.to_string().as_str(), args.as_slice()) {
+            ("sum", []) => End::Sum,
+            ("product", []) => End::Product,
+            ("count", []) => End::Count,
+            ("collect" | "collect_vec", []) if collects_a_list(m) => End::Collect,
+            ("fold", [init, f]) => End::Fold(init, f),
+            ("for_each", [f]) => End::ForEach(f),
+            ("any", [f]) => End::Any(f),
+            ("all", [f]) => End::All(f),
+            ("reduce", [f]) => match which(f)? {
+                Fold::Max => End::Largest,
+                Fold::Min => End::Smallest,
+                _ => return None,
+            },
+            ("max_by", [f]) if compares(f) => End::Largest,
+            ("min_by", [f]) if compares(f) => End::Smallest,
+            _ => return None,
+        })
+    }
+}
+
+/// `collect()` to a `Vec` or an array, as far as is written.
+fn collects_a_list(m: &ExprMethodCall) -> bool {
+    let Some(turbofish) = &m.turbofish else { return true };
+    let Some(syn::GenericArgument::Type(ty)) = turbofish.args.first() else { return false };
+    match ty {
+        syn::Type::Path(p) => {
+            p.path.segments.last().is_some_and(|s| ["Vec", "Array1", "Array"].contains(&s.ident.to_string().as_str()))
+        }
+        syn::Type::Infer(_) => true,
+        _ => false,
+    }
+}
+
+/// `|a, b| a.partial_cmp(b).unwrap()`, `f64::total_cmp`
+fn compares(f: &Expr) -> bool {
+    match f {
+        Expr::Closure(c) if c.inputs.len() == 2 => {
+            let names: Vec<String> = c.inputs.iter().flat_map(pattern_names).collect();
+            let mut body = &*c.body;
+            while let Expr::MethodCall(m) = body {
+                let name = m.method.to_string();
+                if name == "partial_cmp" || name == "total_cmp" {
+                    let sides = [plain_name(&m.receiver), m.args.first().and_then(plain_name)];
+                    return sides.iter().flatten().eq(names.iter());
+                }
+                if !["unwrap", "expect", "unwrap_or"].contains(&name.as_str()) {
+                    return false;
+                }
+                body = &m.receiver;
+            }
+            false
+        }
+        Expr::Path(p) => p.path.segments.last().is_some_and(|s| s.ident == "total_cmp"),
+        _ => false,
+    }
+}
+
+/// A way to put items together whose order does not matter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fold {
+    Add,
+    Sub,
+    Mul,
+    Max,
+    Min,
+}
+
+fn named(name: &str) -> Option<Fold> {
+    match name {
+        "max" => Some(Fold::Max),
+        "min" => Some(Fold::Min),
+        _ => None,
+    }
+}
+
+/// The fold that a function of two is without doing anything to the items: `f64::max`, `|a, &b| a.min(b)`.
+fn which(f: &Expr) -> Option<Fold> {
+    match f {
+        Expr::Path(p) if p.path.segments.len() > 1 => named(&p.path.segments.last()?.ident.to_string()),
+        Expr::Closure(c) if c.inputs.len() == 2 => {
+            let (kind, item) = step(c)?.pop()?;
+            let Pat::Ident(second) = strip(&c.inputs[1]) else { return None };
+            (second.ident == plain_name(&item)?).then_some(kind)
+        }
+        _ => None,
+    }
+}
+
+/// The steps of `|accumulator, item| accumulator + …`, one for each part of the accumulator: how, and what of the item.
+pub(super) fn steps_of(f: &Expr) -> Option<Vec<(Fold, Option<Expr>)>> {
+    match f {
+        Expr::Path(_) => Some(vec![(which(f)?, None)]),
+        Expr::Closure(c) if c.inputs.len() >= 2 => Some(step(c)?.into_iter().map(|(kind, item)| (kind, Some(item))).collect()),
+        _ => None,
+    }
+}
+
+fn step(c: &syn::ExprClosure) -> Option<Vec<(Fold, Expr)>> {
+    let names = pattern_names(&c.inputs[0]);
+    match strip(&c.inputs[0]) {
+        Pat::Ident(p) => Some(vec![one(bare(&c.body), &p.ident.to_string(), &names)?]),
+        Pat::Tuple(t) => {
+            let Expr::Tuple(body) = bare(&c.body) else { return None };
+            if body.elems.len() != t.elems.len() {
+                return None;
+            }
+            t.elems
+                .iter()
+                .zip(&body.elems)
+                .map(|(pat, e)| match strip(pat) {
+                    Pat::Ident(p) => one(bare(e), &p.ident.to_string(), &names),
+                    _ => None,
+                })
+                .collect()
+        }
+        _ => None,
+    }
+}
+
+/// `name + rest` and its kin, where the rest reads no accumulator.
+fn one(e: &Expr, name: &str, names: &[String]) -> Option<(Fold, Expr)> {
+    let is_name = |e: &Expr| plain_name(bare(e)).as_deref() == Some(name);
+    let free = |e: &Expr| !names.iter().any(|n| reads(e, n));
+    let pair = |kind: Fold, a: &Expr, b: &Expr| {
+        if is_name(a) && free(b) {
+            Some((kind, b.clone()))
+        } else if kind != Fold::Sub && is_name(b) && free(a) {
+            Some((kind, a.clone()))
+        } else {
+            None
+        }
+    };
+    match e {
+        Expr::Binary(b) => {
+            let kind = match b.op {
+                BinOp::Add(_) => Fold::Add,
+                BinOp::Sub(_) => Fold::Sub,
+                BinOp::Mul(_) => Fold::Mul,
+                _ => return None,
+            };
+            pair(kind, &b.left, &b.right)
+        }
+        Expr::MethodCall(m) if m.args.len() == 1 => pair(named(&m.method.to_string())?, &m.receiver, &m.args[0]),
+        Expr::Call(c) if c.args.len() == 2 => match &*c.func {
+            Expr::Path(p) if p.path.segments.len() > 1 => {
+                pair(named(&p.path.segments.last()?.ident.to_string())?, &c.args[0], &c.args[1])
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The expression without parentheses and without a block that holds nothing else.
+fn bare(e: &Expr) -> &Expr {
+    match e {
+        Expr::Paren(p) => bare(&p.expr),
+        Expr::Group(g) => bare(&g.expr),
+        Expr::Block(b) if b.label.is_none() => match b.block.stmts.as_slice() {
+            [syn::Stmt::Expr(e, None)] => bare(e),
+            _ => e,
+        },
+        other => other,
+    }
+}

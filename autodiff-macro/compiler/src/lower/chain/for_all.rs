@@ -1,0 +1,499 @@
+//! Chains for all of their items at once.
+
+use syn::Expr;
+
+use super::Flow;
+use super::ends::{End, Fold, steps_of};
+use crate::ir::{Attr, Dim};
+use crate::lower::Lower;
+use crate::lower::lanes::Lanes;
+use crate::lower::rounds::Items;
+use crate::lower::value::Value;
+use crate::ops::{self, Form, Meaning, Operation, arith, compare, scalar};
+
+/// A chain whose sources are found.
+enum Found<'g, 'e> {
+    /// By index.
+    Items(Items<'g>),
+    /// Parts of each outer item along an axis.
+    Parts(Lanes<'g>, usize),
+    /// All elements of an array in its own shape.
+    Whole(crate::ir::Expr<'g>),
+    Map(Box<Found<'g, 'e>>, &'e Expr),
+    Filter(Box<Found<'g, 'e>>, &'e Expr),
+    Zip(Box<Found<'g, 'e>>, Box<Found<'g, 'e>>),
+    Enumerate(Box<Found<'g, 'e>>),
+    /// The item at `index·step + start`
+    At(Box<Found<'g, 'e>>, Dim, Dim),
+    /// From the last of so many.
+    Rev(Box<Found<'g, 'e>>, Dim),
+}
+
+/// Where an item is.
+struct Place {
+    index: Dim,
+    axes: u32,
+}
+
+impl<'g> Lower<'g, '_> {
+    pub(super) fn chain_for_all(&mut self, flow: &Flow<'_>, end: &End<'_>, e: &Expr) -> Option<Value<'g>> {
+        let (found, counts) = match self.whole(flow) {
+            Some((found, x)) => (found, x.shape()),
+            None => {
+                let (found, count) = self.find(flow, e)?;
+                (found, vec![count])
+            }
+        };
+        if counts.iter().any(|d| self.has_position(*d)) {
+            self.errors.at(e, "the number of items differs here: compute this by a `for` loop");
+            return None;
+        }
+        let outer = self.open_lanes(&[])?;
+        let Some(axes) = self.open_lanes(&counts) else {
+            self.errors.at(e, "closures nested too deeply");
+            return None;
+        };
+        debug_assert_eq!(outer, 0);
+        let index = *self.positions_of(axes).first()?;
+        let place = Place { index, axes };
+        let mut kept: Option<Lanes<'g>> = None;
+        let item = self.flow_item(&found, &place, &mut kept, e)?;
+        self.finish(item, kept, axes, &counts, end, e)
+    }
+
+    /// A chain over all elements of arrays of one shape, if it is that and the shape has several axes.
+    fn whole<'e>(&mut self, flow: &Flow<'e>) -> Option<(Found<'g, 'e>, crate::ir::Expr<'g>)> {
+        match flow {
+            Flow::Source(source) => {
+                let base = match source {
+                    Expr::MethodCall(m) if m.method == "iter" || m.method == "into_iter" => &*m.receiver,
+                    Expr::Reference(r) => &*r.expr,
+                    Expr::Path(_) => *source,
+                    _ => return None,
+                };
+                if self.differs(base) {
+                    return None;
+                }
+                let x = self.quiet_node(base).filter(|x| x.rank() > 1)?;
+                Some((Found::Whole(x), x))
+            }
+            Flow::Map(inner, f) => self.whole(inner).map(|(found, x)| (Found::Map(found.into(), f), x)),
+            Flow::Filter(inner, f) => self.whole(inner).map(|(found, x)| (Found::Filter(found.into(), f), x)),
+            Flow::Zip(a, b) => {
+                let ((a, x), (b, y)) = (self.whole(a)?, self.whole(b)?);
+                (x.shape() == y.shape()).then(|| (Found::Zip(a.into(), b.into()), x))
+            }
+            _ => None,
+        }
+    }
+
+    /// Finds the sources of a chain and how many items it has.
+    fn find<'e>(&mut self, flow: &Flow<'e>, e: &Expr) -> Option<(Found<'g, 'e>, Dim)> {
+        let one = self.b.literal(1);
+        let zero = self.b.literal(0);
+        let positional = matches!(flow, Flow::Zip(..) | Flow::Enumerate(_) | Flow::Cut(..));
+        if positional && flow.has_filter() {
+            self.errors.at(e, "which items are left is known only when the program runs: filter last");
+            return None;
+        }
+        match flow {
+            Flow::Source(source) => self.source(source),
+            Flow::Change(source) => {
+                self.errors.at(source, "what this goes through is changed: write it as a `for` loop or `for_each`");
+                None
+            }
+            Flow::Map(inner, f) => self.find(inner, e).map(|(found, n)| (Found::Map(found.into(), f), n)),
+            Flow::Filter(inner, f) => self.find(inner, e).map(|(found, n)| (Found::Filter(found.into(), f), n)),
+            Flow::Enumerate(inner) => self.find(inner, e).map(|(found, n)| (Found::Enumerate(found.into()), n)),
+            Flow::Rev(inner) => self.find(inner, e).map(|(found, n)| (Found::Rev(found.into(), n), n)),
+            Flow::Zip(a, b) => {
+                let ((a, n), (b, k)) = (self.find(a, e)?, self.find(b, e)?);
+                let count = self.b.dims(|d| d.min(n, k));
+                Some((Found::Zip(a.into(), b.into()), count))
+            }
+            Flow::Cut(inner, method, k) => {
+                let (found, n) = self.find(inner, e)?;
+                let k = self.size(k)?;
+                Some(match method.to_string().as_str() {
+                    "take" => (found, self.b.dims(|d| d.min(n, k))),
+                    "skip" => (Found::At(found.into(), one, k), self.b.dims(|d| d.sub(n, k))),
+                    _ => {
+                        let count = self.b.dims(|d| {
+                            let less = d.sub(k, one);
+                            let up = d.add(n, less);
+                            d.quotient(up, k)
+                        });
+                        (Found::At(found.into(), k, zero), count)
+                    }
+                })
+            }
+        }
+    }
+
+    fn source<'e>(&mut self, source: &'e Expr) -> Option<(Found<'g, 'e>, Dim)> {
+        if self.differs(source) && !matches!(source, Expr::Range(_)) {
+            let (base, axis) = match source {
+                Expr::MethodCall(m) => match m.method.to_string().as_str() {
+                    "iter" | "into_iter" | "outer_iter" | "rows" | "genrows" => (&*m.receiver, 0),
+                    "columns" | "gencolumns" => (&*m.receiver, 1),
+                    "axis_iter" => (&*m.receiver, self.axis(m.args.first()?)?),
+                    _ => (source, 0),
+                },
+                Expr::Reference(r) => (&*r.expr, 0),
+                other => (other, 0),
+            };
+            let x = self.lanes(base)?;
+            let elements = matches!(source, Expr::MethodCall(m) if m.method == "iter" || m.method == "into_iter");
+            if axis >= x.rank() || (elements && x.rank() != 1) {
+                self.errors.at(source, "this way of going through a part of an array is not supported inside a closure");
+                return None;
+            }
+            let count = x.node.dim(x.count() + axis);
+            return Some((Found::Parts(x, axis), count));
+        }
+        if let Some(indices) = self.index_vector(source) {
+            return Some((Found::Whole(indices), indices.dim(0)));
+        }
+        match self.items(source)? {
+            Some((items, count)) => Some((Found::Items(items), count)),
+            None => {
+                self.errors.at(source, "this way of going through values is not followed: use a range of indices, `iter`, `outer_iter`, `axis_iter` or `windows`");
+                None
+            }
+        }
+    }
+
+    /// A vector of indices that is gone through.
+    fn index_vector(&mut self, source: &Expr) -> Option<crate::ir::Expr<'g>> {
+        let base = match source {
+            Expr::MethodCall(m) if m.method == "iter" => &*m.receiver,
+            Expr::Reference(r) => &*r.expr,
+            other => other,
+        };
+        let name = crate::lower::stmt::plain_name(base)?;
+        match self.lookup(&name) {
+            Some(Value::Node(x)) if x.rank() == 1 && x.ty().elem() == crate::ir::Elem::Index => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// The item of a place; conditions on the way are put together in `kept`.
+    fn flow_item(&mut self, found: &Found<'g, '_>, at: &Place, kept: &mut Option<Lanes<'g>>, e: &Expr) -> Option<Value<'g>> {
+        match found {
+            Found::Items(items) => self.item_at(items, at.index, e),
+            Found::Parts(x, axis) => self.lane_along_axis(*x, *axis, at.index, e).map(Lanes::value),
+            Found::Whole(x) => Some(Lanes { node: *x, axes: at.axes }.value()),
+            Found::Map(inner, f) => {
+                let item = self.flow_item(inner, at, kept, e)?;
+                self.apply_function(f, vec![item], e)
+            }
+            Found::Filter(inner, f) => {
+                let item = self.flow_item(inner, at, kept, e)?;
+                let c = self.condition(f, item.clone(), e)?;
+                *kept = Some(match *kept {
+                    Some(before) => self.lane_apply(&compare::AND, vec![], e, &[(e, before), (e, c)])?,
+                    None => c,
+                });
+                self.filtered();
+                Some(item)
+            }
+            Found::Zip(a, b) => {
+                let (a, b) = (self.flow_item(a, at, kept, e)?, self.flow_item(b, at, kept, e)?);
+                Some(Value::Tuple(vec![a, b]))
+            }
+            Found::Enumerate(inner) => {
+                let item = self.flow_item(inner, at, kept, e)?;
+                Some(Value::Tuple(vec![Value::Int(at.index), item]))
+            }
+            Found::At(inner, step, start) => {
+                let index = self.b.dims(|d| {
+                    let scaled = d.product(*step, at.index);
+                    d.add(scaled, *start)
+                });
+                self.flow_item(inner, &Place { index, axes: at.axes }, kept, e)
+            }
+            Found::Rev(inner, count) => {
+                let one = self.b.literal(1);
+                let index = self.b.dims(|d| {
+                    let last = d.sub(*count, one);
+                    d.sub(last, at.index)
+                });
+                self.flow_item(inner, &Place { index, axes: at.axes }, kept, e)
+            }
+        }
+    }
+
+    /// A condition on an item.
+    fn condition(&mut self, f: &Expr, item: Value<'g>, e: &Expr) -> Option<Lanes<'g>> {
+        let c = self.apply_function(f, vec![item], e)?;
+        match self.as_lanes(&c) {
+            Some(c) if c.is_mask() && c.rank() == 0 => Some(c),
+            _ => {
+                self.wrong(f, &c, "a condition");
+                None
+            }
+        }
+    }
+
+    /// The item at an index.
+    fn item_at(&mut self, items: &Items<'g>, index: Dim, e: &Expr) -> Option<Value<'g>> {
+        let one = self.b.literal(1);
+        match items {
+            Items::Elements(..) => {
+                self.errors.at(e, "a list of parameters is gone through by a loop");
+                None
+            }
+            Items::Passive(..) => {
+                self.errors.at(e, "a passive iterator goes along with a loop only");
+                None
+            }
+            Items::Count(start) => Some(Value::Int(self.b.dims(|d| d.add(*start, index)))),
+            Items::Along(_, x, axis) => self.lane_along_axis(Lanes::same(*x), *axis, index, e).map(Lanes::value),
+            Items::Window(_, x, width) => {
+                let width = self.b.dims(|d| d.as_constant(*width)).filter(|w| (1..=16).contains(w));
+                let Some(width) = width else {
+                    self.errors.at(e, "windows of a width that is no small literal are gone through by a `for` loop");
+                    return None;
+                };
+                let mut parts = Vec::new();
+                for k in 0..width {
+                    let k = self.b.literal(k);
+                    let index = self.b.dims(|d| d.add(index, k));
+                    parts.push(self.lane_along_axis(Lanes::same(*x), 0, index, e)?.value());
+                }
+                Some(Value::List(parts))
+            }
+            Items::Enumerate(inner) => {
+                let item = self.item_at(inner, index, e)?;
+                Some(Value::Tuple(vec![Value::Int(index), item]))
+            }
+            Items::Zip(a, b) => {
+                let (a, b) = (self.item_at(a, index, e)?, self.item_at(b, index, e)?);
+                Some(Value::Tuple(vec![a, b]))
+            }
+            Items::Rev(inner, count) => {
+                let index = self.b.dims(|d| {
+                    let last = d.sub(*count, one);
+                    d.sub(last, index)
+                });
+                self.item_at(inner, index, e)
+            }
+            Items::Stride(inner, step, start) => {
+                let index = self.b.dims(|d| {
+                    let scaled = d.product(*step, index);
+                    d.add(scaled, *start)
+                });
+                self.item_at(inner, index, e)
+            }
+        }
+    }
+
+    /// The end of a chain.
+    fn finish(
+        &mut self,
+        item: Value<'g>,
+        kept: Option<Lanes<'g>>,
+        axes: u32,
+        counts: &[Dim],
+        end: &End<'_>,
+        e: &Expr,
+    ) -> Option<Value<'g>> {
+        match end {
+            End::Sum => self.total(item, kept, axes, Fold::Add, e).map(Lanes::value),
+            End::Product => self.total(item, kept, axes, Fold::Mul, e).map(Lanes::value),
+            End::Largest if kept.is_none() => self.total(item, kept, axes, Fold::Max, e).map(Lanes::value),
+            End::Smallest if kept.is_none() => self.total(item, kept, axes, Fold::Min, e).map(Lanes::value),
+            End::Count => match kept {
+                None => Some(Value::Int(self.b.count(counts))),
+                Some(c) => {
+                    let number = self.as_number(c, e)?;
+                    self.total(number.value(), None, axes, Fold::Add, e).map(Lanes::value)
+                }
+            },
+            End::Any(f) | End::All(f) => {
+                let c = self.condition(f, item, e)?;
+                let all = matches!(end, End::All(_));
+                let c = if all { self.lane_apply(&compare::NOT, vec![], e, &[(e, c)])? } else { c };
+                let number = self.as_number(c, e)?;
+                let count = self.total(number.value(), kept, axes, Fold::Add, e)?;
+                let half = Lanes::same(self.b.constant(0.5));
+                let op = if all { &compare::LT } else { &compare::GT };
+                self.lane_apply(op, vec![], e, &[(e, count), (e, half)]).map(Lanes::value)
+            }
+            End::Fold(init, f) => {
+                let first = self.expr(init)?;
+                self.fold_for_all(first, f, vec![item], kept, axes, init, e)
+            }
+            End::Collect => {
+                let y = self.as_lanes(&item).filter(|y| y.node.is_float() && y.rank() == 0 && kept.is_none());
+                let Some(y) = y else {
+                    self.errors.at(
+                        e,
+                        "only floats are collected into a vector here: put arrays together by `stack`, or write them to the rows of an array made before",
+                    );
+                    return None;
+                };
+                let outer = y.axes & !axes;
+                let mut node = self.spread(y, y.axes | axes);
+                if counts.len() > 1 {
+                    let shape = node.shape();
+                    let mut flat = shape[..outer.count_ones() as usize].to_vec();
+                    flat.push(self.b.count(counts));
+                    node = node.reshape(&flat);
+                }
+                Some(Lanes { node, axes: outer }.value())
+            }
+            _ => {
+                self.errors.at(e, "this end of a chain is not lowered for all items at once");
+                None
+            }
+        }
+    }
+
+    /// A fold whose steps may be taken in any order.
+    #[allow(clippy::too_many_arguments, reason = "a fold, from what is known of it")]
+    pub(in crate::lower) fn fold_for_all(
+        &mut self,
+        first: Value<'g>,
+        f: &Expr,
+        items: Vec<Value<'g>>,
+        kept: Option<Lanes<'g>>,
+        axes: u32,
+        init: &Expr,
+        e: &Expr,
+    ) -> Option<Value<'g>> {
+        let Some(steps) = steps_of(f) else {
+            self.errors.at(f, "the order of these steps matters: they are taken by a loop");
+            return None;
+        };
+        let (firsts, tuple) = match first {
+            Value::Tuple(parts) if parts.len() == steps.len() => (parts, true),
+            value if steps.len() == 1 => (vec![value], false),
+            other => {
+                self.wrong(init, &other, "a tuple");
+                return None;
+            }
+        };
+        let mut results = Vec::new();
+        for ((kind, part), first) in steps.into_iter().zip(firsts) {
+            let value = match (part, crate::lower::traverse::closure_of(f)) {
+                (None, _) => items.first()?.clone(),
+                (Some(part), Some(c)) => {
+                    // The closure on the items alone: the accumulator does not appear in this part.
+                    let mut c = c.clone();
+                    c.inputs = c.inputs.iter().skip(1).cloned().collect();
+                    *c.body = part;
+                    self.call_closure(&c, items.clone(), e)?
+                }
+                _ => return None,
+            };
+            results.push(self.folded(kind, first, value, kept, axes, init, e)?);
+        }
+        Some(if tuple { Value::Tuple(results) } else { results.pop()? })
+    }
+
+    /// A first value and the items put together.
+    #[allow(clippy::too_many_arguments, reason = "one step of a fold, from what is known of it")]
+    fn folded(
+        &mut self,
+        kind: Fold,
+        first: Value<'g>,
+        item: Value<'g>,
+        kept: Option<Lanes<'g>>,
+        axes: u32,
+        init: &Expr,
+        e: &Expr,
+    ) -> Option<Value<'g>> {
+        let Some(first) = self.as_lanes(&first).filter(|x| x.node.is_float()) else {
+            self.wrong(init, &first, "a float scalar or array");
+            return None;
+        };
+        let op: &'static Operation = match kind {
+            Fold::Add => &arith::ADD,
+            Fold::Sub => &arith::SUB,
+            Fold::Mul => &arith::MUL,
+            Fold::Max => &scalar::MAX,
+            Fold::Min => &scalar::MIN,
+        };
+        if matches!(kind, Fold::Max | Fold::Min) && first.node.as_constant().is_some_and(f64::is_nan) {
+            self.errors.at(init, "a maximum that starts from NaN is taken by a loop");
+            return None;
+        }
+        let total = self.total(item, kept, axes, if kind == Fold::Sub { Fold::Add } else { kind }, e)?;
+        // Only the order of additions is another: what starts from 0 is the sum itself.
+        let neutral = match kind {
+            Fold::Add => first.node.as_constant() == Some(0.0),
+            Fold::Mul => first.node.as_constant() == Some(1.0),
+            _ => false,
+        };
+        if neutral && first.rank() == total.rank() {
+            return Some(total.value());
+        }
+        if first.rank() != total.rank() {
+            self.errors.at(init, "the first value has another shape than the items");
+            return None;
+        }
+        self.lane_apply(op, vec![], e, &[(init, first), (e, total)]).map(Lanes::value)
+    }
+
+    /// 1 where a condition holds, else 0.
+    fn as_number(&mut self, c: Lanes<'g>, e: &Expr) -> Option<Lanes<'g>> {
+        let (yes, no) = (Lanes::same(self.b.constant(1.0)), Lanes::same(self.b.constant(0.0)));
+        self.lane_apply(&compare::SELECT, vec![], e, &[(e, c), (e, yes), (e, no)])
+    }
+
+    /// All items put together.
+    fn total(&mut self, item: Value<'g>, kept: Option<Lanes<'g>>, axes: u32, kind: Fold, e: &Expr) -> Option<Lanes<'g>> {
+        let Some(mut y) = self.as_lanes(&item).filter(|y| y.node.is_float()) else {
+            self.wrong(e, &item, "a float");
+            return None;
+        };
+        let neutral = match kind {
+            Fold::Add | Fold::Sub => 0.0,
+            Fold::Mul => 1.0,
+            Fold::Max => f64::NEG_INFINITY,
+            Fold::Min => f64::INFINITY,
+        };
+        let neutral = Lanes::same(self.b.constant(neutral));
+        if matches!(kind, Fold::Max | Fold::Min) {
+            // `f64::max` takes the other operand for NaN, the largest element of an array is NaN if one is.
+            let nan = self.lane_apply(&compare::IS_NAN, vec![], e, &[(e, y)])?;
+            y = self.lane_apply(&compare::SELECT, vec![], e, &[(e, nan), (e, neutral), (e, y)])?;
+        }
+        if let Some(c) = kept {
+            if y.rank() > 0 {
+                self.errors.at(e, "arrays are put together by a loop where items are left out");
+                return None;
+            }
+            y = self.lane_apply(&compare::SELECT, vec![], e, &[(e, c), (e, y), (e, neutral)])?;
+        }
+        let outer = (y.axes | kept.map_or(0, |c| c.axes)) & !axes;
+        let node = self.spread(y, outer | axes);
+        let first = outer.count_ones() as usize;
+        let count = axes.count_ones() as usize;
+        if matches!(kind, Fold::Add | Fold::Sub) {
+            let node = if outer == 0 && y.rank() == 0 {
+                node.sum()
+            } else {
+                (first..first + count).rev().fold(node, |x, k| x.sum_axis(k))
+            };
+            return Some(Lanes { node, axes: outer });
+        }
+        // Along one axis.
+        let shape = node.shape();
+        let mut flat = shape[..first].to_vec();
+        flat.push(self.b.count(&shape[first..first + count]));
+        flat.extend_from_slice(&shape[first + count..]);
+        let name = match kind {
+            Fold::Mul => "product_axis",
+            Fold::Max => "max_axis",
+            _ => "min_axis",
+        };
+        let (Meaning::Operation(op), _) = ops::lookup(Form::Method, name)? else { return None };
+        let id = self.in_context(e, &[], |b| {
+            let x = b.expr(node.id()).reshape(&flat);
+            b.apply(op, vec![Attr::Int(first as i64)], &[x]).map(|e| e.id())
+        })?;
+        Some(Lanes { node: self.b.expr(id), axes: outer })
+    }
+}

@@ -1,0 +1,196 @@
+//! Chains of iterator adaptors: `x.iter().zip(y).map(|(a, b)| …).sum()`.
+//!
+//! A chain is lowered for all of its items at once where its closures are the same arithmetic for each (see
+//! [`lanes`](super::lanes)), and else as the `for` loop that it stands for.
+
+mod ends;
+mod for_all;
+mod rounds;
+
+use quote::ToTokens;
+use syn::{Expr, ExprMethodCall};
+
+use super::Lower;
+use super::value::Value;
+use ends::End;
+
+/// A chain without its end.
+pub(super) enum Flow<'e> {
+    /// What is gone through.
+    Source(&'e Expr),
+    /// What is gone through to be changed: `iter_mut()`, `&mut a`.
+    Change(&'e Expr),
+    /// `map(f)`
+    Map(Box<Flow<'e>>, &'e Expr),
+    /// `filter(f)`
+    Filter(Box<Flow<'e>>, &'e Expr),
+    /// `zip(other)`
+    Zip(Box<Flow<'e>>, Box<Flow<'e>>),
+    /// `enumerate()`
+    Enumerate(Box<Flow<'e>>),
+    /// `rev()`
+    Rev(Box<Flow<'e>>),
+    /// `skip(n)`, `take(n)`, `step_by(n)`, by the name of the method.
+    Cut(Box<Flow<'e>>, &'e syn::Ident, &'e Expr),
+}
+
+/// Methods that make an iterator of places.
+const CHANGES: [&str; 7] =
+    ["iter_mut", "outer_iter_mut", "axis_iter_mut", "rows_mut", "genrows_mut", "columns_mut", "gencolumns_mut"];
+
+/// Methods that make an iterator, or what is one for a chain.
+const SOURCES: [&str; 15] = [
+    "iter",
+    "into_iter",
+    "outer_iter",
+    "into_outer_iter",
+    "axis_iter",
+    "rows",
+    "genrows",
+    "columns",
+    "gencolumns",
+    "windows",
+    "chunks",
+    "exact_chunks",
+    "axis_chunks_iter",
+    "lanes",
+    "indexed_iter",
+];
+
+impl<'e> Flow<'e> {
+    /// The chain that an expression is, if it is one.
+    pub(super) fn parse(e: &'e Expr) -> Option<Flow<'e>> {
+        match e {
+            Expr::Paren(p) => Flow::parse(&p.expr),
+            Expr::Group(g) => Flow::parse(&g.expr),
+            Expr::Range(_) => Some(Flow::Source(e)),
+            Expr::Reference(r) if r.mutability.is_some() => Some(Flow::Change(e)),
+            Expr::MethodCall(m) => {
+                let args: Vec<&Expr> = m.args.iter().collect();
+                let name = m.method.to_string();
+                match (name.as_str(), args.as_slice()) {
+                    ("copied" | "cloned" | "by_ref", []) => Flow::parse(&m.receiver),
+                    ("into_iter" | "iter", []) => Some(Flow::parse(&m.receiver).unwrap_or(Flow::Source(e))),
+                    ("map", [f]) => Some(Flow::Map(Flow::parse(&m.receiver)?.into(), f)),
+                    ("filter", [f]) => Some(Flow::Filter(Flow::parse(&m.receiver)?.into(), f)),
+                    ("zip", [other]) => Some(Flow::Zip(Flow::parse(&m.receiver)?.into(), Flow::other(other).into())),
+                    ("enumerate", []) => Some(Flow::Enumerate(Flow::parse(&m.receiver)?.into())),
+                    ("rev", []) => Some(Flow::Rev(Flow::parse(&m.receiver)?.into())),
+                    ("skip" | "take" | "step_by", [n]) => Some(Flow::Cut(Flow::parse(&m.receiver)?.into(), &m.method, n)),
+                    (name, _) if SOURCES.contains(&name) => Some(Flow::Source(e)),
+                    (name, _) if CHANGES.contains(&name) => Some(Flow::Change(e)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// What a chain is zipped with: anything that can be gone through.
+    fn other(e: &'e Expr) -> Flow<'e> {
+        Flow::parse(e).unwrap_or(Flow::Source(e))
+    }
+
+    /// Whether closures are called on the way.
+    pub(super) fn has_closures(&self) -> bool {
+        match self {
+            Flow::Source(_) | Flow::Change(_) => false,
+            Flow::Map(..) | Flow::Filter(..) => true,
+            Flow::Zip(a, b) => a.has_closures() || b.has_closures(),
+            Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => a.has_closures(),
+        }
+    }
+
+    /// Whether what it goes through is changed.
+    pub(super) fn changes(&self) -> bool {
+        match self {
+            Flow::Source(_) => false,
+            Flow::Change(_) => true,
+            Flow::Zip(a, b) => a.changes() || b.changes(),
+            Flow::Map(a, _) | Flow::Filter(a, _) | Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => a.changes(),
+        }
+    }
+
+    /// Whether items are left out on the way.
+    pub(super) fn has_filter(&self) -> bool {
+        match self {
+            Flow::Source(_) | Flow::Change(_) => false,
+            Flow::Filter(..) => true,
+            Flow::Zip(a, b) => a.has_filter() || b.has_filter(),
+            Flow::Map(a, _) | Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => a.has_filter(),
+        }
+    }
+}
+
+impl<'g> Lower<'g, '_> {
+    /// The value of a method call that ends a chain. `None` if it is none.
+    pub(super) fn chain(&mut self, m: &ExprMethodCall, e: &Expr) -> Option<Option<Value<'g>>> {
+        let end = End::parse(m)?;
+        let flow = Flow::parse(&m.receiver)?;
+        Some(self.chain_value(&flow, &end, e))
+    }
+
+    /// The items of an iterator as an array: `Array1::from_iter(…)`.
+    pub(super) fn collected(&mut self, items: &Expr, e: &Expr) -> Option<Value<'g>> {
+        let flow = Flow::other(items);
+        self.chain_value(&flow, &End::Collect, e)
+    }
+
+    /// `x.fold(init, f)` of an array.
+    pub(super) fn fold_elements(&mut self, x: &Expr, init: &Expr, f: &Expr, e: &Expr) -> Option<Value<'g>> {
+        self.chain_value(&Flow::Source(x), &End::Fold(init, f), e)
+    }
+
+    fn chain_value(&mut self, flow: &Flow<'_>, end: &End<'_>, e: &Expr) -> Option<Value<'g>> {
+        let at_once = self.for_all(|lower| lower.chain_for_all(flow, end, e));
+        let errors = match at_once {
+            Ok(value) => return Some(value),
+            Err(errors) => errors,
+        };
+        // A passive chain is the user's own code; inside a closure that is lowered for all items there are no loops.
+        if self.in_closure() || !self.mentions_active(e) {
+            self.errors.extend(errors);
+            return None;
+        }
+        let mark = self.errors.len();
+        let value = self.chain_as_loop(flow, end, e);
+        // That arrays are no elements is better said as such.
+        if self.errors.len() > mark && !flow.has_filter() && errors.messages().iter().any(|m| m.starts_with("only floats")) {
+            self.errors.truncate(mark);
+            self.errors.extend(errors);
+        }
+        value
+    }
+
+    /// A chain run for its effect. `false` if the statement is no chain.
+    pub(super) fn chain_effect(&mut self, m: &ExprMethodCall, e: &Expr) -> bool {
+        let Some(end) = End::parse(m) else { return false };
+        let End::ForEach(f) = end else { return false };
+        let Some(flow) = Flow::parse(&m.receiver) else { return false };
+        if self.in_closure() {
+            self.errors.at(e, "`for_each` inside a closure is not supported: write the outer loop as a `for` loop");
+            return true;
+        }
+        if let (true, Some(c)) = (flow.changes(), super::traverse::closure_of(f))
+            && c.inputs.len() == 1
+            && self.changing_loop(&flow, &c.inputs[0], &c.body, e).is_some()
+        {
+            return true;
+        }
+        let _ = self.chain_as_loop(&flow, &end, e);
+        true
+    }
+}
+
+/// Whether an expression reads a variable.
+fn reads(e: &Expr, name: &str) -> bool {
+    crate::syntax::free_identifiers(e.to_token_stream()).contains(name)
+}
+
+/// Whether a changing source gives elements, not parts.
+fn is_elements(e: &Expr) -> bool {
+    match e {
+        Expr::MethodCall(m) => m.method == "iter_mut",
+        _ => true,
+    }
+}
