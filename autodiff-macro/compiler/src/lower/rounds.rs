@@ -43,7 +43,7 @@ pub(super) enum Items<'g> {
     /// `index·step + start`
     Stride(Box<Items<'g>>, Dim, Dim),
     /// The next item of a passive iterator, which goes along: its tokens, and the variable of an item.
-    Passive(Along),
+    Passive(Box<Along>),
 }
 
 /// A passive iterator that goes along with items by index.
@@ -212,7 +212,7 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let name = self.unused("along");
-        Some(Items::Passive(Along { tokens: quote!((#e)), name, ty: self.item_type(e) }))
+        Some(Items::Passive(Box::new(Along { tokens: quote!((#e)), name, ty: self.item_type(e) })))
     }
 
     fn is_node(&mut self, e: &Expr) -> bool {
@@ -335,7 +335,10 @@ impl<'g> Rounds<'g> {
 impl<'o> Items<'o> {
     fn item<'h>(&self, inner: &mut Lower<'h, '_>, border: &mut Border<'_>, at: &mut Crossing, index: Dim) -> Option<Value<'h>> {
         match self {
-            Items::Passive(Along { name, .. }) => Some(Value::Tokens(quote!(#name))),
+            Items::Passive(along) => {
+                let name = &along.name;
+                Some(Value::Tokens(quote!(#name)))
+            }
             Items::Count(start) => {
                 let start = border.dim(inner, at, *start);
                 Some(Value::Int(inner.b.dims(|d| d.add(start, index))))
