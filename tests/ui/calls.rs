@@ -8,7 +8,7 @@ fn misspelt_method(w: &Array2<f64>) -> f64 {
 
 #[differentiate]
 fn unknown_method(w: &Array1<f64>) -> f64 {
-    w.fold(0.0, |a, b| a + b) + "2".len() as f64
+    w.besselj() + "2".len() as f64
 }
 
 #[differentiate]

@@ -58,15 +58,6 @@ fn borrowed_mutably(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn in_a_closure(w: &Array1<f64>) -> f64 {
-    w.mapv(|v| {
-        let y: f64 = layers::of_a_number(v);
-        y
-    })
-    .sum()
-}
-
-#[differentiate]
 fn result_of_another_kind(w: &Array1<f64>) -> f64 {
     let y: Vec<f64> = layers::list(w);
     y[0]

@@ -139,30 +139,6 @@ fn mixed_branches_in_a_closure(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn pattern_in_a_closure(w: &Array1<f64>, limit: Option<f64>) -> f64 {
-    w.mapv(|v| if let Some(l) = limit { v * l } else { v }).sum()
-}
-
-#[differentiate]
-fn effect_in_a_closure(w: &Array1<f64>) -> f64 {
-    w.mapv(|v| {
-        println!("a value");
-        v * v
-    })
-    .sum()
-}
-
-#[differentiate]
-fn view_from_outside(w: &Array2<f64>) -> f64 {
-    let mut y = w.to_owned();
-    let mut row = y.row_mut(0);
-    for i in 0..w.nrows() {
-        row += &w.row(i);
-    }
-    y.sum()
-}
-
-#[differentiate]
 fn hidden_in_a_block(w: &Array1<f64>) -> f64 {
     let n = 2;
     let y = {
@@ -179,14 +155,6 @@ fn return_in_an_arm(w: &Array1<f64>, n: usize) -> f64 {
         _ => {}
     }
     w.dot(w)
-}
-
-#[differentiate]
-fn return_in_a_closure(w: &Array1<f64>) -> f64 {
-    w.mapv(|v| {
-        return v * 2.0;
-    })
-    .sum()
 }
 
 #[differentiate]

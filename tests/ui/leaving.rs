@@ -25,11 +25,6 @@ fn while_effect(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn dbg_in_closure(w: &Array1<f64>) -> f64 {
-    w.mapv(|v| dbg!(v)).sum()
-}
-
-#[differentiate]
 fn dbg_two(w: &Array1<f64>) -> f64 {
     dbg!(w.sum(), w.sum()).0
 }
@@ -45,12 +40,5 @@ fn options(w: f64) -> f64 { w }
 
 #[differentiate]
 fn borrow(w: f64) -> f64 { let k = [&mut w]; w }
-
-#[differentiate]
-fn statement_on_another_name(b: &Array1<f64>) -> f64 {
-    let mut u = b.to_owned();
-    ndarray::azip!((a in &mut u) *a += 0.25);
-    u.sum()
-}
 
 fn main() {}

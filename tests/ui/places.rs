@@ -218,13 +218,6 @@ fn pattern_of_a_differentiated_parameter([a, b]: [f64; 2]) -> f64 {
 }
 
 #[differentiate]
-fn element_without_a_name(w: &Array1<f64>) -> f64 {
-    let mut y = w.to_owned();
-    y.map_inplace(|_| {});
-    y.sum()
-}
-
-#[differentiate]
 fn element_of_a_vector_by_two_indices(w: &Array1<f64>) -> f64 {
     let mut y = w.to_owned();
     y[[0, 0]] += w.sum();

@@ -147,6 +147,34 @@ fn mapped_as_loops(x: &Array2<f64>, flag: bool) -> f64 {
     z.dot(&z)
 }
 
+/// What elementwise code cannot do: patterns, effects, a view made before a loop.
+#[differentiate(wrt(w))]
+fn left_to_loops(w: &Array2<f64>, limit: Option<f64>) -> f64 {
+    let scaled = w.mapv(|v| if let Some(l) = limit { v * l } else { v * v });
+    let mut y = w.to_owned();
+    let mut row = y.row_mut(0);
+    for i in 0..w.nrows() {
+        row += &scaled.row(i);
+    }
+    let mut u = scaled.to_owned();
+    azip!((a in &mut u) *a += 0.25);
+    let checked = u.mapv(|v| {
+        assert!(v.is_finite(), "not finite: {v}");
+        v * v
+    });
+    y.sum() * checked.sum()
+}
+
+#[test]
+fn loops_within_traversals() {
+    for (n, m) in [(1, 1), (3, 2)] {
+        let w = matrix(n, m, 21);
+        for limit in [None, Some(0.5)] {
+            verify!(left_to_loops, [w], (&w, limit));
+        }
+    }
+}
+
 #[test]
 fn zips() {
     for (n, m) in [(3, 4), (1, 1), (0, 3), (2, 0)] {

@@ -444,9 +444,8 @@ impl<'g> Lower<'g, '_> {
             },
             Value::Node(x) if self.differs(&i.index) => self.lane_element(Lanes::same(x), i, e),
             Value::Lanes(x) => self.lane_element(x, i, e),
-            Value::Node(x) if !x.is_float() => {
-                self.errors
-                    .at(e, "an element of an array of integers or conditions is not followed: bind it by an annotated `let`");
+            Value::Node(x) if x.ty().elem() == Elem::Index => {
+                self.errors.at(e, "an element of an array of integers is not followed: bind it by an annotated `let`");
                 None
             }
             Value::Node(x) => self.element(x, i, e),

@@ -115,7 +115,9 @@ impl<'g> Lower<'g, '_> {
             let value = carried_value(border, &mut inner, &mut at, name, value, &mut next, &active.clone(), first);
             inner.bind(name, value);
         }
-        for (name, value) in imports {
+        // Views come last: a variable that is bound after them would be taken for one that hides what they are of.
+        let (views, others): (Vec<_>, Vec<_>) = imports.iter().partition(|(_, value)| matches!(value, Value::Alias(_)));
+        for (name, value) in others.into_iter().chain(views) {
             if carried.iter().any(|(n, _, _)| n == name) {
                 continue;
             }
