@@ -32,4 +32,27 @@ fn power_by_a_variable(a: &Array2<f64>, k: i32) -> f64 {
     a.matrix_power(k).unwrap().sum()
 }
 
+#[differentiate(wrt(a))]
+fn vectors_or_not(a: &Array2<f64>, wanted: bool) -> f64 {
+    let (_, s, _) = a.svd(wanted, false).unwrap();
+    s.sum()
+}
+
+#[differentiate]
+fn svd_of_a_vector(a: &Array1<f64>) -> f64 {
+    let (_, s, _) = a.svd(false, false).unwrap();
+    s.sum()
+}
+
+#[differentiate]
+fn qr_of_a_vector(a: &Array1<f64>) -> f64 {
+    let (q, _) = a.qr().unwrap();
+    q.sum()
+}
+
+#[differentiate]
+fn pinv_of_a_vector(a: &Array1<f64>) -> f64 {
+    a.pinv().unwrap().sum()
+}
+
 fn main() {}

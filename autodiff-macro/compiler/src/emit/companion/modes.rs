@@ -251,6 +251,7 @@ impl Companion<'_> {
         // Backward first: it decides which sizes it reads.
         let mut backward = Program::new(&target, &split.backward, &[], self.user_names()).with_saved_sizes();
         let column = local("product");
+        backward.names.take(column.to_string());
         backward.run(&|_| quote!(&mut *#column));
         let product = split.backward.joint.region.outputs[0];
         let scalar = split.backward.node(product).ty.rank() == 0;
@@ -265,6 +266,7 @@ impl Companion<'_> {
         let (dims, dim_names): (Vec<Dim>, Vec<Ident>) = names.named_dims().into_iter().unzip();
 
         let mut forward = Program::new(&target, &split.forward, &captures, self.user_names());
+        forward.names.take(matrix.to_string());
         let Written { statements, value, outputs } = self.written(&mut forward, &split.forward, gradients);
         let mut keep = TokenStream::new();
         for (d, name) in dims.iter().zip(&dim_names) {

@@ -139,7 +139,7 @@ fn pinv_tangent<'g>(a: Expr<'g>, p: Expr<'g>, d: Expr<'g>) -> Expr<'g> {
 }
 
 fn reversed_type(x: Expr<'_>) -> Result<Type, String> {
-    let [m, n] = x.shape()[..] else { return Err(format!("a matrix is wanted, not a rank-{} array", x.rank())) };
+    let [m, n] = super::sizes(x, "pinv")?;
     Ok(Type::float(vec![n, m]))
 }
 

@@ -118,13 +118,18 @@ fn power<'g>(a: Expr<'g>, n: u64) -> Expr<'g> {
 
 /// The two sizes are equal, or the message.
 fn square<'g>(b: &'g Builder, a: Expr<'g>, what: &str) -> Result<crate::ir::Dim, String> {
-    let [m, n] = a.shape()[..] else { return Err(format!("`{what}` of a rank-{} array: a matrix is wanted", a.rank())) };
+    let [m, n] = sizes(a, what)?;
     b.require_equal(m, n)?;
     Ok(m)
 }
 
 fn matrix(a: Expr<'_>, what: &str) -> Result<(), String> {
-    if a.rank() == 2 { Ok(()) } else { Err(format!("`{what}` of a rank-{} array: a matrix is wanted", a.rank())) }
+    sizes(a, what).map(|_| ())
+}
+
+/// The two sizes of a matrix, or the message.
+fn sizes(a: Expr<'_>, what: &str) -> Result<[crate::ir::Dim; 2], String> {
+    <[_; 2]>::try_from(a.shape()).map_err(|_| format!("`{what}` of a rank-{} array: a matrix is wanted", a.rank()))
 }
 
 fn right_side<'g>(a: Expr<'g>, x: Expr<'g>, what: &str) -> Result<(), String> {

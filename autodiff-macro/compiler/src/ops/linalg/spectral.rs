@@ -109,7 +109,7 @@ pub static SVD: Operation = Operation {
     family: FAMILY,
     spellings: &[],
     infer: |b, x, _| {
-        let [m, n] = x[0].shape()[..] else { return Err(format!("`svd` of a rank-{} array", x[0].rank())) };
+        let [m, n] = super::sizes(x[0], "svd")?;
         let k = b.dims(|d| d.min(m, n));
         Ok(Type::Tuple(vec![Type::float(vec![m, m]), Type::float(vec![k]), Type::float(vec![n, n])]))
     },
@@ -192,7 +192,7 @@ pub static QR: Operation = Operation {
     family: FAMILY,
     spellings: &[],
     infer: |b, x, _| {
-        let [m, n] = x[0].shape()[..] else { return Err(format!("`qr` of a rank-{} array", x[0].rank())) };
+        let [m, n] = super::sizes(x[0], "qr")?;
         let k = b.dims(|d| d.min(m, n));
         Ok(Type::Tuple(vec![Type::float(vec![m, k]), Type::float(vec![k, n])]))
     },
