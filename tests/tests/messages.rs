@@ -91,7 +91,6 @@ const NOT_SHOWN: &[(&str, &str)] = &[
     ("{} in this place of", "a loop follows, which has messages of its own"),
     ("a range as an index is not supported here", "a loop follows, which has messages of its own"),
     ("an element of an array of integers", "a loop follows, which has messages of its own"),
-    ("`for_each` inside a closure", "not shown yet"),
     ("this way of going through values that depend", "not shown yet"),
     ("a closure of {} parameters called with", "not shown yet"),
     ("what this goes through to change", "not shown yet"),
