@@ -89,6 +89,26 @@ pub fn assert_gradient<P: Parameters + Clone>(what: &str, point: &P, f: impl FnM
     assert!(report.passed(tolerance), "{what}: the gradient differs from finite differences by more than {tolerance:e}\n{report}");
 }
 
+/// Compares a gradient with differences of the function of all its entries, each relative to the largest: a random program
+/// has entries of very different sizes.
+#[track_caller]
+pub fn assert_slopes<P: Parameters<Elem = f64> + Clone>(what: &str, point: &P, gradient: &P, f: impl Fn(&P) -> f64) {
+    let (flat, gradient) = (point.to_flat(), gradient.to_flat());
+    let scale = gradient.iter().fold(1.0_f64, |m, g| m.max(g.abs()));
+    let h = 1e-6;
+    for i in 0..flat.len() {
+        let at = |step: f64| {
+            let (mut moved, mut point) = (flat.clone(), point.clone());
+            moved[i] += step;
+            point.assign_flat(&moved);
+            f(&point)
+        };
+        let difference = (at(h) - at(-h)) / (2.0 * h);
+        let error = (difference - gradient[i]).abs();
+        assert!(error <= 1e-6 * scale, "{what}: entry {i} is {} by the program, {difference} by differences", gradient[i]);
+    }
+}
+
 /// Checks everything that `#[differentiate]` makes of a scalar function.
 ///
 /// `verify!(f, [w, b], (&w, b, &x))`: `w` and `b` are variables that hold owned values of the parameters of these names.

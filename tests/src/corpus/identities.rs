@@ -26,6 +26,7 @@ macro_rules! identity {
         }
     };
 }
+pub(super) use identity;
 
 /// The vector as a column.
 fn column(x: &Array1<f64>) -> Array2<f64> {

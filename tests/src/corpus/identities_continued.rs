@@ -5,27 +5,9 @@ use autodiff_runtime::prelude::*;
 use ndarray::linalg::kron;
 use ndarray::prelude::*;
 
+use super::identities::identity;
 use crate::support::{assert_same, matrix, normal, positive, uniform, vector};
 use crate::verify;
-
-/// As in [`identities`](super::identities): a differentiated function and its closed-form gradient.
-macro_rules! identity {
-    ($name:ident [$($p:ident: $ty:ty = $make:expr),+] [$($c:ident: $cty:ty = $cmake:expr),*] $body:expr; |$f:ident| $($closed:expr),+) => {
-        #[test]
-        fn $name() {
-            #[differentiate(wrt($($p),+))]
-            fn f($($p: &$ty,)+ $($c: &$cty),*) -> f64 {
-                $body
-            }
-            $(let $p: $ty = $make;)+
-            $(let $c: $cty = $cmake;)*
-            let (value, gradient) = verify!(f, [$($p),+], ($(&$p,)+ $(&$c),*), allocates);
-            let $f = value;
-            let _: f64 = $f;
-            assert_same(concat!(stringify!($name), ": closed form"), &gradient, &($($closed,)+), 1e-9);
-        }
-    };
-}
 
 fn sigmoid(x: &Array1<f64>) -> Array1<f64> {
     x.mapv(|v| 1.0 / (1.0 + (-v).exp()))
