@@ -5,10 +5,12 @@ mod companion;
 mod control;
 mod effect;
 mod external;
+mod fused;
 mod guard;
 mod names;
 mod placeholder;
 mod program;
+mod sizes;
 
 pub use companion::{Companion, parts_in_bodies};
 pub use guard::Meanings;

@@ -1,14 +1,14 @@
 //! From a schedule to statements.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
 use super::names::Names;
-use crate::ir::{Attr, Bound, Dim, Dims, Elem, Leaf, LeafSource, NodeId, Size, Type};
+use crate::ir::{Attr, Bound, Dim, Dims, Leaf, LeafSource, NodeId, Type};
 use crate::ops::{Code, KernelCall, Scalar};
-use crate::schedule::{Kind, Loop, Place, RowPass, Schedule, Step};
+use crate::schedule::{Place, Schedule, Step};
 
 /// What a program computes with: the element type and the path of the runtime.
 pub struct Target {
@@ -32,7 +32,7 @@ pub struct Target {
 
 impl Target {
     /// Scalar code of an operation, whose entry in the registry calls the scalar functions `m`.
-    fn scalar_code(&self, emit: fn(&[Scalar], &[Attr]) -> Scalar, operands: &[Scalar], attrs: &[Attr]) -> Scalar {
+    pub(super) fn scalar_code(&self, emit: fn(&[Scalar], &[Attr]) -> Scalar, operands: &[Scalar], attrs: &[Attr]) -> Scalar {
         if self.math == "m" {
             return emit(operands, attrs);
         }
@@ -76,13 +76,13 @@ pub struct Program<'a> {
     pub(super) names: Names,
     pub(super) kernels: TokenStream,
     /// Expressions of the integers that passive code computes.
-    captures: &'a [TokenStream],
+    pub(super) captures: &'a [TokenStream],
     pub(super) statements: Vec<TokenStream>,
     /// Whether the sizes were saved by the forward pass, so that all of them are variables.
-    saved_sizes: bool,
-    saved_bounds: std::collections::BTreeSet<usize>,
+    pub(super) saved_sizes: bool,
+    pub(super) saved_bounds: std::collections::BTreeSet<usize>,
     /// Whether leaves are read as shapes.
-    shapes: bool,
+    pub(super) shapes: bool,
     /// Number of the first slot and of the first tape: those before belong to what is around a body.
     pub(super) slot_base: usize,
     pub(super) tape_base: usize,
@@ -90,7 +90,7 @@ pub struct Program<'a> {
     /// up to it.
     pub(super) called: Vec<(usize, usize)>,
     /// Sizes that are declared after so many statements.
-    late_sizes: Vec<(usize, TokenStream)>,
+    pub(super) late_sizes: Vec<(usize, TokenStream)>,
     /// Where a body's outputs go.
     pub(super) body_places: HashMap<usize, BodyPlace>,
 }
@@ -178,7 +178,7 @@ impl<'a> Program<'a> {
         &self.schedule.joint.region.leaves
     }
 
-    fn dims(&self) -> &'a Dims {
+    pub(super) fn dims(&self) -> &'a Dims {
         &self.schedule.joint.region.dims
     }
 
@@ -220,165 +220,6 @@ impl<'a> Program<'a> {
             steps.extend(statements.get(at).cloned());
         }
         (sizes, steps, self.names)
-    }
-
-    /// `let` statements of the sizes that were named.
-    fn sizes(&mut self) -> TokenStream {
-        let mut out = TokenStream::new();
-        let mut done: HashSet<Dim> = HashSet::new();
-        // Naming a compound size names its parts, so go on until nothing is new.
-        loop {
-            let pending: Vec<(Dim, Ident)> = self.names.named_dims().into_iter().filter(|(d, _)| !done.contains(d)).collect();
-            if pending.is_empty() {
-                return out;
-            }
-            for (d, name) in pending {
-                let value = self.size_value(d);
-                let statement = quote!(let #name = #value;);
-                let leaf = crate::ir::late_leaf(self.dims(), self.leaves(), d);
-                match leaf.and_then(|leaf| self.called.iter().find(|(l, _)| *l == leaf)) {
-                    Some((_, after)) => self.late_sizes.push((*after, statement)),
-                    None => out.extend(statement),
-                }
-                done.insert(d);
-            }
-        }
-    }
-
-    fn size_value(&mut self, d: Dim) -> TokenStream {
-        match self.dims().size(d) {
-            Size::Axis { leaf, axis } => self.axis_of_leaf(*leaf, *axis),
-            other => {
-                let other = other.clone();
-                self.compound(&other, &mut |p, d| p.size(d))
-            }
-        }
-    }
-
-    fn axis_of_leaf(&self, leaf: usize, axis: usize) -> TokenStream {
-        let read = &self.leaves()[leaf].read;
-        let axis = proc_macro2::Literal::usize_unsuffixed(axis);
-        if self.shapes { quote!(#read[#axis]) } else { quote!(#read.shape()[#axis]) }
-    }
-
-    /// A size as an expression of variables.
-    pub fn size(&mut self, d: Dim) -> TokenStream {
-        let size = self.dims().size(d).clone();
-        match size {
-            Size::Axis { .. } | Size::Capture(_) if self.saved_sizes || matches!(size, Size::Axis { .. }) => {
-                let name = self.names.dim(self.dims(), self.leaves(), d);
-                quote!(#name)
-            }
-            other => self.compound(&other, &mut |p, d| p.size(d)),
-        }
-    }
-
-    /// A size as the program had it before it required sizes to be equal: for checks and their messages.
-    pub fn own_size(&mut self, d: Dim) -> TokenStream {
-        match self.dims().own_size(d).clone() {
-            Size::Axis { leaf, axis } => self.axis_of_leaf(leaf, axis),
-            other => self.compound(&other, &mut |p, d| p.own_size(d)),
-        }
-    }
-
-    /// A size as a factor: a sum in parentheses.
-    fn factor(&mut self, d: Dim, part: &mut dyn FnMut(&mut Self, Dim) -> TokenStream) -> TokenStream {
-        let sum = |size: &Size| matches!(size, Size::Linear(terms, n) if terms.len() + usize::from(*n != 0) > 1);
-        let parentheses = sum(self.dims().size(d)) || sum(self.dims().own_size(d));
-        let code = part(self, d);
-        if parentheses { quote!((#code)) } else { code }
-    }
-
-    /// A slice bound as an `isize`; the cast binds more strongly than the sums a size may be.
-    fn signed_bound(&mut self, b: &Bound) -> TokenStream {
-        let code = self.bound(b);
-        match b {
-            Bound::Dim(_) => quote!((#code) as isize),
-            _ => quote!(#code as isize),
-        }
-    }
-
-    fn compound(&mut self, size: &Size, part: &mut dyn FnMut(&mut Self, Dim) -> TokenStream) -> TokenStream {
-        let kernels = self.kernels.clone();
-        match size {
-            Size::Linear(terms, n) => {
-                let mut plus = Vec::new();
-                let mut minus = Vec::new();
-                for (t, c) in terms {
-                    let t = self.factor(*t, part);
-                    let k = c.unsigned_abs() as usize;
-                    let term = if k == 1 { t } else { quote!(#k * #t) };
-                    if *c > 0 { plus.push(term) } else { minus.push(term) }
-                }
-                let n_abs = proc_macro2::Literal::usize_unsuffixed(n.unsigned_abs() as usize);
-                match n {
-                    0 if !plus.is_empty() => {}
-                    n if *n >= 0 => plus.push(quote!(#n_abs)),
-                    _ => minus.push(quote!(#n_abs)),
-                }
-                let parts = plus.len();
-                let plus = if plus.is_empty() { quote!(0usize) } else { quote!(#(#plus)+*) };
-                match (minus.is_empty(), parts) {
-                    (true, 0 | 1) if !terms.iter().any(|(_, c)| c.abs() > 1) => plus,
-                    (true, _) => quote!((#plus)),
-                    (false, _) => quote!(usize::saturating_sub(#plus, #(#minus)+*)),
-                }
-            }
-            Size::Axis { leaf, axis } => self.axis_of_leaf(*leaf, *axis),
-            Size::Capture(c) => self.captures.get(*c).cloned().unwrap_or_default(),
-            Size::Broadcast(a, b) => {
-                let (a, b) = (part(self, *a), part(self, *b));
-                quote!(#kernels::broadcast_size(#a, #b))
-            }
-            Size::Product(a, b) => {
-                let (a, b) = (self.factor(*a, part), self.factor(*b, part));
-                quote!((#a * #b))
-            }
-            Size::Quotient(a, b) => {
-                let (a, b) = (self.factor(*a, part), self.factor(*b, part));
-                quote!((#a / #b))
-            }
-            Size::Min(a, b) => {
-                let (a, b) = (part(self, *a), part(self, *b));
-                quote!(usize::min(#a, #b))
-            }
-            Size::SliceLength { size, start, end, step } => {
-                let size = part(self, *size);
-                let start = self.signed_bound(start);
-                let end = match end {
-                    Some(e) => {
-                        let e = self.signed_bound(e);
-                        quote!(Some(#e))
-                    }
-                    None => quote!(None),
-                };
-                let step = self.signed_bound(step);
-                quote!(#kernels::slice_len(#size, #start, #end, #step))
-            }
-        }
-    }
-
-    /// A slice bound as an expression.
-    pub fn bound(&mut self, b: &Bound) -> TokenStream {
-        match b {
-            Bound::Literal(n) => {
-                let digits = proc_macro2::Literal::i64_unsuffixed(n.abs());
-                if *n < 0 { quote!(-#digits) } else { quote!(#digits) }
-            }
-            Bound::Dim(d) => self.size(*d),
-            Bound::Capture(c) if self.saved_sizes => {
-                self.saved_bounds.insert(*c);
-                let name = format_ident!("bound_{c}", span = proc_macro2::Span::mixed_site());
-                quote!(#name)
-            }
-            Bound::Capture(c) => self.captures.get(*c).cloned().unwrap_or_default(),
-        }
-    }
-
-    /// A shape as an array expression.
-    pub fn shape(&mut self, shape: &[Dim]) -> TokenStream {
-        let sizes: Vec<TokenStream> = shape.iter().map(|d| self.size(*d)).collect();
-        quote!([#(#sizes),*])
     }
 
     /// A float literal in scalar code; inside loops `m` makes it for a generic type.
@@ -661,185 +502,7 @@ impl<'a> Program<'a> {
             }
         }
     }
-
-    /// A loop, with the products around it if there are any.
-    fn fused(&mut self, l: &Loop, pass: Option<&RowPass>, output: &dyn Fn(usize) -> TokenStream) {
-        for id in &l.scalars {
-            self.declare_size(*id);
-        }
-        let mut codes: HashMap<NodeId, Scalar> = HashMap::new();
-        let mut arrays = Vec::new();
-        let mut masks = Vec::new();
-        for &id in &l.inputs {
-            let local = self.local(id);
-            if pass.is_some_and(|pass| pass.product == id) {
-                codes.insert(id, Scalar::atom(quote!(#local)));
-                continue;
-            }
-            let view = self.read(id);
-            let node = self.schedule.node(id);
-            if node.ty.elem() == Elem::Bool {
-                let zero = self.literal(0.0).tokens;
-                codes.insert(id, Scalar { tokens: quote!(#local != #zero), strength: 4 });
-                masks.push(quote!(#local = #view));
-            } else {
-                codes.insert(id, Scalar::atom(quote!(#local)));
-                arrays.push(quote!(#local = #view));
-            }
-        }
-        let mut scalars = Vec::new();
-        for &id in &l.scalars {
-            let local = self.local(id);
-            let read = self.scalar_read(id).tokens;
-            if self.schedule.node(id).ty.elem() == Elem::Bool {
-                // Kernels hold floats only.
-                let (zero, one) = (self.literal(0.0).tokens, self.literal(1.0).tokens);
-                scalars.push(quote!(#local = if #read { #one } else { #zero }));
-                codes.insert(id, Scalar { tokens: quote!(#local != #zero), strength: 4 });
-            } else {
-                scalars.push(quote!(#local = #read));
-                codes.insert(id, Scalar::atom(quote!(#local)));
-            }
-        }
-        let mut uses: HashMap<NodeId, usize> = HashMap::new();
-        for id in &l.body {
-            for o in &self.schedule.node(*id).operands {
-                *uses.entry(self.through_broadcasts(*o)).or_default() += 1;
-            }
-        }
-        for o in &l.outputs {
-            *uses.entry(self.through_broadcasts(o.value)).or_default() += 1;
-        }
-        let mut lets = TokenStream::new();
-        // How deep the code of a value is nested: a `let` ends it where a reader, and a parser, would be lost.
-        let mut depths: HashMap<NodeId, usize> = HashMap::new();
-        for &id in &l.body {
-            let node = self.schedule.node(id).clone();
-            let operands: Vec<Scalar> = node.operands.iter().map(|o| self.element(*o, &codes)).collect();
-            let Code::Scalar { emit, .. } = &node.op.code else { continue };
-            let code = self.target.scalar_code(*emit, &operands, &node.attrs);
-            let below = node.operands.iter().filter_map(|o| depths.get(&self.through_broadcasts(*o))).max();
-            let depth = 1 + below.copied().unwrap_or(0);
-            if uses.get(&id).copied().unwrap_or(0) > 1 || depth >= DEEPEST_CODE {
-                let local = self.local(id);
-                let tokens = code.tokens;
-                lets.extend(quote!(let #local = #tokens;));
-                codes.insert(id, Scalar::atom(quote!(#local)));
-            } else {
-                depths.insert(id, depth);
-                codes.insert(id, code);
-            }
-        }
-        let products = pass.map(|pass| self.products(pass, output));
-        let values: Vec<TokenStream> = l.outputs.iter().map(|o| self.element(o.value, &codes).tokens).collect();
-        let mut outputs = Vec::new();
-        for o in &l.outputs {
-            let ty = self.schedule.node(o.node).ty.clone();
-            let name = self.names.node(&self.schedule.joint, o.node, 0);
-            if ty.rank() == 0 {
-                let zero = self.literal(0.0).tokens;
-                self.statements.push(quote!(let mut #name = #zero;));
-                outputs.push(quote!(sum #name));
-            } else {
-                let place = self.place((o.node, 0), ty.shape(), output);
-                self.statements.push(quote!(let mut #name = #place;));
-                let adds = match self.schedule.places.get(&(o.node, 0)) {
-                    Some(Place::Output(k)) => self.body_places.get(k).is_some_and(|p| p.adds),
-                    _ => false,
-                };
-                outputs.push(match (adds, o.sum) {
-                    (true, _) => quote!(add_to #name),
-                    (false, true) => quote!(sum_to #name),
-                    (false, false) => quote!(set #name),
-                });
-            }
-        }
-        let (kernels, elem) = (self.kernels.clone(), &self.target.elem);
-        let elem = if self.target.generic { quote!(<#elem>) } else { elem.clone() };
-        let math = &self.target.math;
-        let math = quote!(#math);
-        let space = self.shape(&l.space);
-        let cost = self.cost(l).map(|cost| quote!(, cost #cost));
-        let name = if pass.is_some() { quote!(each_row) } else { quote!(each) };
-        self.statements.push(quote! {
-            #kernels::#name!(#elem, #space, #products (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |#math| { #lets [#(#values),*] }, [#(#outputs),*] #cost);
-        });
-    }
-
-    /// The memory of the products around a loop, and the arguments that name them.
-    fn products(&mut self, pass: &RowPass, output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
-        let schedule = self.schedule;
-        let [z, to] = [pass.product, pass.reverse].map(|id| {
-            let name = self.names.node(&schedule.joint, id, 0);
-            let place = self.place((id, 0), schedule.node(id).ty.shape(), output);
-            self.statements.push(quote!(let mut #name = #place;));
-            name
-        });
-        let factor = schedule.node(pass.product).operands[1];
-        let (matrix, factor) = (self.read(pass.matrix), self.read(factor));
-        let number = proc_macro2::Literal::usize_unsuffixed(pass.factor);
-        quote!(#z = (#matrix, #factor), #to = #number,)
-    }
-
-    /// The arithmetic of a loop for each element, in additions, where it is more than the runtime assumes.
-    fn cost(&self, l: &Loop) -> Option<proc_macro2::Literal> {
-        let each = |id: &NodeId| match self.schedule.node(*id).op.code {
-            Code::Scalar { cost, .. } => cost,
-            _ => 0,
-        };
-        let cost: u32 = l.body.iter().map(each).sum();
-        (cost > ASSUMED_COST).then(|| proc_macro2::Literal::u32_unsuffixed(cost))
-    }
-
-    fn through_broadcasts(&self, mut id: NodeId) -> NodeId {
-        while self.schedule.kind(id) == Kind::Broadcast {
-            id = self.schedule.node(id).operands[0];
-        }
-        id
-    }
-
-    /// The variable of a value inside a loop.
-    fn local(&mut self, id: NodeId) -> Ident {
-        let node = self.schedule.node(id);
-        match node.op.name {
-            "input" => match self.leaves()[node.attrs[0].axis()].name.as_str() {
-                // `m` holds the scalar functions.
-                "m" => Ident::new("m_element", proc_macro2::Span::mixed_site()),
-                name if self.target.reserved.iter().any(|r| r == name) => format_ident!("{name}_element"),
-                name => format_ident!("{name}"),
-            },
-            "part" => self.names.node(&self.schedule.joint, node.operands[0], node.attrs[0].axis()),
-            _ => self.names.node(&self.schedule.joint, id, 0),
-        }
-    }
-
-    /// The code of an operand for one element. A broadcast that is an array of its own is read as that.
-    fn element(&self, id: NodeId, codes: &HashMap<NodeId, Scalar>) -> Scalar {
-        let mut at = id;
-        loop {
-            if let Some(code) = codes.get(&at) {
-                return code.clone();
-            }
-            if self.schedule.kind(at) != Kind::Broadcast {
-                break;
-            }
-            at = self.schedule.node(at).operands[0];
-        }
-        let node = self.schedule.node(at);
-        if node.op.name == "constant" {
-            return self.literal(node.attrs[0].as_float());
-        }
-        // The schedule lists what a loop reads, so this is a fault of the compiler: it must not give a number.
-        let message = format!("`differentiate` failed by a fault of its own: a loop reads `{}`, which is not there", node.op.name);
-        Scalar::atom(quote!(::core::compile_error!(#message)))
-    }
 }
-
-/// Loops that cost up to this say nothing: the runtime assumes about as much.
-const ASSUMED_COST: u32 = 16;
-
-/// Scalar code nested this deep gets a `let`.
-const DEEPEST_CODE: usize = 24;
 
 fn special(x: f64) -> TokenStream {
     match x {
