@@ -102,6 +102,101 @@ fn closures(x: &Array1<f64>) -> f64 {
     mse(x) + x.mapv(square).sum()
 }
 
+// Loops and branches keep values by names: neither a model of the name of an operation, or of what they are kept on, nor
+// variables of the names of what is written around them are hidden by these.
+#[differentiate]
+mod kept {
+    use autodiff_runtime::prelude::*;
+    use ndarray::prelude::*;
+
+    #[derive(Parameters, Clone, Debug)]
+    pub(super) struct Net {
+        pub(super) layers: Vec<Array2<f64>>,
+        pub(super) scale: f64,
+    }
+
+    #[differentiate(wrt(tape))]
+    pub(super) fn nested(tape: &Net, x: &Array1<f64>) -> f64 {
+        let mut h = x.to_owned();
+        for _ in 0..3 {
+            for layer in &tape.layers {
+                h = layer.dot(&h).tanh();
+            }
+            h = &h * tape.scale;
+        }
+        h.dot(&h)
+    }
+
+    #[differentiate(wrt(exp))]
+    pub(super) fn operation(exp: &Net) -> f64 {
+        let mut s = 0.0;
+        for (i, layer) in exp.layers.iter().enumerate() {
+            for j in 0..layer.nrows() {
+                s += (layer[[j, 0]] * exp.scale + s * 0.1).exp() * exp.layers[i][[j, 1]];
+            }
+        }
+        if s > 0.1 { (exp.scale * s).exp() * exp.layers[0].sum() } else { exp.scale }
+    }
+}
+
+#[differentiate(wrt(x, exp))]
+fn around_a_loop(x: &Array1<f64>, exp: &Array1<f64>, tanh: f64) -> f64 {
+    let frame = x.sum();
+    let record = x.dot(x);
+    let mut saved_0 = x.to_owned();
+    let mut new_0 = frame * record;
+    let tape0 = frame.sin();
+    for i in 0..3 {
+        let bound_0 = (&saved_0 * exp).exp();
+        let number = x.slice(s![..i]).sum();
+        let slot0 = &bound_0 * tanh + number;
+        saved_0 = (&saved_0 * &slot0).tanh();
+        new_0 = (new_0 * 0.2 + record * bound_0.sum() * tape0).tanh();
+    }
+    new_0 * frame + saved_0.sum()
+}
+
+#[differentiate(wrt(x))]
+fn around_loops(x: &Array1<f64>, y: f64) -> f64 {
+    let mut round = y;
+    let mut frame = x * y;
+    let record = y.exp();
+    for k in 0..3 {
+        let start_0 = x[k] * round;
+        let new_1 = start_0.exp();
+        for _ in k..3 {
+            let new_0 = round * new_1;
+            frame = (&frame * new_0).mapv(|new_0| new_0.sin());
+            round = (new_0 * record).sin();
+        }
+        let saved_1 = frame.sum();
+        if round > 0.0 {
+            round = saved_1 * round.exp();
+            frame = &frame * saved_1;
+        } else {
+            round = saved_1 * new_1;
+        }
+    }
+    round + frame.sum()
+}
+
+#[test]
+fn what_loops_keep_hides_nothing() {
+    let (x, y) = (point(), array![1.5, -0.5, 0.25]);
+    agrees(|x| around_a_loop(x, &y, 0.4), &around_a_loop::grad(&x, &y, 0.4).x, &x);
+    agrees(|y| around_a_loop(&x, y, 0.4), &around_a_loop::grad(&x, &y, 0.4).exp, &y);
+    agrees(|x| around_loops(x, 0.6), &around_loops::grad(&x, 0.6), &x);
+    let layer = |k: f64| Array2::from_shape_fn((3, 3), |(i, j)| ((3 * i + j) as f64 * k).sin());
+    let net = kept::Net { layers: vec![layer(0.7), layer(1.3)], scale: 0.6 };
+    let moved = |flat: &Array1<f64>| {
+        let mut net = net.clone();
+        net.assign_flat(flat);
+        net
+    };
+    agrees(|f| kept::nested(&moved(f), &x), &kept::nested::grad(&net, &x).to_flat(), &net.to_flat());
+    agrees(|f| kept::operation(&moved(f)), &kept::operation::grad(&net).to_flat(), &net.to_flat());
+}
+
 #[test]
 fn gradients_are_right() {
     let (x, y) = (point(), array![1.5, -0.5, 0.25]);

@@ -9,6 +9,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::companion::checks::check_statement;
+use super::names::Names;
 use super::program::{BodyPlace, Program, renamed};
 use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, PathStep, Region, Type, late_check};
 use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
@@ -438,15 +439,6 @@ impl<'a> Program<'a> {
         let kernels = &self.kernels;
         let mut schedule = plan.schedule.clone();
         let count = control.operands.len();
-        // A field with the name of a variable that changes would be taken for a use of it.
-        let fields: Vec<Ident> = plan
-            .saved
-            .iter()
-            .map(|s| match self.target.reserved.iter().any(|name| s.field == name) {
-                true => local(&format!("saved_{}", s.field)),
-                false => s.field.clone(),
-            })
-            .collect();
         let parts: Vec<TokenStream> = schedule
             .joint
             .region
@@ -457,6 +449,11 @@ impl<'a> Program<'a> {
                 quote!(#kernels::part(&mut #part))
             })
             .collect();
+        // Fields hide neither variables of the user's nor those around that the body reads. One with the name of a variable
+        // that changes would be taken for a use of it.
+        let around = sums.iter().chain(operands).chain(&parts).flat_map(|t| free_identifiers(t.clone()));
+        let mut names = Names::new(around.chain(self.target.reserved.iter().cloned()));
+        let fields: Vec<Ident> = plan.saved.iter().map(|s| names.fresh(&s.field.to_string())).collect();
         for leaf in &mut schedule.joint.region.leaves {
             if let LeafSource::Capture(_) = leaf.source
                 && let Some(k) = plan.saved.iter().position(|s| s.field == leaf.name)

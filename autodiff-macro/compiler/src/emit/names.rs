@@ -9,6 +9,17 @@ use crate::ir::{Dim, Dims, Joint, Leaf, NodeId, Size};
 /// Names longer than this are not built upon.
 const LONGEST: usize = 12;
 
+/// Names of which generated code makes variables by itself, without asking for a new one.
+const WORDS: [&str; 4] = ["frame", "record", "round", "number"];
+/// Beginnings of such names, which a number follows.
+const NUMBERED: [&str; 9] = ["slot", "tape", "new_", "saved_", "bound_", "start_", "result_", "gradient_", "argument_"];
+
+/// Whether the name is one that generated code makes by itself.
+fn has_a_meaning(name: &str) -> bool {
+    let is_number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit());
+    WORDS.contains(&name) || NUMBERED.iter().filter_map(|beginning| name.strip_prefix(beginning)).any(is_number)
+}
+
 /// Variables of one generated function.
 pub struct Names {
     taken: HashSet<String>,
@@ -38,7 +49,8 @@ impl Names {
             Some(_) => base,
             None => "t".to_string(),
         };
-        let base = if syn::parse_str::<Ident>(&base).is_ok() && base != "_" { base } else { format!("{base}_") };
+        let plain = syn::parse_str::<Ident>(&base).is_ok() && base != "_" && !has_a_meaning(&base);
+        let base = if plain { base } else { format!("{base}_") };
         let mut name = base.clone();
         let count = self.next.entry(base.clone()).or_insert(2);
         while !self.taken.insert(name.clone()) {
