@@ -17,7 +17,7 @@ use crate::syntax::{free_identifiers, pattern_names};
 
 /// Names that give another value each time.
 const RANDOM: [&str; 6] = ["random", "rng", "thread_rng", "Instant", "SystemTime", "stdin"];
-/// Macros that do something besides giving a value.
+/// Macros that do something besides giving a value: alone they are left out where rounds run again.
 const PRINTING: [&str; 6] = ["print", "println", "eprint", "eprintln", "write", "writeln"];
 
 /// Marks the loops of a region. `stateful` are variables that statements can change.
@@ -84,7 +84,14 @@ fn effect(control: &Control, stateful: &BTreeSet<String>) -> Option<TokenStream>
         })
         .collect();
     let changes = |name: &String| stateful.contains(name) && !own.contains(name);
-    let passive = control.arms.iter().flat_map(|arm| arm.prologue.all()).find(|tokens| {
+    let alone =
+        control.arms.iter().flat_map(|arm| arm.prologue.effects()).find(|tokens| {
+            !crate::lower::only_tells(tokens) && !matches!(syn::parse2::<Stmt>((*tokens).clone()), Ok(Stmt::Item(_)))
+        });
+    if let Some(statement) = alone {
+        return Some(statement.clone());
+    }
+    let passive = control.arms.iter().flat_map(|arm| arm.prologue.all()).filter(|t| !crate::lower::only_tells(t)).find(|tokens| {
         let names = free_identifiers((*tokens).clone());
         let called = |name: &String| RANDOM.contains(&name.as_str()) || PRINTING.contains(&name.as_str()) || changes(name);
         names.iter().any(called) || crate::passive::leaves((*tokens).clone())
@@ -92,7 +99,7 @@ fn effect(control: &Control, stateful: &BTreeSet<String>) -> Option<TokenStream>
     passive.cloned().or_else(|| control.arms.iter().find_map(|arm| effect_of_node(&arm.region, stateful)))
 }
 
-/// The same of the nodes of a body: effects of generated code, and bodies within.
+/// The same of the nodes of a body: calls, and bodies within. Effects of generated code are left out where it runs again.
 fn effect_of_node(region: &Region, stateful: &BTreeSet<String>) -> Option<TokenStream> {
     let live = region.graph.reachable(region.outputs.iter().copied());
     region.graph.ids().filter(|id| live[id.index()]).find_map(|id| {
@@ -100,10 +107,6 @@ fn effect_of_node(region: &Region, stateful: &BTreeSet<String>) -> Option<TokenS
         if let Some(call) = attr.external() {
             return Some(call.path.clone());
         }
-        match (attr.effect(), attr.control()) {
-            (Some(effect), _) => Some(effect.tokens.clone()),
-            (_, Some(control)) => effect(control, stateful),
-            _ => None,
-        }
+        effect(attr.control()?, stateful)
     })
 }

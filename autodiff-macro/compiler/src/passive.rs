@@ -126,6 +126,17 @@ impl Prologue {
         self.statements.iter().filter(|s| !s.keep).flat_map(|s| &s.defines)
     }
 
+    /// Those that are there for their effect.
+    pub(crate) fn effects(&self) -> impl Iterator<Item = &TokenStream> {
+        self.statements.iter().filter(|s| s.is_effect() && !s.hoisted).map(|s| &s.tokens)
+    }
+
+    /// The same code without the statements that only print, log or assert: what runs a second time does not.
+    pub(crate) fn silent(&self) -> Self {
+        let statements = self.statements.iter().filter(|s| !(s.is_effect() && crate::lower::only_tells(&s.tokens))).cloned();
+        Prologue { statements: statements.collect(), captures: self.captures.clone() }
+    }
+
     /// The expressions of captured integers, by number.
     pub fn captures(&self) -> Vec<TokenStream> {
         self.captures.iter().map(|c| c.tokens.clone()).collect()

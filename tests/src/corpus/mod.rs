@@ -11,9 +11,11 @@
 mod chains;
 mod checkpoint;
 mod control;
+mod corners;
 mod einsum;
 mod elements;
 mod elsewhere;
+mod failing_calls;
 mod identities;
 mod identities_continued;
 mod identities_linalg;

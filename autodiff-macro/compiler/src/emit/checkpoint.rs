@@ -83,8 +83,10 @@ impl Program<'_> {
         let mut operands = operands.to_vec();
         operands.truncate(control.operands.len());
         operands.iter_mut().zip(&results).take(control.carried).for_each(|(o, name)| *o = quote!(#name));
+        let again = std::mem::replace(&mut self.again, true);
         let bodies: Vec<TokenStream> =
             (0..plan.arms.len()).map(|k| self.forward_arm(id, control, &plan, k, &operands, &results)).collect();
+        self.again = again;
         let [rounds, segment] = self.segment_names(id);
         let (tape, starts) = (self.tape(id), self.checkpoints(id));
         let (frame, arrays, scalars) = Self::carried_frame(control, &results);

@@ -204,6 +204,7 @@ impl<'a> Program<'a> {
         let mut program = Program::new(self.target, schedule, captures, taken);
         program.slot_base = self.slot_base + self.schedule.own_slots;
         program.tape_base = self.tape_base + self.schedule.tapes.len();
+        program.again = self.again;
         program
     }
 
@@ -318,6 +319,14 @@ impl<'a> Program<'a> {
 
     /// The passive code of a body that its other tokens need.
     fn arm_prologue(&self, region: &Region, prologue: &Prologue, operands: &[TokenStream], rest: TokenStream) -> TokenStream {
+        let silent;
+        let prologue = match self.again {
+            true => {
+                silent = prologue.silent();
+                &silent
+            }
+            false => prologue,
+        };
         let mut region = region.clone();
         bind(&mut region.leaves, operands);
         let (captures, empty) = (prologue.captures(), Schedule::empty(&region));

@@ -13,7 +13,7 @@ use crate::syntax::free_identifiers;
 impl Program<'_> {
     /// The statement, with the variables that it reads of generated code.
     pub(super) fn effect(&mut self, operands: &[NodeId], effect: &Effect) {
-        if effect.tokens.is_empty() {
+        if effect.tokens.is_empty() || self.again {
             return;
         }
         let mut lets = TokenStream::new();

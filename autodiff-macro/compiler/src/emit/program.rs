@@ -93,6 +93,8 @@ pub struct Program<'a> {
     pub(super) late_sizes: Vec<(usize, TokenStream)>,
     /// Where a body's outputs go.
     pub(super) body_places: HashMap<usize, BodyPlace>,
+    /// Whether it runs once more for its values: what it tells has been told.
+    pub(super) again: bool,
 }
 
 /// Where an output of a body goes.
@@ -133,6 +135,7 @@ impl<'a> Program<'a> {
             called: vec![],
             late_sizes: vec![],
             body_places: HashMap::new(),
+            again: false,
         }
     }
 

@@ -85,15 +85,20 @@ fn kind_of(mac: &syn::Macro) -> MacroKind {
 }
 
 impl<'g, 'a> Lower<'g, 'a> {
-    /// What is around the function's result, where a failure leaves the function itself.
-    pub(super) fn can_fail(&self) -> Option<&'a Fallible> {
-        let signature: &'a crate::syntax::Signature = self.signature;
-        signature.fallible.as_ref().filter(|_| self.calls.len() <= 1 && !self.in_closure())
+    /// What is around the result of the function at hand, where a failure leaves the differentiated function.
+    pub(super) fn can_fail(&self) -> Option<std::rc::Rc<Fallible>> {
+        if self.in_closure() {
+            return None;
+        }
+        match self.frames.last() {
+            None => self.fallible.clone(),
+            Some(frame) => frame.as_ref().map(|frame| frame.fallible.clone()),
+        }
     }
 
     /// How a statement leaves the code it is in.
     pub(super) fn exits_of(&self, stmt: &Stmt) -> Exits {
-        exits_of_statement(self.can_fail(), stmt)
+        exits_of_statement(self.can_fail().as_deref(), stmt)
     }
 
     /// A statement that leaves in any case, by a failure or a panic; `None` if it is another one.
@@ -121,7 +126,7 @@ impl<'g, 'a> Lower<'g, 'a> {
 
     /// Leaves the function by the tokens.
     pub(super) fn leave(&mut self, tokens: &TokenStream) -> Option<Value<'g>> {
-        self.add_check(tokens, quote!(#tokens;), true)?;
+        self.add_check(tokens, self.left(quote!(#tokens;)), true)?;
         Some(Value::Never)
     }
 
@@ -146,7 +151,8 @@ impl<'g, 'a> Lower<'g, 'a> {
                     if self.changes(e) {
                         return false;
                     }
-                    let _ = self.add_check(e, quote!(#e;), exits.failing);
+                    let tokens = if exits.failing { self.left(quote!(#e;)) } else { quote!(#e;) };
+                    let _ = self.add_check(e, tokens, exits.failing);
                     return true;
                 }
                 false
@@ -164,7 +170,8 @@ impl<'g, 'a> Lower<'g, 'a> {
         }
         // An assertion leaves by a panic, which is not put before others either.
         let tokens = mac.to_token_stream();
-        let _ = self.add_check(mac, quote!(#tokens;), check);
+        let tokens = if check { self.left(quote!(#tokens;)) } else { quote!(#tokens;) };
+        let _ = self.add_check(mac, tokens, check);
         true
     }
 
@@ -173,7 +180,7 @@ impl<'g, 'a> Lower<'g, 'a> {
     pub(super) fn add_check(&mut self, at: &dyn ToTokens, tokens: TokenStream, exits: bool) -> Option<()> {
         let reads = self.reads_of(at, &tokens)?;
         if reads.is_empty() && self.done.is_none() {
-            self.keep(at, Passive::keep(tokens, vec![]));
+            self.keep_as_it_is(at, Passive::keep(tokens, vec![]));
             return Some(());
         }
         if !self.readable(at, &tokens) {
@@ -210,7 +217,7 @@ impl<'g, 'a> Lower<'g, 'a> {
         Some(value)
     }
 
-    fn add_effect(&mut self, effect: Effect, reads: &[Node<'g>]) {
+    pub(super) fn add_effect(&mut self, effect: Effect, reads: &[Node<'g>]) {
         let operands: Vec<Node<'g>> = self.done.iter().chain(reads).copied().collect();
         self.done = Some(self.b.make(&EFFECT, vec![Attr::Effect(EffectRef(effect.into()))], &operands));
     }
@@ -320,6 +327,26 @@ pub(super) fn has_effects(e: &Expr) -> bool {
     let mut found = Found(false);
     found.visit_expr(e);
     found.0
+}
+
+/// Whether a statement of passive code does nothing but print, log or assert, perhaps on a condition.
+pub(crate) fn only_tells(tokens: &TokenStream) -> bool {
+    fn tells(stmt: &Stmt) -> bool {
+        match stmt {
+            Stmt::Macro(m) => kind_of(&m.mac) == MacroKind::Effect,
+            Stmt::Expr(e, _) => expression_tells(e),
+            _ => false,
+        }
+    }
+    fn expression_tells(e: &Expr) -> bool {
+        match e {
+            Expr::Macro(m) => kind_of(&m.mac) == MacroKind::Effect,
+            Expr::Block(b) => b.block.stmts.iter().all(tells),
+            Expr::If(i) => i.then_branch.stmts.iter().all(tells) && i.else_branch.as_ref().is_none_or(|(_, e)| expression_tells(e)),
+            _ => false,
+        }
+    }
+    syn::parse2::<Stmt>(tokens.clone()).is_ok_and(|stmt| tells(&stmt))
 }
 
 /// What code binds and changes.

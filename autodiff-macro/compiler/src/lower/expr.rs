@@ -21,14 +21,14 @@ impl<'g> Lower<'g, '_> {
     /// The value of an expression; `None` if an error was noted.
     pub(super) fn expr(&mut self, e: &Expr) -> Option<Value<'g>> {
         if self.mentions_active(e) {
-            return self.understood(e);
+            return self.understood_or_refused(e);
         }
         let (mark, statements) = (self.errors.len(), self.passive.len());
         let (done, exited) = (self.done, self.exited);
         match self.understood(e) {
             Some(value) => Some(value),
             // What differs from item to item cannot be kept as it is.
-            None if self.differs(e) => None,
+            None if self.differs(e) => self.refused(e, mark),
             None => {
                 self.errors.truncate(mark);
                 (self.done, self.exited) = (done, exited);
@@ -41,6 +41,21 @@ impl<'g> Lower<'g, '_> {
                 Some(Value::Opaque)
             }
         }
+    }
+
+    fn understood_or_refused(&mut self, e: &Expr) -> Option<Value<'g>> {
+        let mark = self.errors.len();
+        self.understood(e).or_else(|| self.refused(e, mark))
+    }
+
+    /// What is not understood is an error, though nothing else may have said so since `mark`.
+    fn refused(&mut self, e: &Expr, mark: usize) -> Option<Value<'g>> {
+        let follows = || crate::syntax::free_identifiers(e.to_token_stream()).iter().any(|n| self.unknown.contains(n));
+        if self.errors.len() <= mark && !(mark > 0 && follows()) {
+            self.errors
+                .at(e, format!("{} of this form is not supported in code that depends on differentiated parameters", construct(e)));
+        }
+        None
     }
 
     fn understood(&mut self, e: &Expr) -> Option<Value<'g>> {
@@ -278,6 +293,20 @@ impl<'g> Lower<'g, '_> {
         let mut left = self.expr(first);
         while let Some((b, e)) = chain.pop() {
             active |= !chain.is_empty() && self.mentions_active(&b.right);
+            if matches!(b.op, BinOp::And(_) | BinOp::Or(_)) && !self.in_closure() && !self.is_harmless(&b.right) {
+                let mark = self.errors.len();
+                left = match left {
+                    // All of it is the user's own.
+                    Some(_) if !self.mentions_active(e) && self.is_kept(e) => Some(Value::Opaque),
+                    Some(left) => self.lazy_logic(b, &left, e),
+                    None => self.expr(&b.right).and(None),
+                };
+                if left.is_none() && !active && !chain.is_empty() {
+                    self.errors.truncate(mark);
+                    left = Some(Value::Opaque);
+                }
+                continue;
+            }
             let right = match b.op {
                 BinOp::And(_) | BinOp::Or(_) if self.in_lanes() => self.under_condition(|lower| lower.expr(&b.right)),
                 _ => self.expr(&b.right),
@@ -291,6 +320,52 @@ impl<'g> Lower<'g, '_> {
             }
         }
         left
+    }
+
+    /// Whether passive code has all the variables that an expression reads.
+    fn is_kept(&self, e: &Expr) -> bool {
+        let kept = |name: &String| !matches!(self.lookup(name), Some(Value::Node(_))) || self.is_passive_variable(name);
+        crate::syntax::free_identifiers(e.to_token_stream()).iter().all(kept)
+    }
+
+    /// Whether an operand of `&&` or `||` may be computed although the left one decides: it has no effect, and cannot
+    /// fail. Indices, sizes and differences of integers can.
+    fn is_harmless(&self, e: &Expr) -> bool {
+        match e {
+            Expr::Paren(p) => self.is_harmless(&p.expr),
+            Expr::Group(g) => self.is_harmless(&g.expr),
+            Expr::Reference(r) => self.is_harmless(&r.expr),
+            Expr::Lit(_) | Expr::Path(_) => true,
+            Expr::Field(f) => self.is_harmless(&f.base),
+            Expr::Unary(u) => self.is_harmless(&u.expr),
+            Expr::MethodCall(m) => {
+                let total = ["abs", "exp", "sin", "cos", "tanh", "is_nan", "is_finite", "is_infinite", "sum", "signum", "floor"];
+                m.args.is_empty() && total.iter().any(|t| m.method == t) && self.is_harmless(&m.receiver)
+            }
+            Expr::Binary(b) => {
+                let arithmetic = matches!(b.op, BinOp::Add(_) | BinOp::Sub(_) | BinOp::Mul(_) | BinOp::Div(_) | BinOp::Rem(_));
+                let sides = self.is_harmless(&b.left) && self.is_harmless(&b.right);
+                sides && (!arithmetic || self.is_float_scalar(&b.left) || self.is_float_scalar(&b.right))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an expression is seen to be a float scalar, without lowering it.
+    fn is_float_scalar(&self, e: &Expr) -> bool {
+        match e {
+            Expr::Paren(p) => self.is_float_scalar(&p.expr),
+            Expr::Reference(r) => self.is_float_scalar(&r.expr),
+            Expr::Unary(u) => self.is_float_scalar(&u.expr),
+            Expr::Lit(l) => matches!(l.lit, Lit::Float(_)),
+            Expr::Path(p) => {
+                let value = p.path.get_ident().and_then(|name| self.lookup(&name.to_string()));
+                matches!(value, Some(Value::Node(n)) if n.is_float() && n.rank() == 0)
+            }
+            Expr::MethodCall(m) => m.method == "sum" || self.is_float_scalar(&m.receiver),
+            Expr::Binary(b) => self.is_float_scalar(&b.left) || self.is_float_scalar(&b.right),
+            _ => false,
+        }
     }
 
     fn operator(&mut self, b: &syn::ExprBinary, left: Option<Value<'g>>, right: Option<Value<'g>>, e: &Expr) -> Option<Value<'g>> {
@@ -335,10 +410,10 @@ impl<'g> Lower<'g, '_> {
                 }
                 self.elementwise(op, vec![], e, &[(&b.left, x), (&b.right, y)]).map(Value::Node)
             }
-            (Value::Node(c), Value::Opaque) | (Value::Opaque, Value::Node(c))
+            (left @ Value::Node(c), Value::Opaque) | (left @ Value::Opaque, Value::Node(c))
                 if matches!(b.op, BinOp::And(_) | BinOp::Or(_)) && !c.is_float() && !self.in_closure() =>
             {
-                self.mixed_logic(b, e)
+                self.lazy_logic(b, &left, e)
             }
             (Value::Int(x), Value::Int(y)) => match arithmetic {
                 Some(a) => self.integers(a, x, y).map(Value::Int),

@@ -111,6 +111,7 @@ impl<'g> Lower<'g, '_> {
             self.errors.at(e, super::failures::NO_FAILURE);
             return None;
         }
+        let suffix = if leaves { self.onward(&without_question_mark(suffix)) } else { suffix };
         let (first, tuple) = match ty {
             Type::Tuple(t) => (t.elems.first()?, true),
             other => (other, false),
@@ -228,6 +229,15 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn is_late(&self, d: crate::ir::Dim) -> bool {
         self.b.dims(|dims| crate::ir::late_leaf(dims, &self.leaves, dims.find(d)).is_some())
     }
+}
+
+/// What follows a call, without the `?` at its end.
+fn without_question_mark(suffix: TokenStream) -> TokenStream {
+    let mut tokens: Vec<proc_macro2::TokenTree> = suffix.into_iter().collect();
+    if matches!(tokens.last(), Some(proc_macro2::TokenTree::Punct(p)) if p.as_char() == '?') {
+        tokens.pop();
+    }
+    tokens.into_iter().collect()
 }
 
 /// A call, and what makes a value of the `Result` that it gives.

@@ -3,15 +3,19 @@
 //! What can fail in active code fails by sizes alone (`x.mean()` of nothing, `x.to_shape(…)` to another count). The
 //! failure is tested where it stands, by the user's own `ok_or(…)?` on a stand-in that fails as the expression would.
 
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
+use syn::visit_mut::VisitMut;
 use syn::{Expr, Stmt};
 
 use super::control::{Kind, Way};
 use super::value::Value;
 use super::{Lower, OWN_SIZE_PREFIX, Passive};
-use crate::ir::{Dim, Expr as Node, Requirement};
+use crate::ir::{Dim, Effect, Expr as Node, Requirement};
 use crate::ops::compare;
+use crate::syntax::Fallible;
 
 /// Methods that make another failure of one.
 const ADAPTERS: [&str; 7] = ["ok_or", "ok_or_else", "map_err", "context", "with_context", "ok", "wrap_err"];
@@ -26,6 +30,96 @@ enum Failure {
     Empty(Dim),
     /// Its sizes do not fit: requirements by number; `None` if true, else an `ndarray::ShapeError`.
     Sizes(std::ops::Range<usize>, bool),
+}
+
+/// A call of a function of the module whose failure goes on.
+pub(super) struct Frame {
+    /// What is around the function's result.
+    pub(super) fallible: Rc<Fallible>,
+    /// What the call is followed by.
+    adapters: TokenStream,
+    end: End,
+}
+
+/// What is made of a failure in the end.
+#[derive(Clone)]
+pub(super) enum End {
+    /// `?`: it leaves the function of the call.
+    Leaves,
+    /// `.unwrap()` and the like.
+    Panics(TokenStream),
+}
+
+impl Lower<'_, '_> {
+    /// What follows a `Result` or `Option` on which there is a `?` in the function at hand: it leaves the differentiated
+    /// function through the calls between.
+    pub(super) fn onward(&self, adapters: &TokenStream) -> TokenStream {
+        let mut tokens = adapters.clone();
+        tokens.extend(onward_through(&self.frames));
+        tokens
+    }
+
+    /// A statement that may leave the function at hand, as one that leaves the differentiated function.
+    pub(super) fn left(&self, statement: TokenStream) -> TokenStream {
+        let Some(Some(frame)) = self.frames.last() else { return statement };
+        let (ty, good) = (frame.fallible.around(&quote!(())), frame.fallible.good(&quote!(())));
+        let mut call = quote!((|| -> #ty { #statement #good })());
+        call.extend(frame.adapters.clone());
+        let rest = match &frame.end {
+            End::Panics(end) => end.clone(),
+            End::Leaves => onward_through(&self.frames[..self.frames.len() - 1]),
+        };
+        quote!(let _ = #call #rest;)
+    }
+}
+
+impl Lower<'_, '_> {
+    /// A passive statement of a function that is called: what leaves that leaves the differentiated function.
+    pub(super) fn left_by(&self, tokens: TokenStream) -> TokenStream {
+        let Some(Some(frame)) = self.frames.last() else { return tokens };
+        match syn::parse2::<Stmt>(tokens.clone()) {
+            Ok(Stmt::Local(mut local)) => {
+                let mut leaving = Leaving { onward: onward_through(&self.frames), ty: frame.fallible.around(&quote!(())) };
+                leaving.visit_local_mut(&mut local);
+                local.into_token_stream()
+            }
+            Ok(Stmt::Item(_)) | Err(_) => tokens,
+            Ok(_) => self.left(tokens),
+        }
+    }
+}
+
+/// Puts what leaves the differentiated function in the place of what leaves a called one.
+struct Leaving {
+    onward: TokenStream,
+    ty: TokenStream,
+}
+
+impl VisitMut for Leaving {
+    fn visit_expr_mut(&mut self, e: &mut Expr) {
+        if matches!(e, Expr::Closure(_) | Expr::Async(_)) {
+            return;
+        }
+        syn::visit_mut::visit_expr_mut(self, e);
+        let (onward, ty) = (&self.onward, &self.ty);
+        let changed = match e {
+            Expr::Try(t) => {
+                let inner = &t.expr;
+                syn::parse2(quote!(#inner #onward))
+            }
+            Expr::Return(r) => {
+                let failure = &r.expr;
+                syn::parse2(quote!({ let failure: #ty = #failure; let _ = failure #onward; ::core::unreachable!() }))
+            }
+            _ => return,
+        };
+        // What stood there was an expression, and so is what comes of it.
+        if let Ok(changed) = changed {
+            *e = changed;
+        }
+    }
+
+    fn visit_item_mut(&mut self, _: &mut syn::Item) {}
 }
 
 impl<'g> Lower<'g, '_> {
@@ -76,6 +170,13 @@ impl<'g> Lower<'g, '_> {
         {
             return self.custom_call(path, c, quote!(#adapters?), e);
         }
+        if active && self.is_failing_call(base) {
+            if self.can_fail().is_none() {
+                self.errors.at(e, NO_FAILURE);
+                return None;
+            }
+            return self.failing_call(base, adapters, End::Leaves);
+        }
         if let Expr::MethodCall(m) = base
             && crate::ops::linalg::is_fallible(&m.method.to_string())
         {
@@ -98,14 +199,69 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let Some(stand_in) = self.stand_in(&failure) else { return Some(value) };
-        let tokens = quote!(let _ = #stand_in #adapters?;);
+        let onward = self.onward(&adapters);
+        let tokens = quote!(let _ = #stand_in #onward;);
         if self.done.is_none() && self.active_variable(&adapters, true).is_none() {
             let statement = Passive::hoisted(tokens, vec![]);
-            self.keep(e, statement);
+            self.keep_as_it_is(e, statement);
         } else {
             self.add_check(e, tokens, true)?;
         }
         Some(value)
+    }
+
+    /// Whether an expression is a call of a function or method of the module that may fail.
+    fn is_failing_call(&self, e: &Expr) -> bool {
+        let fails = |function: &crate::syntax::Function| matches!(&function.item.sig.output, syn::ReturnType::Type(_, ty) if Fallible::of(ty, &self.signature.items, || false).is_some());
+        match e {
+            Expr::Call(c) => match &*c.func {
+                Expr::Path(path) => !self.is_custom(path) && self.module_function(path).is_some_and(|(_, f)| fails(&f)),
+                _ => false,
+            },
+            Expr::MethodCall(m) => {
+                let end = format!("::{}", m.method);
+                let names = self.signature.items.function_names().filter(|name| name.ends_with(&end));
+                names.filter_map(|name| self.signature.items.function(name)).any(fails)
+            }
+            _ => false,
+        }
+    }
+
+    /// The value of such a call, with what follows it.
+    fn failing_call(&mut self, call: &Expr, adapters: TokenStream, end: End) -> Option<Value<'g>> {
+        if let Some(name) = self.active_variable(&adapters, true) {
+            self.errors.at(
+                call,
+                format!(
+                    "the failure of this call reads `{name}`, which depends on differentiated parameters: make it of other values"
+                ),
+            );
+            return None;
+        }
+        self.failing_call = Some((call, adapters, end));
+        let value = self.expr(call);
+        self.failing_call = None;
+        value
+    }
+
+    /// `f(x).unwrap()` of a function of the module; `None` if it is another call.
+    pub(super) fn unwrapped_call(&mut self, m: &syn::ExprMethodCall) -> Option<Option<Value<'g>>> {
+        let (method, args) = (&m.method, &m.args);
+        if self.in_closure() || !(method == "unwrap" || method == "expect") {
+            return None;
+        }
+        let (base, adapters) = adapters_of(&m.receiver);
+        if !self.is_failing_call(base) || !self.mentions_active(base) {
+            return None;
+        }
+        Some(self.failing_call(base, adapters, End::Panics(quote!(.#method(#args)))))
+    }
+
+    /// How a call of a function goes on with its failure; nothing if that cannot be, or is not known.
+    pub(super) fn frame_of(&mut self, output: Option<&syn::Type>, e: &Expr) -> Option<Rc<Frame>> {
+        let (_, adapters, end) = self.failing_call.take_if(|(call, ..)| std::ptr::eq(*call, e))?;
+        let (_, fallible) = Fallible::of(output?, &self.signature.items, || false)?;
+        Some(Frame { fallible: fallible.into(), adapters, end }.into())
     }
 
     /// `?` after a method of linear algebra: the call of the kernel goes on with it.
@@ -129,7 +285,7 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         self.fixed.extend(crate::syntax::free_identifiers(adapters.clone()));
-        self.after = Some(quote!(#adapters?));
+        self.after = Some(self.onward(adapters));
         let value = self.expr(base);
         self.after = None;
         let value = value?;
@@ -219,6 +375,49 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// `x.mean().unwrap()`, `.expect("…")`, `.unwrap_or(v)`: the mean, after a test that panics as the user's would, or the
+    /// other value. `None` if it is another method.
+    pub(super) fn unwrapped_mean(
+        &mut self,
+        mean: Node<'g>,
+        count: Dim,
+        m: &syn::ExprMethodCall,
+        e: &Expr,
+    ) -> Option<Option<Node<'g>>> {
+        if self.in_closure() || self.in_lanes() {
+            return None;
+        }
+        let (method, args) = (&m.method, &m.args);
+        let failure = Failure::Empty(count);
+        match method.to_string().as_str() {
+            "unwrap" | "expect" => {
+                let stand_in = self.stand_in(&failure)?;
+                let tokens = quote!(#stand_in.#method(#args););
+                if self.is_late(count) {
+                    // The size is there when the call has been made.
+                    self.add_effect(Effect { tokens, reads: vec![] }, &[mean]);
+                } else if self.done.is_none() && self.active_variable(&quote!(#args), true).is_none() {
+                    self.keep_as_it_is(e, Passive::hoisted(tokens, vec![]));
+                } else if self.add_check(e, tokens, false).is_none() {
+                    return Some(None);
+                }
+                Some(Some(mean))
+            }
+            "unwrap_or" | "unwrap_or_default" if mean.rank() == 0 => {
+                let other = match args.first() {
+                    Some(other) => match self.float(other) {
+                        Some(other) => other,
+                        None => return Some(None),
+                    },
+                    None => self.b.constant(0.0),
+                };
+                let condition = self.succeeds(&failure)?;
+                Some(Some(Node::select(condition, mean, other)))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether an expression does not fail, as a node; nothing if it never does.
     fn succeeds(&mut self, failure: &Failure) -> Option<Node<'g>> {
         match failure {
@@ -283,6 +482,24 @@ impl<'g> Lower<'g, '_> {
             }
         }
     }
+}
+
+/// What leaves the differentiated function from a `?` in the last of the calls.
+fn onward_through(frames: &[Option<Rc<Frame>>]) -> TokenStream {
+    let mut tokens = TokenStream::new();
+    for frame in frames.iter().rev().flatten() {
+        if !frame.fallible.option {
+            // The error is made one of the function's, as `?` does.
+            let ty = frame.fallible.around(&quote!(_));
+            tokens.extend(quote!(.or_else(|e| -> #ty { ::core::result::Result::Err(e)? })));
+        }
+        tokens.extend(frame.adapters.clone());
+        if let End::Panics(end) = &frame.end {
+            tokens.extend(end.clone());
+            return tokens;
+        }
+    }
+    quote!(#tokens?)
 }
 
 /// `f(x)` of a function by its last name.

@@ -88,6 +88,14 @@ impl<'g> Lower<'g, '_> {
         let mut block = (*function.item.block).clone();
         let mut types = Generics { found: &found, owner: function.owner.as_ref(), krate: &self.krate, generic: &sig.generics };
         types.visit_block_mut(&mut block);
+        let output = match &sig.output {
+            syn::ReturnType::Type(_, ty) => {
+                let mut ty = (**ty).clone();
+                types.visit_type_mut(&mut ty);
+                Some(ty)
+            }
+            syn::ReturnType::Default => None,
+        };
         let mut parameters: Vec<(Pat, Option<Type>)> = Vec::new();
         {
             let mut renamer = Renamer::new(Mode::Taken, &mut self.taken, &mut self.originals);
@@ -134,8 +142,11 @@ impl<'g> Lower<'g, '_> {
         for (value, (pat, _)) in values.into_iter().zip(&parameters) {
             self.bind_parameter(pat, value);
         }
+        let frame = self.frame_of(output.as_ref(), e);
         self.calls.push(key.to_string());
+        self.frames.push(frame);
         let value = self.body(&block);
+        self.frames.pop();
         self.calls.pop();
         self.scopes = here;
         value

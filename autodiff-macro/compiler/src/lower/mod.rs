@@ -42,6 +42,7 @@ use crate::syntax::{Float, Holder, Param, ParamKind, Signature};
 
 use crate::passive::{Capture, Passive};
 pub use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
+pub(crate) use effects::only_tells;
 pub use value::Output;
 use value::{Binding, Value};
 
@@ -113,7 +114,11 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
         errors.rename(before, &originals);
         return None;
     }
-    let (outputs, output): (Vec<NodeId>, Output) = (outputs?, output?);
+    let (Some(outputs), Some(output)) = (outputs, output) else {
+        // Nothing is taken for understood that was not.
+        errors.at(&item.sig.ident, internal("a part of its body is not understood, without a message of its own"));
+        return None;
+    };
     let (graph, dims, checks, bug) = builder.finish();
     if let Some(bug) = bug {
         errors.at(&item.sig.ident, internal(&bug));
@@ -363,6 +368,12 @@ struct Lower<'g, 'a> {
     hoist: bool,
     /// The functions whose bodies are being lowered into each other.
     calls: Vec<String>,
+    /// How the calls of these, but for the first, go on with a failure, where they do.
+    frames: Vec<Option<std::rc::Rc<failures::Frame>>>,
+    /// What is around the function's own result.
+    fallible: Option<std::rc::Rc<crate::syntax::Fallible>>,
+    /// The call that is to be lowered next, with what is made of its failure.
+    failing_call: Option<(*const syn::Expr, TokenStream, failures::End)>,
     /// Names in use, which variables of inlined functions avoid.
     taken: std::collections::BTreeSet<String>,
     /// What renamed variables are called in the source.
@@ -373,6 +384,8 @@ struct Lower<'g, 'a> {
     done: Option<crate::ir::Expr<'g>>,
     /// Whether one of them may leave the function.
     exited: bool,
+    /// The number of elements that the last expression is a mean of: there is none of no elements.
+    averaged: Option<crate::ir::Dim>,
     /// The requirements on sizes of the last operation, by number.
     required: std::ops::Range<usize>,
     /// The items that code is lowered for at once.
@@ -431,12 +444,16 @@ impl<'g, 'a> Lower<'g, 'a> {
             place_leaves: HashMap::new(),
             hoist: true,
             calls: Vec::new(),
+            frames: Vec::new(),
+            fallible: signature.fallible.clone().map(Into::into),
+            failing_call: None,
             taken: Default::default(),
             originals: HashMap::new(),
             after: None,
             late: Default::default(),
             done: None,
             exited: false,
+            averaged: None,
             required: 0..0,
             lanes: Default::default(),
         }
@@ -464,7 +481,7 @@ impl<'g> Lower<'g, '_> {
                 let read = self.array_read(ident, *holder);
                 self.leaf(&name, source, ty, differentiate, read)
             }
-            ParamKind::Size => Value::Int(self.capture_dim(&quote!(#ident))),
+            ParamKind::Size => self.integer(quote!(#ident), &param.ty),
             ParamKind::Tree { .. } | ParamKind::Other if differentiate || matches!(param.kind, ParamKind::Tree { .. }) => {
                 let known = matches!(param.kind, ParamKind::Tree { .. });
                 let ty = known.then(|| param.ty.clone());

@@ -62,7 +62,7 @@ impl<'g> Lower<'g, '_> {
                 };
                 (elem, rank, read)
             }
-            ParamKind::Size => return Value::Int(self.capture_dim(&read)),
+            ParamKind::Size => return self.integer(read, &ty),
             ParamKind::Tree { .. } => return Value::Place(place.into()),
             _ if place.parameter.is_some() && matches!(self.signature.items.parts(&ty), Parts::Plain) => {
                 // A type of another module: its own parts are not seen, unless it is no parameter at all.
@@ -438,7 +438,7 @@ impl<'g> Lower<'g, '_> {
             ParamKind::Size => {
                 self.passive.push(Passive::on_demand(local.to_token_stream(), names.to_vec()));
                 let ident = quote::format_ident!("{}", names.first().map_or("_", String::as_str));
-                Value::Int(self.capture_dim(&quote!(#ident)))
+                self.integer(quote!(#ident), ty)
             }
             _ => {
                 let ty = match ty {

@@ -83,8 +83,23 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    /// Keeps a passive statement for the generated code, which runs all of them one after the other before it computes.
+    /// Keeps a passive statement of the user's for the generated code, which runs all of them one after the other before it
+    /// computes. In a function that is called, what leaves that leaves the differentiated one.
     pub(super) fn keep(&mut self, at: &dyn ToTokens, statement: Passive) {
+        let leaves = self.calls.len() > 1 && !self.in_closure() && statement.leaves();
+        let statement = match (leaves, self.can_fail()) {
+            (true, None) => {
+                self.errors.at(at.to_token_stream(), super::failures::NO_FAILURE);
+                return;
+            }
+            (true, Some(_)) => statement.rewritten(|tokens| self.left_by(tokens)),
+            (false, _) => statement,
+        };
+        self.keep_as_it_is(at, statement);
+    }
+
+    /// The same of a statement of which nothing is to be changed.
+    pub(super) fn keep_as_it_is(&mut self, at: &dyn ToTokens, statement: Passive) {
         if self.in_closure() {
             if statement.stays() {
                 self.errors.at(at.to_token_stream(), "this statement inside a closure is not understood: closures of `map` and `mapv` are written with `let`, `if` and float expressions");
@@ -357,7 +372,7 @@ impl<'g> Lower<'g, '_> {
                 let read = self.array_read(ident, holder);
                 Some(self.leaf(&name, source, ty, false, read))
             }
-            ParamKind::Size => Some(Value::Int(self.capture_dim(&quote!(#ident)))),
+            ParamKind::Size => Some(self.integer(quote!(#ident), ty)),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use super::Lower;
 use super::value::Value;
 use crate::syntax::{ParamKind, pattern_names};
 
-impl Lower<'_, '_> {
+impl<'g> Lower<'g, '_> {
     /// The type of the items that an expression goes through, if parameters' types tell.
     pub(super) fn item_type(&self, e: &Expr) -> Option<Type> {
         match e {
@@ -75,6 +75,16 @@ impl Lower<'_, '_> {
         Some((item, by_reference))
     }
 
+    /// An integer of passive code, which may be behind references.
+    pub(super) fn integer(&mut self, read: proc_macro2::TokenStream, ty: &Type) -> Value<'g> {
+        match ty {
+            Type::Reference(r) => self.integer(quote!((*#read)), &r.elem),
+            Type::Paren(t) => self.integer(read, &t.elem),
+            Type::Group(t) => self.integer(read, &t.elem),
+            _ => Value::Int(self.capture_dim(&read)),
+        }
+    }
+
     /// Binds the variables of a pattern to passive values of known types; those that are not understood are opaque.
     pub(super) fn bind_typed(&mut self, pat: &Pat, ty: &Type) {
         match (pat, ty) {
@@ -103,10 +113,7 @@ impl Lower<'_, '_> {
             (Pat::Ident(p), _) if p.by_ref.is_none() && p.subpat.is_none() => {
                 let ident = &p.ident;
                 let value = match (self.signature.kind_of(ty), ty) {
-                    (ParamKind::Size, Type::Reference(r)) if !matches!(&*r.elem, Type::Reference(_)) => {
-                        Some(Value::Int(self.capture_dim(&quote!((*#ident)))))
-                    }
-                    (ParamKind::Size, Type::Reference(_)) => None,
+                    (ParamKind::Size, Type::Reference(r)) if matches!(&*r.elem, Type::Reference(_)) => None,
                     _ => self.typed_leaf(pat, ty),
                 };
                 let name = ident.to_string();

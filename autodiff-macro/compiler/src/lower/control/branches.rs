@@ -305,12 +305,20 @@ impl<'g> Lower<'g, '_> {
         Some(types)
     }
 
-    /// `a && b` and `a || b` of which one is passive: the right side is looked at only if the left one does not decide.
-    pub(in crate::lower) fn mixed_logic(&mut self, b: &syn::ExprBinary, e: &Expr) -> Option<Value<'g>> {
+    /// `a && b` and `a || b`: the right side is looked at only if the left one, whose value is given, does not decide.
+    pub(in crate::lower) fn lazy_logic(&mut self, b: &syn::ExprBinary, left: &Value<'g>, e: &Expr) -> Option<Value<'g>> {
+        let condition = match left {
+            Value::Node(c) if c.ty().elem() == Elem::Bool && c.rank() == 0 => Some(*c),
+            Value::Opaque => None,
+            other => {
+                self.wrong(&b.left, other, "a condition");
+                return None;
+            }
+        };
         let and = matches!(b.op, syn::BinOp::And(_));
         let (flag, constant) = (Way::Flag((*b.right).clone()), Way::Number(if and { 0.0 } else { 1.0 }));
         let mut ways = if and { [flag, constant] } else { [constant, flag] };
-        match self.ways(&b.left, &mut ways, e)? {
+        match self.ways_of(condition, &b.left, vec![], &mut ways, e)? {
             Value::Node(number) => Some(Value::Node(number.zip(&compare::GT, self.b.constant(0.5)))),
             _ => None,
         }
@@ -467,6 +475,7 @@ impl Way {
                     Some(Value::Node(Node::select(c, inner.b.constant(1.0), inner.b.constant(0.0))))
                 }
                 Value::Opaque => inner.flag(e),
+                Value::Never => Some(Value::Never),
                 other => {
                     inner.wrong(e, &other, "a condition");
                     None

@@ -104,6 +104,7 @@ impl<'g> Lower<'g, '_> {
             kept: passive.clone(),
             changed: self.changed.clone(),
             calls: self.calls.clone(),
+            frames: self.frames.clone(),
             taken: std::mem::take(&mut self.taken),
             originals: std::mem::take(&mut self.originals),
             ..Lower::new(&builder, &mut *self.errors, signature, krate, float, function)
