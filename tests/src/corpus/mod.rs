@@ -19,6 +19,7 @@ mod failing_calls;
 mod identities;
 mod identities_continued;
 mod identities_linalg;
+mod jumps;
 mod language;
 mod layers;
 mod linear_algebra;

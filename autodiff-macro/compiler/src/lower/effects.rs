@@ -126,7 +126,11 @@ impl<'g, 'a> Lower<'g, 'a> {
 
     /// Leaves the function by the tokens.
     pub(super) fn leave(&mut self, tokens: &TokenStream) -> Option<Value<'g>> {
-        self.add_check(tokens, self.left(quote!(#tokens;)), true)?;
+        let mut statement = self.left(quote!(#tokens;));
+        if self.frames.last().is_some_and(Option::is_some) {
+            statement.extend(quote!(::core::unreachable!();));
+        }
+        self.add_check(tokens, statement, true)?;
         Some(Value::Never)
     }
 

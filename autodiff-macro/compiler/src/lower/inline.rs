@@ -86,7 +86,8 @@ impl<'g> Lower<'g, '_> {
 
         // Fresh names for the variables of the body, and the call's types for its type parameters.
         let mut block = (*function.item.block).clone();
-        let mut types = Generics { found: &found, owner: function.owner.as_ref(), krate: &self.krate, generic: &sig.generics };
+        let krate = self.krate.clone();
+        let mut types = Generics { found: &found, owner: function.owner.as_ref(), krate: &krate, generic: &sig.generics };
         types.visit_block_mut(&mut block);
         let output = match &sig.output {
             syn::ReturnType::Type(_, ty) => {
@@ -97,6 +98,13 @@ impl<'g> Lower<'g, '_> {
             syn::ReturnType::Default => None,
         };
         let mut parameters: Vec<(Pat, Option<Type>)> = Vec::new();
+        self.count(&mut block);
+        if crate::syntax::has_jumps(&block) {
+            match output.as_ref().and_then(|ty| crate::syntax::Fallible::of(ty, &self.signature.items, || false)) {
+                Some((inner, fallible)) => self.plain_jumps(&mut block, Some(&inner), Some(&fallible)),
+                None => self.plain_jumps(&mut block, output.as_ref(), None),
+            }
+        }
         {
             let mut renamer = Renamer::new(Mode::Taken, &mut self.taken, &mut self.originals);
             for input in &sig.inputs {

@@ -67,6 +67,23 @@ pub struct Lowered {
 
 /// Lowers a function. `None` if there were errors.
 pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Lowered> {
+    let mark = errors.len();
+    let lowered = lower_counting(item, signature, options, errors, false);
+    if lowered.is_some() || errors.len() == mark {
+        return lowered;
+    }
+    // Counters that the code above cannot follow as integers it may follow as floats.
+    let first = errors.split_off(mark);
+    let lowered = lower_counting(item, signature, options, errors, true);
+    if lowered.is_none() {
+        errors.truncate(mark);
+        errors.extend(first);
+    }
+    lowered
+}
+
+/// The same, with integers that only count as floats or as they are.
+fn lower_counting(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors, counting: bool) -> Option<Lowered> {
     let wrt = differentiated(signature, options, item, errors)?;
     let float = float_type(signature, &wrt, errors)?;
     let builder = Builder::default();
@@ -88,8 +105,15 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     // Only variables of one name are renamed. The copy is left out where it can be: it is made by recursion.
     let mut copy;
     let mut block: &syn::Block = &item.block;
-    if control::binds_twice(item) {
+    let jumps = crate::syntax::has_jumps(&item.block);
+    lower.counting = counting;
+    if counting || jumps || control::binds_twice(item) {
         copy = (*item.block).clone();
+        lower.count(&mut copy);
+        if jumps {
+            let fallible = signature.fallible.clone();
+            lower.plain_jumps(&mut copy, signature.output.as_ref(), fallible.as_ref());
+        }
         let mut renamer = crate::syntax::Renamer::new(crate::syntax::Mode::Hiding, &mut lower.taken, &mut lower.originals);
         for p in &signature.params {
             renamer.parameter_name(&p.ident.to_string());
@@ -370,6 +394,8 @@ struct Lower<'g, 'a> {
     calls: Vec<String>,
     /// How the calls of these, but for the first, go on with a failure, where they do.
     frames: Vec<Option<std::rc::Rc<failures::Frame>>>,
+    /// Whether integers that only count are floats.
+    counting: bool,
     /// What is around the function's own result.
     fallible: Option<std::rc::Rc<crate::syntax::Fallible>>,
     /// The call that is to be lowered next, with what is made of its failure.
@@ -398,6 +424,13 @@ fn root_name(signature: &Signature, item: &ItemFn) -> String {
         Some(owner) => format!("{owner}::{}", item.sig.ident),
         None => item.sig.ident.to_string(),
     }
+}
+
+/// A name that is not in use, like the given one.
+fn fresh_name(taken: &mut std::collections::BTreeSet<String>, like: &str) -> proc_macro2::Ident {
+    let name = (1..).map(|k| format!("{like}_{k}")).find(|n| !taken.contains(n)).unwrap_or_default();
+    taken.insert(name.clone());
+    quote::format_ident!("{name}")
 }
 
 /// Every name in the function, and those of generated code.
@@ -445,6 +478,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             hoist: true,
             calls: Vec::new(),
             frames: Vec::new(),
+            counting: false,
             fallible: signature.fallible.clone().map(Into::into),
             failing_call: None,
             taken: Default::default(),
@@ -461,6 +495,28 @@ impl<'g, 'a> Lower<'g, 'a> {
 }
 
 impl<'g> Lower<'g, '_> {
+    /// Puts jumps out of one loop in the place of those out of more, in a body whose result is of a type.
+    fn plain_jumps(&mut self, block: &mut syn::Block, output: Option<&syn::Type>, fallible: Option<&crate::syntax::Fallible>) {
+        let scalar = matches!(
+            output.map(|ty| self.signature.kind_of(ty)),
+            Some(ParamKind::Scalar { float, by_reference: false }) if float == self.float
+        );
+        let (taken, float) = (&mut self.taken, self.float.clone());
+        crate::syntax::Jumps::new(&mut |like| fresh_name(taken, like), &float, scalar, fallible).rewrite(block);
+    }
+
+    /// Puts floats in the place of integers that only count, if that is wanted.
+    fn count(&mut self, block: &mut syn::Block) {
+        if self.counting {
+            let (taken, originals, float) = (&mut self.taken, &mut self.originals, self.float.clone());
+            crate::syntax::count_in_floats(block, &float, &mut |like| {
+                let name = fresh_name(taken, like);
+                originals.insert(name.to_string(), like.to_string());
+                name
+            });
+        }
+    }
+
     /// Notes the variables of a body that is lowered, by the names that they have now.
     fn note_variables(&mut self, block: &syn::Block) {
         std::rc::Rc::make_mut(&mut self.mutable).extend(control::mutable_names(|v| v.visit_block(block)));

@@ -356,9 +356,10 @@ impl<'g> Lower<'g, '_> {
         if !self.readable(&m.expr, &scrutinee) {
             return None;
         }
-        let way = |body: &Expr| match kind {
-            Some(kind) => Way::Flow(vec![Stmt::Expr(body.clone(), None)], kind),
-            None => Way::Expr(body.clone()),
+        let way = |body: &Expr| match (kind, body) {
+            (Some(kind), Expr::Block(b)) if b.label.is_none() => Way::Flow(b.block.stmts.clone(), kind),
+            (Some(kind), body) => Way::Flow(vec![Stmt::Expr(body.clone(), None)], kind),
+            (None, body) => Way::Expr(body.clone()),
         };
         let mut ways: Vec<Way> = m.arms.iter().map(|a| way(&a.body)).collect();
         let opaque: Vec<Vec<String>> = m.arms.iter().map(|a| pattern_names(&a.pat)).collect();

@@ -52,6 +52,9 @@ impl<'g> Lower<'g, '_> {
                 (Stmt::Expr(Expr::Break(b), _), Kind::Round) if b.label.is_none() && b.expr.is_none() => return flag(self.b, true),
                 (Stmt::Expr(Expr::Continue(c), _), Kind::Round) if c.label.is_none() => return flag(self.b, false),
                 (Stmt::Expr(e @ Expr::If(f), _), _) if exits.other => return self.exit(f, e, rest, kind),
+                (Stmt::Expr(e @ Expr::Match(m), _), _) if exits.other && !(last && kind == Kind::Function) => {
+                    return self.exit_by_match(m, e, rest, kind);
+                }
                 (Stmt::Local(local), _)
                     if local
                         .init
@@ -114,26 +117,52 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// The statements of a way, and if it does not leave, the rest.
+    fn and_rest(&mut self, stmts: Vec<Stmt>, rest: &[Stmt]) -> Option<Vec<Stmt>> {
+        if stmts.last().is_some_and(leaves) {
+            return Some(stmts);
+        }
+        let block = Expr::Block(syn::ExprBlock {
+            attrs: vec![],
+            label: None,
+            block: Block { brace_token: Default::default(), stmts: stmts.clone() },
+        });
+        let mut all = match self.exits_of(&Stmt::Expr(block.clone(), None)).other {
+            true if !self.disjoint(&stmts, rest) => return None,
+            true => stmts,
+            false if stmts.is_empty() => vec![],
+            false => vec![Stmt::Expr(block, Some(Default::default()))],
+        };
+        all.extend(rest.iter().cloned());
+        Some(all)
+    }
+
+    /// A `match` with arms that leave: the others go on with the rest.
+    fn exit_by_match(&mut self, m: &syn::ExprMatch, e: &Expr, rest: &[Stmt], kind: Kind) -> Option<Value<'g>> {
+        if self.mentions_active(&m.expr) {
+            let Some(ifs) = self.as_ifs(m) else {
+                self.errors.at(e, "a `match` on a value that depends on differentiated parameters is understood with literals and guards: write `if` and `else`");
+                return None;
+            };
+            let mut stmts = vec![Stmt::Expr(ifs, Some(Default::default()))];
+            stmts.extend(rest.iter().cloned());
+            return self.flow(&stmts, kind);
+        }
+        let mut on = m.clone();
+        for arm in &mut on.arms {
+            let stmts = match &*arm.body {
+                Expr::Block(b) if b.label.is_none() => b.block.stmts.clone(),
+                other => vec![Stmt::Expr(other.clone(), Some(Default::default()))],
+            };
+            let block = Block { brace_token: Default::default(), stmts: self.and_rest(stmts, rest)? };
+            *arm.body = Expr::Block(syn::ExprBlock { attrs: vec![], label: None, block });
+        }
+        self.match_of(&on, Some(kind), e)
+    }
+
     /// An `if` with a way that leaves: the other way goes on with the rest.
     fn exit(&mut self, f: &syn::ExprIf, e: &Expr, rest: &[Stmt], kind: Kind) -> Option<Value<'g>> {
-        let on = |lower: &mut Self, stmts: Vec<Stmt>| -> Option<Way> {
-            if stmts.last().is_some_and(leaves) {
-                return Some(Way::Flow(stmts, kind));
-            }
-            let block = Expr::Block(syn::ExprBlock {
-                attrs: vec![],
-                label: None,
-                block: Block { brace_token: Default::default(), stmts: stmts.clone() },
-            });
-            let mut all = match lower.exits_of(&Stmt::Expr(block.clone(), None)).other {
-                true if !lower.disjoint(&stmts, rest) => return None,
-                true => stmts,
-                false if stmts.is_empty() => vec![],
-                false => vec![Stmt::Expr(block, Some(Default::default()))],
-            };
-            all.extend(rest.iter().cloned());
-            Some(Way::Flow(all, kind))
-        };
+        let on = |lower: &mut Self, stmts: Vec<Stmt>| Some(Way::Flow(lower.and_rest(stmts, rest)?, kind));
         let yes = on(self, f.then_branch.stmts.clone())?;
         let no = match &f.else_branch {
             None => on(self, vec![])?,

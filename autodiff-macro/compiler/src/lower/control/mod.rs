@@ -105,6 +105,7 @@ impl<'g> Lower<'g, '_> {
             changed: self.changed.clone(),
             calls: self.calls.clone(),
             frames: self.frames.clone(),
+            counting: self.counting,
             taken: std::mem::take(&mut self.taken),
             originals: std::mem::take(&mut self.originals),
             ..Lower::new(&builder, &mut *self.errors, signature, krate, float, function)
