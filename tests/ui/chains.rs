@@ -61,4 +61,16 @@ fn returned_from_a_match(x: &Array1<f64>) -> f64 {
     .sum()
 }
 
+#[differentiate]
+fn break_out_of_elements_of_two_axes(x: &Array2<f64>) -> f64 {
+    let mut a = x.clone();
+    for v in a.iter_mut() {
+        if *v > 1.0 {
+            break;
+        }
+        *v *= 2.0;
+    }
+    a.sum()
+}
+
 fn main() {}

@@ -9,6 +9,7 @@
 )]
 
 mod chains;
+mod chains_corners;
 mod checkpoint;
 mod control;
 mod corners;

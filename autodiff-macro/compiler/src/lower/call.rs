@@ -148,6 +148,11 @@ impl<'g> Lower<'g, '_> {
                 }
                 return self.elementwise(&scalar::POWF, vec![], e, &[(&m.receiver, x), (p, p_node)]).map(Value::Node);
             }
+            ("powi", [n]) if self.literal_int(n).is_none() => {
+                if let Some(Value::Node(p)) = self.whole_power(n) {
+                    return self.elementwise(&scalar::POWF, vec![], e, &[(&m.receiver, x), (n, p)]).map(Value::Node);
+                }
+            }
             ("row" | "index_axis" | "index_axis_move" | "column" | "into_row", _) => return self.subview(x, name, args, m, e),
             ("slice_axis" | "get" | "uget" | "first" | "last", _) => {
                 let Some(part) = self.view_of(x.rank(), name, args).and_then(|view| super::mutate::apply(&view, x)) else {
@@ -203,6 +208,21 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    /// A whole exponent that is no literal, as a number.
+    pub(super) fn whole_power(&mut self, n: &Expr) -> Option<Value<'g>> {
+        let mut inner = n;
+        while let Expr::Cast(syn::ExprCast { expr, .. }) | Expr::Paren(syn::ExprParen { expr, .. }) = inner {
+            inner = expr;
+        }
+        let mark = self.errors.len();
+        let value = match self.expr(inner) {
+            Some(Value::Int(d)) => self.number(d, n),
+            _ => None,
+        };
+        self.errors.truncate(mark);
+        value
     }
 
     fn subview(&mut self, x: Node<'g>, name: &str, args: &[&Expr], m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
@@ -330,12 +350,20 @@ impl<'g> Lower<'g, '_> {
             (None, "Some" | "Ok", [x]) => return self.expr(x),
             (Some("Vec"), "new", []) | (Some("Vec"), "with_capacity", [_]) => return Some(Value::List(vec![])),
             (None, "Axis", [k]) | (Some("ndarray"), "Axis", [k]) => return self.literal_int(k).map(|k| Value::Axis(k as usize)),
-            (Some(o), "zero" | "one" | "epsilon" | "infinity" | "neg_infinity" | "nan" | "default", [])
+            // What the type parameter knows is asked of it: it may be `f32`.
+            (Some(o), "epsilon" | "max_value" | "min_value" | "min_positive_value", []) if o == float => {
+                let (root, ty) = (quote::quote!(#c), self.float.to_token_stream());
+                let ty = syn::parse2::<syn::Type>(ty).ok();
+                return Some(self.at(super::place::Place { root, path: vec![], ty, parameter: None }));
+            }
+            (Some(o), name, []) if o == float && super::expr::mathematical(name).is_some() => {
+                return super::expr::mathematical(name).map(|x| Value::Node(self.b.constant(x)));
+            }
+            (Some(o), "zero" | "one" | "infinity" | "neg_infinity" | "nan" | "default", [])
                 if o == float || o == "Zero" || o == "One" || o == "Float" =>
             {
                 let x = match name.as_str() {
                     "one" => 1.0,
-                    "epsilon" => return None,
                     "infinity" => f64::INFINITY,
                     "neg_infinity" => f64::NEG_INFINITY,
                     "nan" => f64::NAN,

@@ -242,22 +242,10 @@ impl<'g> Lower<'g, '_> {
         // Constants of the float types.
         let last = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let first = p.path.segments.first().map(|s| s.ident.to_string()).unwrap_or_default();
-        let known = match (p.path.segments.len(), last.as_str()) {
-            (2.., "PI") => Some(std::f64::consts::PI),
-            (2.., "TAU") => Some(std::f64::consts::TAU),
-            (2.., "E") => Some(std::f64::consts::E),
-            (2.., "LN_2") => Some(std::f64::consts::LN_2),
-            (2.., "LN_10") => Some(std::f64::consts::LN_10),
-            (2.., "SQRT_2") => Some(std::f64::consts::SQRT_2),
-            (2.., "FRAC_1_SQRT_2") => Some(std::f64::consts::FRAC_1_SQRT_2),
-            (2.., "FRAC_2_SQRT_PI") => Some(std::f64::consts::FRAC_2_SQRT_PI),
-            (2.., "FRAC_PI_2") => Some(std::f64::consts::FRAC_PI_2),
-            (2.., "INFINITY") => Some(f64::INFINITY),
-            (2.., "NEG_INFINITY") => Some(f64::NEG_INFINITY),
-            (2.., "NAN") => Some(f64::NAN),
-            _ => None,
-        };
-        if let (Some(x), true) = (known, ["f32", "f64", "std", "core"].contains(&first.as_str())) {
+        let of_floats = p.path.segments.iter().find(|s| s.ident == "f32" || s.ident == "f64");
+        if let (Some(float), true) = (of_floats, ["f32", "f64", "std", "core"].contains(&first.as_str()))
+            && let Some(x) = float_constant(&last, float.ident == "f32")
+        {
             return Some(Value::Node(self.b.constant(x)));
         }
         let names: Vec<String> = self.scopes.iter().flat_map(|s| s.keys().cloned()).collect();
@@ -853,4 +841,46 @@ pub(super) fn construct(e: &Expr) -> &'static str {
         Expr::Return(_) => "an early `return`",
         _ => "this expression",
     }
+}
+
+/// The constants of the float types by their names: of every type the same, or of each its own.
+fn float_constant(name: &str, single: bool) -> Option<f64> {
+    let own = |f32: f32, f64: f64| if single { f64::from(f32) } else { f64 };
+    Some(match name {
+        "INFINITY" => f64::INFINITY,
+        "NEG_INFINITY" => f64::NEG_INFINITY,
+        "NAN" => f64::NAN,
+        "MAX" => own(f32::MAX, f64::MAX),
+        "MIN" => own(f32::MIN, f64::MIN),
+        "MIN_POSITIVE" => own(f32::MIN_POSITIVE, f64::MIN_POSITIVE),
+        "EPSILON" => own(f32::EPSILON, f64::EPSILON),
+        name => mathematical(name)?,
+    })
+}
+
+/// The constants of mathematics, as `std::f64::consts` and `num_traits::FloatConst` name them.
+pub(super) fn mathematical(name: &str) -> Option<f64> {
+    use std::f64::consts;
+    Some(match name {
+        "PI" => consts::PI,
+        "TAU" => consts::TAU,
+        "E" => consts::E,
+        "LN_2" => consts::LN_2,
+        "LN_10" => consts::LN_10,
+        "LOG2_E" => consts::LOG2_E,
+        "LOG10_E" => consts::LOG10_E,
+        "LOG2_10" => consts::LOG2_10,
+        "LOG10_2" => consts::LOG10_2,
+        "SQRT_2" => consts::SQRT_2,
+        "FRAC_1_SQRT_2" => consts::FRAC_1_SQRT_2,
+        "FRAC_1_PI" => consts::FRAC_1_PI,
+        "FRAC_2_PI" => consts::FRAC_2_PI,
+        "FRAC_2_SQRT_PI" => consts::FRAC_2_SQRT_PI,
+        "FRAC_PI_2" => consts::FRAC_PI_2,
+        "FRAC_PI_3" => consts::FRAC_PI_3,
+        "FRAC_PI_4" => consts::FRAC_PI_4,
+        "FRAC_PI_6" => consts::FRAC_PI_6,
+        "FRAC_PI_8" => consts::FRAC_PI_8,
+        _ => return None,
+    })
 }

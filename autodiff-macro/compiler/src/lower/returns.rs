@@ -120,3 +120,26 @@ fn returns(e: &Expr) -> Option<Expr> {
     found.visit_expr(e);
     found.0
 }
+
+/// A `break` out of the loop whose body this is.
+pub(super) fn break_of(body: &syn::Block) -> Option<Expr> {
+    use syn::visit::Visit;
+    struct Breaks(Option<Expr>);
+    impl<'a> Visit<'a> for Breaks {
+        fn visit_expr(&mut self, e: &'a Expr) {
+            match e {
+                Expr::Break(_) => self.0 = Some(e.clone()),
+                Expr::Closure(_) | Expr::Async(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {}
+                Expr::Binary(_) => {
+                    let first = crate::syntax::operands(e, &mut |right| self.visit_expr(right));
+                    self.visit_expr(first);
+                }
+                _ => syn::visit::visit_expr(self, e),
+            }
+        }
+        fn visit_item(&mut self, _: &'a syn::Item) {}
+    }
+    let mut found = Breaks(None);
+    found.visit_block(body);
+    found.0
+}

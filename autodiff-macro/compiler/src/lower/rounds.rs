@@ -42,6 +42,8 @@ pub(super) enum Items<'g> {
     Rev(Box<Items<'g>>, Dim),
     /// `index·step + start`
     Stride(Box<Items<'g>>, Dim, Dim),
+    /// Where the element of this number is in an array of this shape of several axes: `(i, j)`
+    Positions(Vec<Dim>),
     /// The next item of a passive iterator, which goes along: its tokens, and the variable of an item.
     Passive(Box<Along>),
 }
@@ -63,7 +65,7 @@ impl Items<'_> {
             Items::Passive(along) => vec![along],
             Items::Zip(a, b) => a.passive().into_iter().chain(b.passive()).collect(),
             Items::Enumerate(a) | Items::Rev(a, _) | Items::Stride(a, ..) => a.passive(),
-            Items::Count(_) | Items::Along(..) | Items::Elements(..) | Items::Window(..) => vec![],
+            Items::Count(_) | Items::Along(..) | Items::Elements(..) | Items::Window(..) | Items::Positions(_) => vec![],
         }
     }
 }
@@ -94,14 +96,14 @@ impl<'g> Lower<'g, '_> {
                     }
                 };
                 let (start, end) = (bound(self, start, &mut hidden)?, bound(self, end, &mut hidden)?);
-                return Some(Rounds::Integers(quote!((#start..#end) #tail), hidden));
+                let range = if is_closed(e) { quote!((#start..=#end)) } else { quote!((#start..#end)) };
+                return Some(Rounds::Integers(quote!(#range #tail), hidden));
             }
             return Some(Rounds::Indexed(items, count));
         }
         if let Some((start, end, tail)) = range_of(e) {
-            let closed = matches!(strip(range_base(e)), Expr::Range(r) if matches!(r.limits, syn::RangeLimits::Closed(_)));
             let (start, end) = (start.map_or(quote!(0), ToTokens::to_token_stream), end.map(ToTokens::to_token_stream));
-            let range = if closed { quote!((#start..=#end)) } else { quote!((#start..#end)) };
+            let range = if is_closed(e) { quote!((#start..=#end)) } else { quote!((#start..#end)) };
             return Some(Rounds::Integers(quote!(#range #tail), vec![]));
         }
         if let Some(name) = self.active_variable(&e.to_token_stream(), true) {
@@ -122,11 +124,11 @@ impl<'g> Lower<'g, '_> {
                 let end = r.end.as_ref().and_then(|s| self.expr(s));
                 self.errors.truncate(mark);
                 let (Some(Value::Int(start)), Some(Value::Int(end))) = (start, end) else { return Some(None) };
-                let closed = matches!(r.limits, syn::RangeLimits::Closed(_));
-                if closed {
-                    return Some(None);
-                }
-                let count = self.b.dims(|d| d.sub(end, start));
+                // An empty closed range may end before it starts: 1 is added first.
+                let count = self.b.dims(|d| {
+                    let end = if is_closed(e) { d.add(end, one) } else { end };
+                    d.sub(end, start)
+                });
                 Some(Some((Items::Count(start), count)))
             }
             Expr::MethodCall(m) => {
@@ -137,14 +139,30 @@ impl<'g> Lower<'g, '_> {
                         Some(items) => Some(Some(items)),
                         None => Some(None),
                     },
-                    ("outer_iter" | "rows" | "genrows" | "into_outer_iter", []) => Some(self.along(&m.receiver, 0)),
-                    ("columns" | "gencolumns", []) => Some(self.along(&m.receiver, 1)),
+                    ("outer_iter" | "into_outer_iter", []) => Some(self.along(&m.receiver, 0)),
+                    ("rows" | "genrows", []) => Some(self.vectors(&m.receiver, None)),
+                    ("columns" | "gencolumns", []) => Some(self.vectors(&m.receiver, Some(0))),
+                    ("lanes", [axis]) => {
+                        if !self.is_node(&m.receiver) {
+                            return Some(None);
+                        }
+                        let axis = self.axis(axis)?;
+                        Some(self.vectors(&m.receiver, Some(axis)))
+                    }
                     ("axis_iter", [axis]) => {
                         if !self.is_node(&m.receiver) {
                             return Some(None);
                         }
                         let axis = self.axis(axis)?;
                         Some(self.along(&m.receiver, axis))
+                    }
+                    ("indexed_iter", []) => {
+                        let Some(x) = self.quiet_node(&m.receiver) else { return Some(None) };
+                        let shape = x.shape();
+                        Some(self.elements(&m.receiver).map(|(elements, n)| match shape.len() {
+                            1 => (Items::Enumerate(elements.into()), n),
+                            _ => (Items::Zip(Items::Positions(shape).into(), elements.into()), n),
+                        }))
                     }
                     ("enumerate", []) => Some(self.items(&m.receiver)?.map(|(i, n)| (Items::Enumerate(Box::new(i)), n))),
                     ("zip", [other]) => {
@@ -237,6 +255,24 @@ impl<'g> Lower<'g, '_> {
     fn along(&mut self, e: &Expr, axis: usize) -> Option<(Items<'g>, Dim)> {
         let x = self.quiet_node(e).filter(|x| axis < x.rank())?;
         Some((Items::Along(self.label(e), x, axis), x.dim(axis)))
+    }
+
+    /// The vectors along an axis of an array (the last, if none is given), one for each index of all other axes.
+    fn vectors(&mut self, e: &Expr, axis: Option<usize>) -> Option<(Items<'g>, Dim)> {
+        let x = self.quiet_node(e)?;
+        let axis = axis.unwrap_or(x.rank() - 1);
+        if axis >= x.rank() {
+            return None;
+        }
+        if x.rank() == 2 {
+            return Some((Items::Along(self.label(e), x, 1 - axis), x.dim(1 - axis)));
+        }
+        let mut order: Vec<usize> = (0..x.rank()).filter(|k| *k != axis).collect();
+        let others: Vec<Dim> = order.iter().map(|k| x.dim(*k)).collect();
+        order.push(axis);
+        let (count, length) = (self.b.count(&others), x.dim(axis));
+        let turned = x.permute(&order).reshape(&[count, length]);
+        Some((Items::Along(self.label(e), turned, 0), count))
     }
 
     /// The elements of a list of parameters, or of a range of it.
@@ -362,6 +398,10 @@ impl<'o> Items<'o> {
                 let range = Slice::Range { start: Bound::Dim(index), end: Some(Bound::Dim(end)), step: Bound::Literal(1) };
                 Some(Value::Node(x.with(&SLICE, vec![Attr::Slices(vec![range])])))
             }
+            Items::Positions(shape) => {
+                let shape: Vec<Dim> = shape.iter().map(|d| border.dim(inner, at, *d)).collect();
+                Some(Value::Tuple(inner.b.dims(|dims| position_of(dims, index, &shape)).into_iter().map(Value::Int).collect()))
+            }
             Items::Enumerate(items) => {
                 let item = items.item(inner, border, at, index)?;
                 Some(Value::Tuple(vec![Value::Int(index), item]))
@@ -436,6 +476,32 @@ fn range_base(e: &Expr) -> &Expr {
         Expr::MethodCall(m) => range_base(&m.receiver),
         other => other,
     }
+}
+
+/// The index of each axis of the element of a number, in row-major order.
+fn position_of(dims: &mut crate::ir::Dims, number: Dim, shape: &[Dim]) -> Vec<Dim> {
+    let mut before: Option<Dim> = None;
+    (0..shape.len())
+        .map(|k| {
+            let one = dims.constant(1);
+            let stride = shape[k + 1..].iter().fold(one, |stride, n| dims.product(stride, *n));
+            let rows = dims.quotient(number, stride);
+            let own = match before {
+                None => rows,
+                Some(before) => {
+                    let whole = dims.product(before, shape[k]);
+                    dims.sub(rows, whole)
+                }
+            };
+            before = Some(rows);
+            own
+        })
+        .collect()
+}
+
+/// Whether a range, with or without methods, has its end in it.
+fn is_closed(e: &Expr) -> bool {
+    matches!(strip(range_base(e)), Expr::Range(r) if matches!(r.limits, syn::RangeLimits::Closed(_)))
 }
 
 /// A range with methods that keep it one of integers: its bounds and the methods.

@@ -50,6 +50,8 @@ enum Use<'e> {
     Collect(&'e Expr),
     Assign(&'e Expr, &'e Expr),
     Fold(&'e Expr, &'e Expr),
+    Any(&'e Expr),
+    All(&'e Expr),
 }
 
 impl<'e> Use<'e> {
@@ -60,13 +62,15 @@ impl<'e> Use<'e> {
             ("map_collect", [f]) => Use::Collect(f),
             ("map_assign_into", [to, f]) => Use::Assign(to, f),
             ("fold", [init, f]) => Use::Fold(init, f),
+            ("any", [f]) => Use::Any(f),
+            ("all", [f]) => Use::All(f),
             _ => return None,
         })
     }
 
     fn function(&self) -> &'e Expr {
         match self {
-            Use::Effect(f) | Use::Collect(f) | Use::Assign(_, f) | Use::Fold(_, f) => f,
+            Use::Effect(f) | Use::Collect(f) | Use::Assign(_, f) | Use::Fold(_, f) | Use::Any(f) | Use::All(f) => f,
         }
     }
 }
@@ -131,7 +135,10 @@ impl<'g> Lower<'g, '_> {
         let Some(ending) = Use::parse(m) else {
             self.errors.at(
                 &m.method,
-                format!("`{}` of a `Zip` is not supported: use `for_each`, `map_collect`, `map_assign_into` or `fold`", m.method),
+                format!(
+                    "`{}` of a `Zip` is not supported: use `for_each`, `map_collect`, `map_assign_into`, `fold`, `any` or `all`",
+                    m.method
+                ),
             );
             return Some(None);
         };
@@ -329,6 +336,10 @@ impl<'g> Lower<'g, '_> {
                 let first = self.expr(init)?;
                 self.fold_for_all(first, f, args, None, axes, init, e)
             }
+            Use::Any(f) | Use::All(f) => {
+                let c = self.condition(f, args, e)?;
+                self.holds(c, matches!(ending, Use::All(_)), None, axes, e)
+            }
         }
     }
 
@@ -337,23 +348,27 @@ impl<'g> Lower<'g, '_> {
         let mark = self.errors.len();
         // What each array is inside of the loops: its name, and how an item is taken.
         let mut items: Vec<(TokenStream, bool)> = Vec::new();
-        let mut shape: Option<Vec<Dim>> = None;
+        let mut first: Option<(&Expr, Node<'g>)> = None;
         for written in &zipped.parts {
             let mutable = super::mutate::takes_mutably(&written.e);
             let passive = !mutable && !self.mentions_active(&written.e);
             match self.part(&written.e) {
                 Some(part) if part.lanes == part.node.rank() && !written.broadcast => {
                     let own = part.node.shape();
-                    match &shape {
-                        Some(shape) => {
-                            let at = [(&zipped.parts[0].e, part.node), (&written.e, part.node)];
-                            self.in_context(e, &at, |b| b.require_same_shape(&own, shape).map(|()| part.node.id()))?;
+                    match first {
+                        Some(first) => {
+                            let (at, shape) = ([first, (&written.e, part.node)], first.1.shape());
+                            self.in_context(e, &at, |b| b.require_same_shape(&own, &shape).map(|()| part.node.id()))?;
                         }
-                        None => shape = Some(own),
+                        None => first = Some((&written.e, part.node)),
                     }
                     if mutable {
                         let place = without_borrow(&written.e);
                         items.push((quote!(&mut #place), true));
+                    } else if passive {
+                        // Passive code that reads an item is the user's own, where no other names are known.
+                        let own = &written.e;
+                        items.push((quote!(&(#own)), false));
                     } else {
                         let name = self.unused("array");
                         self.bind(&name.to_string(), Value::Node(part.node));
@@ -370,7 +385,7 @@ impl<'g> Lower<'g, '_> {
                 None => return None,
             }
         }
-        let shape = shape?;
+        let shape = first?.1.shape();
         let all = self.unused("all");
         match ending {
             Use::Collect(_) => {
@@ -380,6 +395,10 @@ impl<'g> Lower<'g, '_> {
             Use::Fold(init, _) => {
                 let first = self.expr(init)?;
                 self.bind_changing(&all, first);
+            }
+            Use::Any(_) | Use::All(_) => {
+                let zero = self.b.constant(0.0);
+                self.bind_changing(&all, Value::Node(zero));
             }
             _ => {}
         }
@@ -401,18 +420,22 @@ impl<'g> Lower<'g, '_> {
                     quote!(#lets #to #at = #value;)
                 }
                 Use::Fold(..) => quote!(#lets #all = #value;),
+                Use::Any(_) => quote!(#lets if #value { #all = 1.0; }),
+                Use::All(_) => quote!(#lets if !(#value) { #all = 1.0; }),
             })
         })?;
         Some(match ending {
             Use::Effect(_) | Use::Assign(..) => quote!({ #code }),
             Use::Collect(_) | Use::Fold(..) => quote!({ #code #all }),
+            Use::Any(_) => quote!({ #code #all > 0.5 }),
+            Use::All(_) => quote!({ #code #all < 0.5 }),
         })
     }
 
     /// A `for` loop or `for_each` that changes what it goes through, for all items at once. `None` if that is no way.
     pub(super) fn changing_loop(&mut self, flow: &Flow<'_>, pat: &Pat, body: &Expr, e: &Expr) -> Option<()> {
         let mut leaves: Vec<(Pat, &Expr)> = Vec::new();
-        let mut index: Option<Pat> = None;
+        let mut index: Option<(Pat, bool)> = None;
         if !leaves_of(flow, pat, &mut leaves, &mut index) {
             return None;
         }
@@ -423,8 +446,12 @@ impl<'g> Lower<'g, '_> {
                 parts.push(lower.leaf_part(leaf)?);
             }
             let several = parts.iter().any(|p| p.node.rank() > 1);
+            if parts.iter().any(|p| p.node.rank() == 0) {
+                return None;
+            }
             let first = parts.first()?.node.shape();
-            let counts = if parts.iter().all(|p| p.node.shape() == first) && !(several && index.is_some()) {
+            let by_number = index.as_ref().is_some_and(|(_, of_axes)| !of_axes);
+            let counts = if parts.iter().all(|p| p.node.shape() == first) && !(several && by_number) {
                 first
             } else if several {
                 return None;
@@ -446,7 +473,7 @@ impl<'g> Lower<'g, '_> {
                 }
                 vec![count]
             };
-            let pats = index.iter().chain(leaves.iter().map(|(p, _)| p));
+            let pats = index.iter().map(|(p, _)| p).chain(leaves.iter().map(|(p, _)| p));
             let closure: Expr = syn::parse2(quote!(|#(#pats),*| #body)).ok()?;
             let traversal = Traversal { counts, indexed: index.is_some(), parts };
             lower.traverse(&traversal, &Use::Effect(&closure), e)
@@ -460,7 +487,11 @@ impl<'g> Lower<'g, '_> {
     /// An array that a chain goes through, to change it or to read.
     fn leaf_part(&mut self, e: &Expr) -> Option<Part<'g>> {
         let base = match e {
-            Expr::MethodCall(m) if m.method == "iter" || m.method == "into_iter" || m.method == "iter_mut" => &*m.receiver,
+            Expr::MethodCall(m)
+                if ["iter", "into_iter", "iter_mut", "indexed_iter_mut"].contains(&m.method.to_string().as_str()) =>
+            {
+                &*m.receiver
+            }
             other => other,
         };
         let mutable = super::mutate::takes_mutably(e);
@@ -474,10 +505,15 @@ impl<'g> Lower<'g, '_> {
     }
 }
 
-/// The arrays of a chain without closures, each with the pattern of its item.
-fn leaves_of<'e>(flow: &Flow<'e>, pat: &Pat, leaves: &mut Vec<(Pat, &'e Expr)>, index: &mut Option<Pat>) -> bool {
+/// The arrays of a chain without closures, each with the pattern of its item; the pattern of an index, and whether it is
+/// one of all axes.
+fn leaves_of<'e>(flow: &Flow<'e>, pat: &Pat, leaves: &mut Vec<(Pat, &'e Expr)>, index: &mut Option<(Pat, bool)>) -> bool {
     match (flow, pat) {
         (flow, Pat::Paren(p)) => leaves_of(flow, &p.pat, leaves, index),
+        (Flow::Change(e @ Expr::MethodCall(m)), Pat::Tuple(t)) if m.method == "indexed_iter_mut" && t.elems.len() == 2 => {
+            leaves.push((t.elems[1].clone(), e));
+            index.replace((t.elems[0].clone(), true)).is_none()
+        }
         (Flow::Source(e) | Flow::Change(e), pat) => {
             let elements = match e {
                 Expr::MethodCall(m) => ["iter", "iter_mut", "into_iter"].contains(&m.method.to_string().as_str()),
@@ -491,7 +527,7 @@ fn leaves_of<'e>(flow: &Flow<'e>, pat: &Pat, leaves: &mut Vec<(Pat, &'e Expr)>, 
             leaves_of(a, &t.elems[0], leaves, index) && leaves_of(b, &t.elems[1], leaves, index)
         }
         (Flow::Enumerate(inner), Pat::Tuple(t)) if t.elems.len() == 2 => {
-            index.replace(t.elems[0].clone()).is_none() && leaves_of(inner, &t.elems[1], leaves, index)
+            index.replace((t.elems[0].clone(), false)).is_none() && leaves_of(inner, &t.elems[1], leaves, index)
         }
         _ => false,
     }
@@ -505,7 +541,9 @@ pub(super) fn without_borrow(e: &Expr) -> TokenStream {
             let inner = &r.expr;
             quote!((#inner))
         }
-        Expr::MethodCall(m) if m.method == "view_mut" || m.method == "iter_mut" => m.receiver.to_token_stream(),
+        Expr::MethodCall(m) if m.method == "view_mut" || m.method == "iter_mut" || m.method == "indexed_iter_mut" => {
+            m.receiver.to_token_stream()
+        }
         other => other.to_token_stream(),
     }
 }

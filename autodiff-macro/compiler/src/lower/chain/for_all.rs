@@ -23,6 +23,8 @@ enum Found<'g, 'e> {
     Filter(Box<Found<'g, 'e>>, &'e Expr),
     Zip(Box<Found<'g, 'e>>, Box<Found<'g, 'e>>),
     Enumerate(Box<Found<'g, 'e>>),
+    /// With the index of all axes.
+    Indexed(Box<Found<'g, 'e>>),
     /// The item at `index·step + start`
     At(Box<Found<'g, 'e>>, Dim, Dim),
     /// From the last of so many.
@@ -65,8 +67,9 @@ impl<'g> Lower<'g, '_> {
     fn whole<'e>(&mut self, flow: &Flow<'e>) -> Option<(Found<'g, 'e>, crate::ir::Expr<'g>)> {
         match flow {
             Flow::Source(source) => {
+                let indexed = matches!(source, Expr::MethodCall(m) if m.method == "indexed_iter");
                 let base = match source {
-                    Expr::MethodCall(m) if m.method == "iter" || m.method == "into_iter" => &*m.receiver,
+                    Expr::MethodCall(m) if indexed || m.method == "iter" || m.method == "into_iter" => &*m.receiver,
                     Expr::Reference(r) => &*r.expr,
                     Expr::Path(_) => *source,
                     _ => return None,
@@ -75,7 +78,8 @@ impl<'g> Lower<'g, '_> {
                     return None;
                 }
                 let x = self.quiet_node(base).filter(|x| x.rank() > 1)?;
-                Some((Found::Whole(x), x))
+                let found = Found::Whole(x);
+                Some((if indexed { Found::Indexed(found.into()) } else { found }, x))
             }
             Flow::Map(inner, f) => self.whole(inner).map(|(found, x)| (Found::Map(found.into(), f), x)),
             Flow::Filter(inner, f) => self.whole(inner).map(|(found, x)| (Found::Filter(found.into(), f), x)),
@@ -132,19 +136,21 @@ impl<'g> Lower<'g, '_> {
 
     fn source<'e>(&mut self, source: &'e Expr) -> Option<(Found<'g, 'e>, Dim)> {
         if self.differs(source) && !matches!(source, Expr::Range(_)) {
-            let (base, axis) = match source {
+            // What is gone through, along which axis, and how many axes it must have.
+            let (base, axis, rank) = match source {
                 Expr::MethodCall(m) => match m.method.to_string().as_str() {
-                    "iter" | "into_iter" | "outer_iter" | "rows" | "genrows" => (&*m.receiver, 0),
-                    "columns" | "gencolumns" => (&*m.receiver, 1),
-                    "axis_iter" => (&*m.receiver, self.axis(m.args.first()?)?),
-                    _ => (source, 0),
+                    "outer_iter" | "into_outer_iter" => (&*m.receiver, 0, None),
+                    "iter" | "into_iter" => (&*m.receiver, 0, Some(1)),
+                    "rows" | "genrows" => (&*m.receiver, 0, Some(2)),
+                    "columns" | "gencolumns" => (&*m.receiver, 1, Some(2)),
+                    "axis_iter" => (&*m.receiver, self.axis(m.args.first()?)?, None),
+                    _ => (source, 0, Some(1)),
                 },
-                Expr::Reference(r) => (&*r.expr, 0),
-                other => (other, 0),
+                Expr::Reference(r) => (&*r.expr, 0, Some(1)),
+                other => (other, 0, Some(1)),
             };
             let x = self.lanes(base)?;
-            let elements = matches!(source, Expr::MethodCall(m) if m.method == "iter" || m.method == "into_iter");
-            if axis >= x.rank() || (elements && x.rank() != 1) {
+            if axis >= x.rank() || rank.is_some_and(|r| r != x.rank()) {
                 self.errors.at(source, "this way of going through a part of an array is not supported inside a closure");
                 return None;
             }
@@ -189,7 +195,7 @@ impl<'g> Lower<'g, '_> {
             }
             Found::Filter(inner, f) => {
                 let item = self.flow_item(inner, at, kept, e)?;
-                let c = self.condition(f, item.clone(), e)?;
+                let c = self.condition(f, vec![item.clone()], e)?;
                 *kept = Some(match *kept {
                     Some(before) => self.lane_apply(&compare::AND, vec![], e, &[(e, before), (e, c)])?,
                     None => c,
@@ -204,6 +210,11 @@ impl<'g> Lower<'g, '_> {
             Found::Enumerate(inner) => {
                 let item = self.flow_item(inner, at, kept, e)?;
                 Some(Value::Tuple(vec![Value::Int(at.index), item]))
+            }
+            Found::Indexed(inner) => {
+                let item = self.flow_item(inner, at, kept, e)?;
+                let index = self.positions_of(at.axes).into_iter().map(Value::Int).collect();
+                Some(Value::Tuple(vec![Value::Tuple(index), item]))
             }
             Found::At(inner, step, start) => {
                 let index = self.b.dims(|d| {
@@ -224,8 +235,8 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// A condition on an item.
-    fn condition(&mut self, f: &Expr, item: Value<'g>, e: &Expr) -> Option<Lanes<'g>> {
-        let c = self.apply_function(f, vec![item], e)?;
+    pub(in crate::lower) fn condition(&mut self, f: &Expr, item: Vec<Value<'g>>, e: &Expr) -> Option<Lanes<'g>> {
+        let c = self.apply_function(f, item, e)?;
         match self.as_lanes(&c) {
             Some(c) if c.is_mask() && c.rank() == 0 => Some(c),
             _ => {
@@ -262,6 +273,10 @@ impl<'g> Lower<'g, '_> {
                     parts.push(self.lane_along_axis(Lanes::same(*x), 0, index, e)?.value());
                 }
                 Some(Value::List(parts))
+            }
+            Items::Positions(_) => {
+                self.errors.at(e, "positions of elements of several axes here: compute this by a `for` loop");
+                None
             }
             Items::Enumerate(inner) => {
                 let item = self.item_at(inner, index, e)?;
@@ -311,14 +326,8 @@ impl<'g> Lower<'g, '_> {
                 }
             },
             End::Any(f) | End::All(f) => {
-                let c = self.condition(f, item, e)?;
-                let all = matches!(end, End::All(_));
-                let c = if all { self.lane_apply(&compare::NOT, vec![], e, &[(e, c)])? } else { c };
-                let number = self.as_number(c, e)?;
-                let count = self.total(number.value(), kept, axes, Fold::Add, e)?;
-                let half = Lanes::same(self.b.constant(0.5));
-                let op = if all { &compare::LT } else { &compare::GT };
-                self.lane_apply(op, vec![], e, &[(e, count), (e, half)]).map(Lanes::value)
+                let c = self.condition(f, vec![item], e)?;
+                self.holds(c, matches!(end, End::All(_)), kept, axes, e)
             }
             End::Fold(init, f) => {
                 let first = self.expr(init)?;
@@ -348,6 +357,23 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    /// Whether a condition holds for any item, or for all.
+    pub(in crate::lower) fn holds(
+        &mut self,
+        c: Lanes<'g>,
+        all: bool,
+        kept: Option<Lanes<'g>>,
+        axes: u32,
+        e: &Expr,
+    ) -> Option<Value<'g>> {
+        let c = if all { self.lane_apply(&compare::NOT, vec![], e, &[(e, c)])? } else { c };
+        let number = self.as_number(c, e)?;
+        let count = self.total(number.value(), kept, axes, Fold::Add, e)?;
+        let half = Lanes::same(self.b.constant(0.5));
+        let op = if all { &compare::LT } else { &compare::GT };
+        self.lane_apply(op, vec![], e, &[(e, count), (e, half)]).map(Lanes::value)
     }
 
     /// A fold whose steps may be taken in any order.

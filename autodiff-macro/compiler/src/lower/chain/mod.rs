@@ -35,8 +35,8 @@ pub(super) enum Flow<'e> {
 }
 
 /// Methods that make an iterator of places.
-const CHANGES: [&str; 7] =
-    ["iter_mut", "outer_iter_mut", "axis_iter_mut", "rows_mut", "genrows_mut", "columns_mut", "gencolumns_mut"];
+const CHANGES: [&str; 8] =
+    ["iter_mut", "indexed_iter_mut", "outer_iter_mut", "axis_iter_mut", "rows_mut", "genrows_mut", "columns_mut", "gencolumns_mut"];
 
 /// Methods that make an iterator, or what is one for a chain.
 const SOURCES: [&str; 15] = [
@@ -190,7 +190,12 @@ fn reads(e: &Expr, name: &str) -> bool {
 /// Whether a changing source gives elements, not parts.
 fn is_elements(e: &Expr) -> bool {
     match e {
-        Expr::MethodCall(m) => m.method == "iter_mut",
+        Expr::MethodCall(m) => m.method == "iter_mut" || m.method == "indexed_iter_mut",
         _ => true,
     }
+}
+
+/// Whether a changing source gives elements with their indices.
+fn is_indexed(e: &Expr) -> bool {
+    matches!(e, Expr::MethodCall(m) if m.method == "indexed_iter_mut")
 }

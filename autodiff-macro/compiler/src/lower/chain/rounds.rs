@@ -43,6 +43,13 @@ impl<'g, 'a> Lower<'g, 'a> {
 
     fn loop_code(&mut self, flow: &Flow<'_>, f: &syn::ExprForLoop) -> Option<Block> {
         self.pure(flow)?;
+        if self.by_axes(flow)
+            && let Some(at) = crate::lower::returns::break_of(&f.body)
+        {
+            // It would leave the loop over the last axis alone.
+            self.errors.at(at, "`break` out of a loop that changes the elements of an array of several axes is not supported: go through ranges of indices, or remember in a variable that nothing more is to be done");
+            return None;
+        }
         let (pat, body) = (&f.pat, &f.body.stmts);
         let code = self.gone_through(flow, &f.expr, &mut |_, item| {
             let lets = bound(pat, item);
@@ -181,7 +188,13 @@ impl<'g, 'a> Lower<'g, 'a> {
                 let then = std::cell::RefCell::new(then);
                 self.nested(&shape, &|lower, at| {
                     let mut then = then.borrow_mut();
-                    (*then)(lower, quote!(&mut #base #at))
+                    let item = if super::is_indexed(place) {
+                        let index = crate::lower::traverse::index_of(&at)?;
+                        quote!((#index, &mut #base #at))
+                    } else {
+                        quote!(&mut #base #at)
+                    };
+                    (*then)(lower, item)
                 })
             }
             flow if flow.has_filter() => {
@@ -196,6 +209,16 @@ impl<'g, 'a> Lower<'g, 'a> {
         }
     }
 
+    /// Whether a chain becomes a loop for each axis of an array that is changed.
+    fn by_axes(&mut self, flow: &Flow<'_>) -> bool {
+        match flow {
+            Flow::Change(place) => super::is_elements(place) && self.place_rank(place).is_some_and(|r| r > 1),
+            Flow::Source(_) => false,
+            Flow::Zip(a, b) => self.by_axes(a) || self.by_axes(b),
+            Flow::Map(a, _) | Flow::Filter(a, _) | Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => self.by_axes(a),
+        }
+    }
+
     /// The chain without its closures, and an item with them.
     fn spelled(&mut self, flow: &Flow<'_>) -> Option<Spelled> {
         match flow {
@@ -206,7 +229,8 @@ impl<'g, 'a> Lower<'g, 'a> {
                     Expr::Range(_) => quote!((#e)),
                     e => e.to_token_stream(),
                 };
-                Some(Spelled { source, pattern: quote!(#name), lets: quote!(), item: quote!(#name) })
+                let item = self.with_index(e, &name);
+                Some(Spelled { source, pattern: item.clone(), lets: quote!(), item })
             }
             Flow::Change(e) => {
                 let k = self.unused("k");
@@ -249,6 +273,17 @@ impl<'g, 'a> Lower<'g, 'a> {
         }
     }
 
+    /// An item of what is gone through; with indices that passive code may read, if it is that.
+    fn with_index(&mut self, source: &Expr, name: &syn::Ident) -> TokenStream {
+        let array = match source {
+            Expr::MethodCall(m) if m.method == "indexed_iter" => self.quiet_node(&m.receiver),
+            _ => None,
+        };
+        let Some(array) = array else { return quote!(#name) };
+        let indices: Vec<syn::Ident> = (0..array.rank()).map(|_| self.unused("k")).collect();
+        if let [k] = indices.as_slice() { quote!((#k, #name)) } else { quote!(((#(#indices),*), #name)) }
+    }
+
     /// A function applied to tokens.
     pub(in crate::lower) fn applied(&mut self, f: &Expr, args: &[TokenStream]) -> Option<Applied> {
         match f {
@@ -289,14 +324,15 @@ impl<'g, 'a> Lower<'g, 'a> {
     /// An item that is changed, by its number, and how many there are.
     fn changed_item(&mut self, e: &Expr, k: &syn::Ident) -> Option<(crate::ir::Dim, TokenStream)> {
         let parts = match e {
-            Expr::MethodCall(m) if m.method != "iter_mut" => Some(m),
+            Expr::MethodCall(m) if !super::is_elements(e) => Some(m),
             _ => None,
         };
         let found = match parts {
             None => {
                 let shape = self.place_shape(e).filter(|s| s.len() == 1);
                 let base = crate::lower::zip::without_borrow(e);
-                shape.map(|s| (s[0], quote!(&mut #base[#k])))
+                let item = if super::is_indexed(e) { quote!((#k, &mut #base[#k])) } else { quote!(&mut #base[#k]) };
+                shape.map(|s| (s[0], item))
             }
             Some(m) => {
                 let base = &m.receiver;

@@ -85,6 +85,11 @@ impl<'g> Lower<'g, '_> {
                 }
                 return self.lane_apply(&scalar::POWF, vec![], e, &[(&m.receiver, x), (p, y)]).map(Lanes::value);
             }
+            ("powi", [n]) if self.literal_int(n).is_none() => {
+                if let Some(p) = self.whole_power(n).and_then(|p| self.as_lanes(&p)) {
+                    return self.lane_apply(&scalar::POWF, vec![], e, &[(&m.receiver, x), (n, p)]).map(Lanes::value);
+                }
+            }
             ("dot", [y]) => {
                 let y_value = self.lanes(y)?;
                 return self.lane_dot(x, y_value, m, e).map(Lanes::value);

@@ -178,7 +178,7 @@ impl<'g> Lower<'g, '_> {
         let effect = result.is_some() && self.done.map(Node::id) != effects.0.map(Node::id);
         let result = if effect { None } else { result };
         let result = if self.errors.len() > mark { None } else { result };
-        let positions = self.lanes.indices.clone();
+        let (positions, before) = (self.lanes.indices.clone(), scope.indices.len());
         let leaks = result.is_some() && self.leaks(nodes, &positions);
         self.lanes = LaneScope { indices: positions, ..scope };
         if let (Some(value), false) = (result, leaks) {
@@ -201,6 +201,8 @@ impl<'g> Lower<'g, '_> {
         }
         let errors = self.errors.split_off(mark);
         self.b.restore(snapshot);
+        // Other sizes get the numbers of these positions.
+        self.lanes.indices.truncate(before);
         let (scopes, leaves, passive, captures, active) = state;
         self.scopes.truncate(scopes);
         self.leaves.truncate(leaves);
