@@ -73,4 +73,33 @@ fn break_out_of_elements_of_two_axes(x: &Array2<f64>) -> f64 {
     a.sum()
 }
 
+#[differentiate]
+fn break_out_of_two_chains(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+    let mut s = 0.0;
+    for v in x.iter().chain(y.iter()) {
+        if s > 1.0 {
+            break;
+        }
+        s += v * v;
+    }
+    s
+}
+
+#[differentiate]
+fn scans_that_are_not_followed(x: &Array1<f64>) -> f64 {
+    let a: f64 = x.iter().scan(0.0, |s, v| { *s += v; if *s > 3.0 { None } else { Some(*s) } }).sum();
+    let b: f64 = x.iter().scan(0.0, |s, v| { *s += v; Some(*s) }).skip(2).sum();
+    a + b
+}
+
+#[differentiate]
+fn chains_counted_and_cut(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+    let a: f64 = x.iter().chain(y).enumerate().map(|(i, v)| v * i as f64).sum();
+    let b: f64 = x.iter().chain(y).take_while(|v| **v < 2.0).sum();
+    let c = x.iter().take(3).nth(2).unwrap() + x.iter().filter(|v| **v > 0.0).last().unwrap();
+    let (d, e): (Vec<f64>, Vec<f64>) = x.iter().scan(0.0, |s, v| { *s += v; Some((*s, 2.0 * *s)) }).unzip();
+    let (f, g): (Vec<f64>, Vec<f64>) = x.iter().map(|v| (v * 2.0, v * 3.0)).chain(y.iter().map(|v| (v * 2.0, v * 3.0))).unzip();
+    a + b + c + d[0] + e[0] + f[0] + g[0]
+}
+
 fn main() {}

@@ -10,6 +10,7 @@
 
 mod chains;
 mod chains_corners;
+mod chains_items;
 mod checkpoint;
 mod control;
 mod corners;

@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::value::Value;
 use super::{Lower, compact};
 use crate::diag::nearest;
-use crate::ir::{Attr, Expr as Node};
+use crate::ir::{Attr, Bound, Expr as Node, Slice};
 use crate::ops::{self, Form, Meaning, Spelling, arith, scalar};
 
 /// Methods that give back their receiver as far as values go.
@@ -154,6 +154,27 @@ impl<'g> Lower<'g, '_> {
                 }
             }
             ("row" | "index_axis" | "index_axis_move" | "column" | "into_row", _) => return self.subview(x, name, args, m, e),
+            ("split_at", [axis, index]) => {
+                let (axis, at) = (self.axis(axis)?, self.bound(index)?);
+                self.reached_by_all(&[Slice::Index(at)], e)?;
+                if axis >= x.rank() {
+                    self.errors.at(e, format!("axis {axis} of a rank-{} array", x.rank()));
+                    return None;
+                }
+                let part = |start: Bound, end: Option<Bound>| {
+                    let mut slices = vec![super::mutate::whole(); x.rank()];
+                    slices[axis] = Slice::Range { start, end, step: Bound::Literal(1) };
+                    slices
+                };
+                let mut parts = Vec::new();
+                for slices in [part(Bound::Literal(0), Some(at)), part(at, None)] {
+                    let id = self.in_context(e, &[(&m.receiver, x)], |b| {
+                        b.apply(&ops::structure::SLICE, vec![Attr::Slices(slices)], &[x]).map(|e| e.id())
+                    })?;
+                    parts.push(Value::Node(self.b.expr(id)));
+                }
+                return Some(Value::Tuple(parts));
+            }
             ("slice_axis" | "get" | "uget" | "first" | "last", _) => {
                 let Some(part) = self.view_of(x.rank(), name, args).and_then(|view| super::mutate::apply(&view, x)) else {
                     self.errors
@@ -176,7 +197,7 @@ impl<'g> Lower<'g, '_> {
                 return Some(Value::Node(self.b.expr(id)));
             }
             ("iter" | "into_iter" | "outer_iter" | "axis_iter" | "rows" | "columns" | "windows", _) => {
-                self.errors.at(&m.method, format!("what follows `{name}` is not understood as a chain: between it and `sum`, `product`, `fold`, `for_each`, `collect`, `count`, `any` or `all` there may be `map`, `filter`, `zip`, `enumerate`, `rev`, `skip`, `take` and `step_by`"));
+                self.errors.at(&m.method, format!("what follows `{name}` is not understood as a chain: between it and `sum`, `product`, `fold`, `reduce`, `for_each`, `collect`, `unzip`, `count`, `any`, `all`, `next`, `last` or `nth` there may be `map`, `filter`, `zip`, `enumerate`, `rev`, `skip`, `take`, `step_by`, `take_while`, `skip_while`, `scan`, `chain` and `flat_map`"));
                 return None;
             }
             ("mapv_inplace" | "assign" | "fill" | "push" | "zip_mut_with", _) => {
@@ -226,7 +247,6 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn subview(&mut self, x: Node<'g>, name: &str, args: &[&Expr], m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
-        use crate::ir::{Bound, Slice};
         let (axis, index) = match (name, args) {
             ("row", [i]) if x.rank() == 2 => (0, *i),
             ("column", [i]) if x.rank() == 2 => (1, *i),

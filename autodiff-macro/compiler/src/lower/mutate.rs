@@ -326,7 +326,8 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn is_alias(&self, e: &Expr) -> bool {
-        plain_name(e).is_some_and(|n| matches!(self.lookup(&n), Some(Value::Alias(_))))
+        // `*v = …` changes what is viewed.
+        !matches!(e, Expr::Unary(_)) && plain_name(e).is_some_and(|n| matches!(self.lookup(&n), Some(Value::Alias(_))))
     }
 
     fn update_place(&mut self, place: &Target, op: Option<Assign>, value: Value<'g>, left: &Expr, right: &Expr, e: &Expr) {

@@ -42,6 +42,8 @@ pub(super) enum Items<'g> {
     Rev(Box<Items<'g>>, Dim),
     /// `index·step + start`
     Stride(Box<Items<'g>>, Dim, Dim),
+    /// So many parts from a multiple of as many on along an axis; fewer at the end.
+    Chunk { name: String, array: Node<'g>, axis: usize, width: Dim },
     /// Where the element of this number is in an array of this shape of several axes: `(i, j)`
     Positions(Vec<Dim>),
     /// The next item of a passive iterator, which goes along: its tokens, and the variable of an item.
@@ -65,7 +67,12 @@ impl Items<'_> {
             Items::Passive(along) => vec![along],
             Items::Zip(a, b) => a.passive().into_iter().chain(b.passive()).collect(),
             Items::Enumerate(a) | Items::Rev(a, _) | Items::Stride(a, ..) => a.passive(),
-            Items::Count(_) | Items::Along(..) | Items::Elements(..) | Items::Window(..) | Items::Positions(_) => vec![],
+            Items::Count(_)
+            | Items::Along(..)
+            | Items::Elements(..)
+            | Items::Window(..)
+            | Items::Positions(_)
+            | Items::Chunk { .. } => vec![],
         }
     }
 }
@@ -165,17 +172,7 @@ impl<'g> Lower<'g, '_> {
                         }))
                     }
                     ("enumerate", []) => Some(self.items(&m.receiver)?.map(|(i, n)| (Items::Enumerate(Box::new(i)), n))),
-                    ("zip", [other]) => {
-                        let pair = |a: Items<'g>, b: Items<'g>| Items::Zip(Box::new(a), Box::new(b));
-                        match (self.items(&m.receiver)?, self.items(other)?) {
-                            (Some((a, n)), Some((b, k))) => Some(Some((pair(a, b), self.b.dims(|d| d.min(n, k))))),
-                            // All of it is passive.
-                            (Some(_), None) | (None, Some(_)) if !self.mentions_active(e) => Some(None),
-                            (Some((a, n)), None) => Some(self.passive_items(other).map(|b| (pair(a, b), n))),
-                            (None, Some((b, k))) => Some(self.passive_items(&m.receiver).map(|a| (pair(a, b), k))),
-                            (None, None) => Some(None),
-                        }
-                    }
+                    ("zip", [other]) => self.zipped_items(&m.receiver, other, e),
                     ("rev", []) => Some(self.indexed(&m.receiver)?.map(|(i, n)| (Items::Rev(Box::new(i), n), n))),
                     ("skip", [k]) => {
                         let Some((i, n)) = self.indexed(&m.receiver)? else { return Some(None) };
@@ -200,6 +197,20 @@ impl<'g> Lower<'g, '_> {
                         });
                         Some(Some((Items::Stride(Box::new(i), k, zero), count)))
                     }
+                    ("chunks" | "chunks_exact" | "exact_chunks", [w]) => {
+                        let exact = name != "chunks";
+                        let Some(x) = self.quiet_node(&m.receiver).filter(|x| x.rank() == 1) else { return Some(None) };
+                        self.chunks(&m.receiver, x, 0, w, exact).map(Some)
+                    }
+                    ("axis_chunks_iter", [axis, w]) => {
+                        let Some(x) = self.quiet_node(&m.receiver) else { return Some(None) };
+                        let axis = self.axis(axis)?;
+                        if axis >= x.rank() {
+                            self.errors.at(e, format!("axis {axis} of a rank-{} array", x.rank()));
+                            return None;
+                        }
+                        self.chunks(&m.receiver, x, axis, w, false).map(Some)
+                    }
                     ("windows", [w]) => {
                         let Some(x) = self.quiet_node(&m.receiver) else { return Some(None) };
                         if x.rank() != 1 {
@@ -215,8 +226,40 @@ impl<'g> Lower<'g, '_> {
                     _ => Some(self.elements(e)),
                 }
             }
+            Expr::Call(c) => match super::chain::zip_of(c) {
+                Some((a, b)) => self.zipped_items(a, b, e),
+                None => Some(self.elements(e)),
+            },
             _ => Some(self.elements(e)),
         }
+    }
+
+    /// Items of two that go along with each other.
+    fn zipped_items(&mut self, first: &Expr, other: &Expr, e: &Expr) -> Option<Option<(Items<'g>, Dim)>> {
+        let pair = |a: Items<'g>, b: Items<'g>| Items::Zip(Box::new(a), Box::new(b));
+        match (self.items(first)?, self.items(other)?) {
+            (Some((a, n)), Some((b, k))) => Some(Some((pair(a, b), self.b.dims(|d| d.min(n, k))))),
+            // All of it is passive.
+            (Some(_), None) | (None, Some(_)) if !self.mentions_active(e) => Some(None),
+            (Some((a, n)), None) => Some(self.passive_items(other).map(|b| (pair(a, b), n))),
+            (None, Some((b, k))) => Some(self.passive_items(first).map(|a| (pair(a, b), k))),
+            (None, None) => Some(None),
+        }
+    }
+
+    /// Parts of so many along an axis.
+    fn chunks(&mut self, e: &Expr, array: Node<'g>, axis: usize, width: &Expr, exact: bool) -> Option<(Items<'g>, Dim)> {
+        let (width, size, one) = (self.size(width)?, array.dim(axis), self.b.literal(1));
+        let count = self.b.dims(|d| {
+            let all = if exact {
+                size
+            } else {
+                let less = d.sub(width, one);
+                d.add(size, less)
+            };
+            d.quotient(all, width)
+        });
+        Some((Items::Chunk { name: self.label(e), array, axis, width }, count))
     }
 
     /// Items of which each is found by its index: a passive iterator goes forward only.
@@ -397,6 +440,18 @@ impl<'o> Items<'o> {
                 let end = inner.b.dims(|d| d.add(index, width));
                 let range = Slice::Range { start: Bound::Dim(index), end: Some(Bound::Dim(end)), step: Bound::Literal(1) };
                 Some(Value::Node(x.with(&SLICE, vec![Attr::Slices(vec![range])])))
+            }
+            Items::Chunk { name, array, axis, width } => {
+                let x = border.bring(inner, at, name, array.id());
+                let (width, size) = (border.dim(inner, at, *width), x.dim(*axis));
+                let (start, end) = inner.b.dims(|d| {
+                    let start = d.product(index, width);
+                    let end = d.add(start, width);
+                    (start, d.min(end, size))
+                });
+                let mut slices = vec![whole(); x.rank()];
+                slices[*axis] = Slice::Range { start: Bound::Dim(start), end: Some(Bound::Dim(end)), step: Bound::Literal(1) };
+                Some(Value::Node(x.with(&SLICE, vec![Attr::Slices(slices)])))
             }
             Items::Positions(shape) => {
                 let shape: Vec<Dim> = shape.iter().map(|d| border.dim(inner, at, *d)).collect();

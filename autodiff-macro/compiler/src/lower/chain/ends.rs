@@ -14,6 +14,11 @@ pub(super) enum End<'e> {
     Count,
     /// `collect()` to a vector.
     Collect,
+    /// `unzip()` to two vectors.
+    Unzip,
+    /// `nth(k)`; `next()` is the first.
+    At(Option<&'e Expr>),
+    Last,
     /// `fold(init, f)`
     Fold(&'e Expr, &'e Expr),
     /// `reduce(f)` by which of two
@@ -34,13 +39,19 @@ impl<'e> End<'e> {
             ("count", []) => End::Count,
             ("collect" | "collect_vec", []) if collects_a_list(m) => End::Collect,
             ("fold", [init, f]) => End::Fold(init, f),
+            ("unzip", []) => End::Unzip,
+            ("next", []) => End::At(None),
+            ("nth", [k]) => End::At(Some(k)),
+            ("last", []) => End::Last,
             ("for_each", [f]) => End::ForEach(f),
             ("any", [f]) => End::Any(f),
             ("all", [f]) => End::All(f),
             ("reduce", [f]) => match which(f)? {
                 Fold::Max => End::Largest,
                 Fold::Min => End::Smallest,
-                _ => return None,
+                Fold::Add => End::Sum,
+                Fold::Mul => End::Product,
+                Fold::Sub => return None,
             },
             ("max_by", [f]) if compares(f) => End::Largest,
             ("min_by", [f]) if compares(f) => End::Smallest,

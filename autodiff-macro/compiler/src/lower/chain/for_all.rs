@@ -50,6 +50,31 @@ impl<'g> Lower<'g, '_> {
             self.errors.at(e, "the number of items differs here: compute this by a `for` loop");
             return None;
         }
+        let place = match end {
+            End::At(k) => {
+                if flow.any(&|f| matches!(f, Flow::Cut(..) | Flow::Zip(..))) && k.is_some() {
+                    self.errors.at(e, "`nth` after `zip`, `take`, `skip` or `step_by` is not followed: index the arrays");
+                    return None;
+                }
+                Some(match k {
+                    Some(k) => self.size(k)?,
+                    None => self.b.literal(0),
+                })
+            }
+            End::Last => {
+                let one = self.b.literal(1);
+                Some(self.b.dims(|d| d.sub(counts[0], one)))
+            }
+            _ => None,
+        };
+        if let Some(index) = place {
+            if matches!(found, Found::Whole(_)) || counts.len() > 1 {
+                self.errors.at(e, "a single item of an array of several axes: index the array, as in `a[[i, j]]`");
+                return None;
+            }
+            let mut kept = None;
+            return self.flow_item(&found, &Place { index, axes: 0 }, &mut kept, e);
+        }
         let outer = self.open_lanes(&[])?;
         let Some(axes) = self.open_lanes(&counts) else {
             self.errors.at(e, "closures nested too deeply");
@@ -96,14 +121,18 @@ impl<'g> Lower<'g, '_> {
         let one = self.b.literal(1);
         let zero = self.b.literal(0);
         let positional = matches!(flow, Flow::Zip(..) | Flow::Enumerate(_) | Flow::Cut(..));
-        if positional && flow.has_filter() {
-            self.errors.at(e, "which items are left is known only when the program runs: filter last");
+        if positional && flow.is_uneven() {
+            self.errors.at(e, "which items are left is known only when the program runs: `enumerate`, `zip`, `rev`, `skip`, `take` and `step_by` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
             return None;
         }
         match flow {
             Flow::Source(source) => self.source(source),
             Flow::Change(source) => {
                 self.errors.at(source, "what this goes through is changed: write it as a `for` loop or `for_each`");
+                None
+            }
+            Flow::While(..) | Flow::Chain(..) | Flow::Scan(..) | Flow::Flat(..) => {
+                self.errors.at(e, "these items follow from those before them: they are found by a `for` loop");
                 None
             }
             Flow::Map(inner, f) => self.find(inner, e).map(|(found, n)| (Found::Map(found.into(), f), n)),
@@ -274,6 +303,10 @@ impl<'g> Lower<'g, '_> {
                 }
                 Some(Value::List(parts))
             }
+            Items::Chunk { .. } => {
+                self.errors.at(e, "chunks of an array are gone through by a `for` loop");
+                None
+            }
             Items::Positions(_) => {
                 self.errors.at(e, "positions of elements of several axes here: compute this by a `for` loop");
                 None
@@ -333,30 +366,100 @@ impl<'g> Lower<'g, '_> {
                 let first = self.expr(init)?;
                 self.fold_for_all(first, f, vec![item], kept, axes, init, e)
             }
-            End::Collect => {
-                let y = self.as_lanes(&item).filter(|y| y.node.is_float() && y.rank() == 0 && kept.is_none());
-                let Some(y) = y else {
-                    self.errors.at(
-                        e,
-                        "only floats are collected into a vector here: put arrays together by `stack`, or write them to the rows of an array made before",
-                    );
-                    return None;
-                };
-                let outer = y.axes & !axes;
-                let mut node = self.spread(y, y.axes | axes);
-                if counts.len() > 1 {
-                    let shape = node.shape();
-                    let mut flat = shape[..outer.count_ones() as usize].to_vec();
-                    flat.push(self.b.count(counts));
-                    node = node.reshape(&flat);
+            End::Collect => self.list_of(item, kept, axes, counts, e),
+            End::Unzip => match item {
+                Value::Tuple(parts) if parts.len() == 2 => {
+                    let lists: Option<Vec<Value<'g>>> =
+                        parts.into_iter().map(|part| self.list_of(part, kept, axes, counts, e)).collect();
+                    lists.map(Value::Tuple)
                 }
-                Some(Lanes { node, axes: outer }.value())
-            }
+                other => {
+                    self.wrong(e, &other, "a pair");
+                    None
+                }
+            },
             _ => {
                 self.errors.at(e, "this end of a chain is not lowered for all items at once");
                 None
             }
         }
+    }
+
+    /// The items as a vector.
+    fn list_of(&mut self, item: Value<'g>, kept: Option<Lanes<'g>>, axes: u32, counts: &[Dim], e: &Expr) -> Option<Value<'g>> {
+        let y = self.as_lanes(&item).filter(|y| y.node.is_float() && y.rank() == 0 && kept.is_none());
+        let Some(y) = y else {
+            self.errors.at(
+                e,
+                "only floats are collected into a vector here: put arrays together by `stack`, or write them to the rows of an array made before",
+            );
+            return None;
+        };
+        let outer = y.axes & !axes;
+        let mut node = self.spread(y, y.axes | axes);
+        if counts.len() > 1 {
+            let shape = node.shape();
+            let mut flat = shape[..outer.count_ones() as usize].to_vec();
+            flat.push(self.b.count(counts));
+            node = node.reshape(&flat);
+        }
+        Some(Lanes { node, axes: outer }.value())
+    }
+
+    /// The end of two chains that follow each other.
+    pub(super) fn one_after_the_other(&mut self, a: &Flow<'_>, b: &Flow<'_>, end: &End<'_>, e: &Expr) -> Option<Value<'g>> {
+        let first = self.chain_value(a, end, e)?;
+        if let End::Fold(_, f) = end {
+            let name = self.unused("first");
+            self.bind(&name.to_string(), first);
+            let init: Expr = syn::parse_quote!(#name);
+            return self.chain_value(b, &End::Fold(&init, f), e);
+        }
+        let second = self.chain_value(b, end, e)?;
+        let op: &'static Operation = match end {
+            End::Sum => &arith::ADD,
+            End::Product => &arith::MUL,
+            End::Largest => &scalar::MAX,
+            End::Smallest => &scalar::MIN,
+            End::Any(_) => &compare::OR,
+            End::All(_) => &compare::AND,
+            End::Count => match (first, second) {
+                (Value::Int(x), Value::Int(y)) => return Some(Value::Int(self.b.dims(|d| d.add(x, y)))),
+                (x, y) => {
+                    let (x, y) = (self.count_of(x, e)?, self.count_of(y, e)?);
+                    return self.lane_apply(&arith::ADD, vec![], e, &[(e, x), (e, y)]).map(Lanes::value);
+                }
+            },
+            End::Collect => match (self.as_lanes(&first), self.as_lanes(&second)) {
+                (Some(x), Some(y)) if x.axes == 0 && y.axes == 0 => {
+                    let (Meaning::Operation(op), _) = ops::lookup(Form::Function, "concatenate")? else { return None };
+                    let id = self.in_context(e, &[], |b| {
+                        let parts = [b.expr(x.node.id()), b.expr(y.node.id())];
+                        b.apply(op, vec![Attr::Int(0)], &parts).map(|e| e.id())
+                    })?;
+                    return Some(Value::Node(self.b.expr(id)));
+                }
+                _ => {
+                    self.errors.at(e, "`chain` inside a closure is not supported: compute this by a `for` loop");
+                    return None;
+                }
+            },
+            _ => {
+                self.errors.at(e, "this end after `chain` is not supported: take each of the two by itself");
+                return None;
+            }
+        };
+        let (x, y) = (self.as_lanes(&first)?, self.as_lanes(&second)?);
+        self.lane_apply(op, vec![], e, &[(e, x), (e, y)]).map(Lanes::value)
+    }
+
+    /// How many items there are, as a number.
+    fn count_of(&mut self, count: Value<'g>, e: &Expr) -> Option<Lanes<'g>> {
+        let number = match count {
+            Value::Int(d) => self.number(d, e)?,
+            other => other,
+        };
+        self.as_lanes(&number)
     }
 
     /// Whether a condition holds for any item, or for all.

@@ -15,6 +15,7 @@ use super::value::Value;
 use ends::End;
 
 /// A chain without its end.
+#[derive(Clone)]
 pub(super) enum Flow<'e> {
     /// What is gone through.
     Source(&'e Expr),
@@ -32,6 +33,14 @@ pub(super) enum Flow<'e> {
     Rev(Box<Flow<'e>>),
     /// `skip(n)`, `take(n)`, `step_by(n)`, by the name of the method.
     Cut(Box<Flow<'e>>, &'e syn::Ident, &'e Expr),
+    /// `take_while(f)`, `skip_while(f)`, by the name of the method.
+    While(Box<Flow<'e>>, &'e syn::Ident, &'e Expr),
+    /// `chain(other)`
+    Chain(Box<Flow<'e>>, Box<Flow<'e>>),
+    /// `scan(init, f)`
+    Scan(Box<Flow<'e>>, &'e Expr, &'e Expr),
+    /// `flat_map(f)`, or `flatten()`
+    Flat(Box<Flow<'e>>, Option<&'e Expr>),
 }
 
 /// Methods that make an iterator of places.
@@ -39,7 +48,7 @@ const CHANGES: [&str; 8] =
     ["iter_mut", "indexed_iter_mut", "outer_iter_mut", "axis_iter_mut", "rows_mut", "genrows_mut", "columns_mut", "gencolumns_mut"];
 
 /// Methods that make an iterator, or what is one for a chain.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "iter",
     "into_iter",
     "outer_iter",
@@ -51,6 +60,7 @@ const SOURCES: [&str; 15] = [
     "gencolumns",
     "windows",
     "chunks",
+    "chunks_exact",
     "exact_chunks",
     "axis_chunks_iter",
     "lanes",
@@ -65,6 +75,10 @@ impl<'e> Flow<'e> {
             Expr::Group(g) => Flow::parse(&g.expr),
             Expr::Range(_) => Some(Flow::Source(e)),
             Expr::Reference(r) if r.mutability.is_some() => Some(Flow::Change(e)),
+            Expr::Call(c) => {
+                let (a, b) = zip_of(c)?;
+                Some(Flow::Zip(Flow::other(a).into(), Flow::other(b).into()))
+            }
             Expr::MethodCall(m) => {
                 let args: Vec<&Expr> = m.args.iter().collect();
                 let name = m.method.to_string();
@@ -76,6 +90,11 @@ impl<'e> Flow<'e> {
                     ("zip", [other]) => Some(Flow::Zip(Flow::parse(&m.receiver)?.into(), Flow::other(other).into())),
                     ("enumerate", []) => Some(Flow::Enumerate(Flow::parse(&m.receiver)?.into())),
                     ("rev", []) => Some(Flow::Rev(Flow::parse(&m.receiver)?.into())),
+                    ("take_while" | "skip_while", [f]) => Some(Flow::While(Flow::parse(&m.receiver)?.into(), &m.method, f)),
+                    ("chain", [other]) => Some(Flow::Chain(Flow::parse(&m.receiver)?.into(), Flow::other(other).into())),
+                    ("scan", [init, f]) => Some(Flow::Scan(Flow::parse(&m.receiver)?.into(), init, f)),
+                    ("flat_map", [f]) => Some(Flow::Flat(Flow::parse(&m.receiver)?.into(), Some(f))),
+                    ("flatten", []) => Some(Flow::Flat(Flow::parse(&m.receiver)?.into(), None)),
                     ("skip" | "take" | "step_by", [n]) => Some(Flow::Cut(Flow::parse(&m.receiver)?.into(), &m.method, n)),
                     (name, _) if SOURCES.contains(&name) => Some(Flow::Source(e)),
                     (name, _) if CHANGES.contains(&name) => Some(Flow::Change(e)),
@@ -91,35 +110,72 @@ impl<'e> Flow<'e> {
         Flow::parse(e).unwrap_or(Flow::Source(e))
     }
 
-    /// Whether closures are called on the way.
-    pub(super) fn has_closures(&self) -> bool {
+    /// What it is made from: one chain, or two.
+    fn inner(&self) -> Vec<&Flow<'e>> {
         match self {
-            Flow::Source(_) | Flow::Change(_) => false,
-            Flow::Map(..) | Flow::Filter(..) => true,
-            Flow::Zip(a, b) => a.has_closures() || b.has_closures(),
-            Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => a.has_closures(),
+            Flow::Source(_) | Flow::Change(_) => vec![],
+            Flow::Zip(a, b) | Flow::Chain(a, b) => vec![a, b],
+            Flow::Map(a, _)
+            | Flow::Filter(a, _)
+            | Flow::Enumerate(a)
+            | Flow::Rev(a)
+            | Flow::Cut(a, ..)
+            | Flow::While(a, ..)
+            | Flow::Scan(a, ..)
+            | Flow::Flat(a, _) => vec![a],
         }
+    }
+
+    fn any(&self, f: &dyn Fn(&Flow<'e>) -> bool) -> bool {
+        f(self) || self.inner().iter().any(|inner| inner.any(f))
+    }
+
+    /// Whether it is more than a walk through arrays: closures are called on the way, or walks follow each other.
+    pub(super) fn is_composed(&self) -> bool {
+        self.any(&|flow| {
+            matches!(flow, Flow::Map(..) | Flow::Filter(..) | Flow::While(..) | Flow::Chain(..) | Flow::Scan(..) | Flow::Flat(..))
+        })
     }
 
     /// Whether what it goes through is changed.
     pub(super) fn changes(&self) -> bool {
-        match self {
-            Flow::Source(_) => false,
-            Flow::Change(_) => true,
-            Flow::Zip(a, b) => a.changes() || b.changes(),
-            Flow::Map(a, _) | Flow::Filter(a, _) | Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => a.changes(),
-        }
+        self.any(&|flow| matches!(flow, Flow::Change(_)))
     }
 
-    /// Whether items are left out on the way.
-    pub(super) fn has_filter(&self) -> bool {
+    /// Whether the number of an item is not known from where it comes from.
+    pub(super) fn is_uneven(&self) -> bool {
+        self.any(&|flow| matches!(flow, Flow::Filter(..) | Flow::While(..)) || flow.is_several())
+    }
+
+    /// Whether it becomes several loops.
+    fn is_several(&self) -> bool {
+        self.any(&|flow| matches!(flow, Flow::Chain(..) | Flow::Flat(..)))
+    }
+
+    fn has_scan(&self) -> bool {
+        self.any(&|flow| matches!(flow, Flow::Scan(..)))
+    }
+
+    /// The two chains that follow each other, if nothing in it counts their items.
+    fn halves(&self) -> Option<(Flow<'e>, Flow<'e>)> {
         match self {
-            Flow::Source(_) | Flow::Change(_) => false,
-            Flow::Filter(..) => true,
-            Flow::Zip(a, b) => a.has_filter() || b.has_filter(),
-            Flow::Map(a, _) | Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => a.has_filter(),
+            Flow::Chain(a, b) => Some(((**a).clone(), (**b).clone())),
+            Flow::Map(inner, f) => inner.halves().map(|(a, b)| (Flow::Map(a.into(), f), Flow::Map(b.into(), f))),
+            Flow::Filter(inner, f) => inner.halves().map(|(a, b)| (Flow::Filter(a.into(), f), Flow::Filter(b.into(), f))),
+            _ => None,
         }
     }
+}
+
+/// The two sides of `std::iter::zip(a, b)`.
+pub(super) fn zip_of(c: &syn::ExprCall) -> Option<(&Expr, &Expr)> {
+    let Expr::Path(p) = &*c.func else { return None };
+    let names: Vec<String> = p.path.segments.iter().rev().take(2).map(|s| s.ident.to_string()).collect();
+    let from_iter = names.first().is_some_and(|n| n == "zip") && names.get(1).is_none_or(|n| n == "iter");
+    if !from_iter || c.args.len() != 2 {
+        return None;
+    }
+    Some((&c.args[0], &c.args[1]))
 }
 
 impl<'g> Lower<'g, '_> {
@@ -142,6 +198,9 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn chain_value(&mut self, flow: &Flow<'_>, end: &End<'_>, e: &Expr) -> Option<Value<'g>> {
+        if let Some((a, b)) = flow.halves() {
+            return self.one_after_the_other(&a, &b, end, e);
+        }
         let at_once = self.for_all(|lower| lower.chain_for_all(flow, end, e));
         let errors = match at_once {
             Ok(value) => return Some(value),
@@ -155,7 +214,7 @@ impl<'g> Lower<'g, '_> {
         let mark = self.errors.len();
         let value = self.chain_as_loop(flow, end, e);
         // That arrays are no elements is better said as such.
-        if self.errors.len() > mark && !flow.has_filter() && errors.messages().iter().any(|m| m.starts_with("only floats")) {
+        if self.errors.len() > mark && !flow.is_uneven() && errors.messages().iter().any(|m| m.starts_with("only floats")) {
             self.errors.truncate(mark);
             self.errors.extend(errors);
         }

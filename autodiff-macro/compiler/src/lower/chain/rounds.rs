@@ -9,8 +9,10 @@ use super::ends::End;
 use crate::lower::Lower;
 use crate::lower::value::Value;
 
-/// What a chain is as a loop: `for pattern in source { lets … }`, and an item made of the variables.
+/// What a chain is as a loop: `before for pattern in source { lets … }`, and an item made of the variables.
 struct Spelled {
+    /// What stands before the loop.
+    before: TokenStream,
     source: TokenStream,
     pattern: TokenStream,
     lets: TokenStream,
@@ -37,23 +39,29 @@ impl<'g, 'a> Lower<'g, 'a> {
 
     /// A `for` loop over a chain with closures, as one over its sources.
     pub(in crate::lower) fn loop_over_chain(&mut self, f: &syn::ExprForLoop) -> Option<Option<Block>> {
-        let flow = Flow::parse(&f.expr).filter(|flow| flow.has_closures() || flow.changes())?;
+        let flow = Flow::parse(&f.expr).filter(|flow| flow.is_composed() || flow.changes())?;
         Some(self.loop_code(&flow, f))
     }
 
     fn loop_code(&mut self, flow: &Flow<'_>, f: &syn::ExprForLoop) -> Option<Block> {
         self.pure(flow)?;
-        if self.by_axes(flow)
+        if self.is_nested(flow)
             && let Some(at) = crate::lower::returns::break_of(&f.body)
         {
-            // It would leave the loop over the last axis alone.
-            self.errors.at(at, "`break` out of a loop that changes the elements of an array of several axes is not supported: go through ranges of indices, or remember in a variable that nothing more is to be done");
+            // It would leave one of these loops alone.
+            self.errors.at(at, "`break` out of a loop over `chain`, `flat_map` or the elements of an array of several axes that are changed is not supported: go through ranges of indices, or remember in a variable that nothing more is to be done");
             return None;
         }
-        let (pat, body) = (&f.pat, &f.body.stmts);
-        let code = self.gone_through(flow, &f.expr, &mut |_, item| {
-            let lets = bound(pat, item);
-            Some(quote!(#lets #(#body)*))
+        let code = self.gone_through(flow, &f.expr, &mut |lower, item| {
+            let (mut pat, mut body) = (f.pat.clone(), f.body.clone());
+            if flow.is_several() {
+                // The variables of each of the loops are its own.
+                let mut renamer = crate::syntax::Renamer::new(crate::syntax::Mode::Taken, &mut lower.taken, &mut lower.originals);
+                renamer.parameter(&mut pat);
+                renamer.body(&mut body);
+            }
+            let (lets, stmts) = (bound(&pat, item), &body.stmts);
+            Some(quote!(#lets #(#stmts)*))
         })?;
         syn::parse2::<Block>(quote!({ #code })).ok()
     }
@@ -111,17 +119,22 @@ impl<'g, 'a> Lower<'g, 'a> {
                 })?;
                 Some(quote!({ #code #op 0.5 }))
             }
+            End::Unzip | End::At(_) | End::Last => {
+                self.errors.at(e, "the items of this chain are not found by their number: take them in a `for` loop");
+                None
+            }
             End::Collect => {
-                if flow.has_filter() {
+                if flow.is_uneven() {
                     self.errors.at(e, "how many items a filter leaves is known only when the program runs, so they cannot be collected here: use `select` or a sum over what holds");
                     return None;
                 }
-                let Spelled { source, pattern, lets, item } = self.spelled(flow)?;
+                let Spelled { before, source, pattern, lets, item } = self.spelled(flow)?;
                 let k = self.unused("k");
                 let n = self.item_count(&source, e)?;
                 let zeros = Value::Node(self.b.full(0.0, &[n]));
                 self.bind_changing(&all, zeros);
                 Some(quote!({
+                    #before
                     for (#k, #pattern) in (#source).enumerate() { #lets #all[#k] = #item; }
                     #all
                 }))
@@ -177,7 +190,7 @@ impl<'g, 'a> Lower<'g, 'a> {
                 let rest = then(lower, item)?;
                 Some(quote!(#named #lets if #c { #rest }))
             }),
-            Flow::Map(inner, f) if inner.has_filter() => self.gone_through(inner, e, &mut |lower, item| {
+            Flow::Map(inner, f) if inner.is_uneven() => self.gone_through(inner, e, &mut |lower, item| {
                 let (lets, item) = lower.applied(f, &[item])?;
                 let rest = then(lower, item)?;
                 Some(quote!(#lets #rest))
@@ -197,26 +210,114 @@ impl<'g, 'a> Lower<'g, 'a> {
                     (*then)(lower, item)
                 })
             }
-            flow if flow.has_filter() => {
-                self.errors.at(e, "which items are left is known only when the program runs: filter last");
+            Flow::While(inner, method, f) => {
+                if self.is_nested(inner) {
+                    self.errors.at(method, format!("`{method}` after `chain`, `flat_map` or a walk through elements that are changed is not supported: write `for` loops"));
+                    return None;
+                }
+                // What is left of the items begins here.
+                let begun = (*method == "skip_while").then(|| self.unused("begun"));
+                if let Some(begun) = &begun {
+                    let zero = self.b.constant(0.0);
+                    self.bind_changing(begun, Value::Node(zero));
+                }
+                self.gone_through(inner, e, &mut |lower, item| {
+                    let (named, item) = lower.named_parts(item);
+                    let (lets, c) = lower.applied(f, std::slice::from_ref(&item))?;
+                    let rest = then(lower, item)?;
+                    Some(match &begun {
+                        None => quote!(#named #lets if !(#c) { break; } #rest),
+                        Some(begun) => quote! {
+                            #named #lets
+                            if !(#c) { #begun = 1.0; }
+                            if #begun > 0.5 { #rest }
+                        },
+                    })
+                })
+            }
+            Flow::Chain(a, b) => {
+                let (first, second) = (self.gone_through(a, e, then)?, self.gone_through(b, e, then)?);
+                Some(quote!(#first #second))
+            }
+            Flow::Flat(inner, f) => self.gone_through(inner, e, &mut |lower, item| {
+                let (lets, items) = match f {
+                    Some(f) => lower.applied(f, &[item])?,
+                    None => (quote!(), item),
+                };
+                let items = syn::parse2::<Expr>(items).ok()?;
+                let rest = lower.gone_through(&Flow::other(&items), e, then)?;
+                Some(quote!(#lets #rest))
+            }),
+            flow if flow.is_uneven() => {
+                self.errors.at(e, "which items are left is known only when the program runs: `enumerate`, `zip`, `rev`, `skip`, `take` and `step_by` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
                 None
             }
             flow => {
-                let Spelled { source, pattern, lets, item } = self.spelled(flow)?;
+                let Spelled { before, source, pattern, lets, item } = self.spelled(flow)?;
                 let body = then(self, item)?;
-                Some(quote!(for #pattern in #source { #lets #body }))
+                Some(quote!(#before for #pattern in #source { #lets #body }))
             }
         }
     }
 
-    /// Whether a chain becomes a loop for each axis of an array that is changed.
-    fn by_axes(&mut self, flow: &Flow<'_>) -> bool {
+    /// Whether a chain becomes several loops: those that follow each other, or one for each axis of an array that is
+    /// changed.
+    fn is_nested(&mut self, flow: &Flow<'_>) -> bool {
         match flow {
             Flow::Change(place) => super::is_elements(place) && self.place_rank(place).is_some_and(|r| r > 1),
-            Flow::Source(_) => false,
-            Flow::Zip(a, b) => self.by_axes(a) || self.by_axes(b),
-            Flow::Map(a, _) | Flow::Filter(a, _) | Flow::Enumerate(a) | Flow::Rev(a) | Flow::Cut(a, ..) => self.by_axes(a),
+            flow => flow.is_several() || flow.inner().into_iter().any(|inner| self.is_nested(inner)),
         }
+    }
+
+    /// `scan(init, |state, x| { …; Some(item) })`: the state is a variable of its own.
+    fn scanned(&mut self, inner: Spelled, init: &Expr, f: &Expr) -> Option<Spelled> {
+        let understood = self.scan_steps(&inner, f);
+        let Some((state, steps, item)) = understood else {
+            self.errors.at(f, "this form of `scan` is not understood: write a closure `|state, x| { …; Some(item) }` that always gives an item, or a `for` loop");
+            return None;
+        };
+        let (before, lets) = (&inner.before, &inner.lets);
+        Some(Spelled { before: quote!(#before let mut #state = #init;), lets: quote!(#lets #steps), item, ..inner })
+    }
+
+    fn scan_steps(&mut self, inner: &Spelled, f: &Expr) -> Option<(syn::Ident, TokenStream, TokenStream)> {
+        use syn::visit_mut::VisitMut;
+        /// The state is no reference here.
+        struct Direct(syn::Ident);
+        impl VisitMut for Direct {
+            fn visit_expr_mut(&mut self, e: &mut Expr) {
+                if let Expr::Unary(syn::ExprUnary { op: syn::UnOp::Deref(_), expr, .. }) = e
+                    && crate::lower::stmt::plain_name(expr).is_some_and(|n| self.0 == n)
+                {
+                    *e = (**expr).clone();
+                    return;
+                }
+                syn::visit_mut::visit_expr_mut(self, e);
+            }
+        }
+        let Expr::Closure(c) = f else { return None };
+        let mut inputs: Vec<Pat> = c.inputs.iter().cloned().collect();
+        let mut block = match &*c.body {
+            Expr::Block(b) if b.label.is_none() => b.block.clone(),
+            body => Block { brace_token: Default::default(), stmts: vec![syn::Stmt::Expr(body.clone(), None)] },
+        };
+        if inputs.len() != 2 || crate::lower::returns::has_returns(&c.body) {
+            return None;
+        }
+        let mut renamer = crate::syntax::Renamer::new(crate::syntax::Mode::Taken, &mut self.taken, &mut self.originals);
+        inputs.iter_mut().for_each(|pat| renamer.parameter(pat));
+        renamer.body(&mut block);
+        let Pat::Ident(state) = crate::lower::closure::strip(&inputs[0]) else { return None };
+        let state = state.ident.clone();
+        Direct(state.clone()).visit_block_mut(&mut block);
+        let Some(syn::Stmt::Expr(Expr::Call(some), None)) = block.stmts.pop() else { return None };
+        if some.args.len() != 1 || !matches!(&*some.func, Expr::Path(p) if p.path.is_ident("Some")) {
+            return None;
+        }
+        let (own, stmts, item) = (bound(&inputs[1], inner.item.clone()), &block.stmts, some.args[0].to_token_stream());
+        // The item is what it is now: the state may change before it is used.
+        let name = self.unused("item");
+        Some((state, quote!(#own #(#stmts)* let #name = #item;), quote!(#name)))
     }
 
     /// The chain without its closures, and an item with them.
@@ -230,31 +331,38 @@ impl<'g, 'a> Lower<'g, 'a> {
                     e => e.to_token_stream(),
                 };
                 let item = self.with_index(e, &name);
-                Some(Spelled { source, pattern: item.clone(), lets: quote!(), item })
+                Some(Spelled { before: quote!(), source, pattern: item.clone(), lets: quote!(), item })
             }
             Flow::Change(e) => {
                 let k = self.unused("k");
                 let (n, item) = self.changed_item(e, &k)?;
                 let count = self.unused("count");
                 self.bind(&count.to_string(), Value::Int(n));
-                Some(Spelled { source: quote!((0..#count)), pattern: quote!(#k), lets: quote!(), item })
+                Some(Spelled { before: quote!(), source: quote!((0..#count)), pattern: quote!(#k), lets: quote!(), item })
             }
             Flow::Map(inner, f) => {
                 let inner = self.spelled(inner)?;
-                let (own, item) = self.applied(f, &[inner.item])?;
-                let before = inner.lets;
-                Some(Spelled { source: inner.source, pattern: inner.pattern, lets: quote!(#before #own), item })
+                let (own, item) = self.applied(f, std::slice::from_ref(&inner.item))?;
+                let lets = &inner.lets;
+                Some(Spelled { lets: quote!(#lets #own), item, ..inner })
             }
             Flow::Zip(a, b) => {
                 let (a, b) = (self.spelled(a)?, self.spelled(b)?);
                 let (p, q, x, y, s, t) = (a.pattern, b.pattern, a.item, b.item, a.source, b.source);
-                let (l, m) = (a.lets, b.lets);
-                Some(Spelled { source: quote!(#s.zip(#t)), pattern: quote!((#p, #q)), lets: quote!(#l #m), item: quote!((#x, #y)) })
+                let (l, m, before, after) = (a.lets, b.lets, a.before, b.before);
+                Some(Spelled {
+                    before: quote!(#before #after),
+                    source: quote!(#s.zip(#t)),
+                    pattern: quote!((#p, #q)),
+                    lets: quote!(#l #m),
+                    item: quote!((#x, #y)),
+                })
             }
             Flow::Enumerate(inner) => {
-                let Spelled { source, pattern, lets, item } = self.spelled(inner)?;
+                let Spelled { before, source, pattern, lets, item } = self.spelled(inner)?;
                 let k = self.unused("k");
                 Some(Spelled {
+                    before,
                     source: quote!(#source.enumerate()),
                     pattern: quote!((#k, #pattern)),
                     lets,
@@ -262,14 +370,25 @@ impl<'g, 'a> Lower<'g, 'a> {
                 })
             }
             Flow::Rev(inner) => {
-                let Spelled { source, pattern, lets, item } = self.spelled(inner)?;
-                Some(Spelled { source: quote!(#source.rev()), pattern, lets, item })
+                let inner = self.spelled(inner)?;
+                let source = &inner.source;
+                Some(Spelled { source: quote!(#source.rev()), ..inner })
             }
             Flow::Cut(inner, method, n) => {
-                let Spelled { source, pattern, lets, item } = self.spelled(inner)?;
-                Some(Spelled { source: quote!(#source.#method(#n)), pattern, lets, item })
+                if *method != "take" && inner.has_scan() {
+                    self.errors
+                        .at(method, format!("`{method}` after `scan` is not followed: put it before, or write a `for` loop"));
+                    return None;
+                }
+                let inner = self.spelled(inner)?;
+                let source = &inner.source;
+                Some(Spelled { source: quote!(#source.#method(#n)), ..inner })
             }
-            Flow::Filter(..) => None,
+            Flow::Scan(inner, init, f) => {
+                let inner = self.spelled(inner)?;
+                self.scanned(inner, init, f)
+            }
+            Flow::Filter(..) | Flow::While(..) | Flow::Chain(..) | Flow::Flat(..) => None,
         }
     }
 
@@ -371,7 +490,11 @@ impl<'g, 'a> Lower<'g, 'a> {
     fn pure(&mut self, flow: &Flow<'_>) -> Option<()> {
         match flow {
             Flow::Source(_) | Flow::Change(_) => Some(()),
-            Flow::Map(inner, f) | Flow::Filter(inner, f) => {
+            Flow::Map(inner, f)
+            | Flow::Filter(inner, f)
+            | Flow::While(inner, _, f)
+            | Flow::Scan(inner, _, f)
+            | Flow::Flat(inner, Some(f)) => {
                 if let Expr::Closure(c) = f
                     && let Some(name) = super::super::closure::changes_outside(c)
                 {
@@ -380,8 +503,8 @@ impl<'g, 'a> Lower<'g, 'a> {
                 }
                 self.pure(inner)
             }
-            Flow::Zip(a, b) => self.pure(a).and(self.pure(b)),
-            Flow::Enumerate(inner) | Flow::Rev(inner) | Flow::Cut(inner, ..) => self.pure(inner),
+            Flow::Zip(a, b) | Flow::Chain(a, b) => self.pure(a).and(self.pure(b)),
+            Flow::Enumerate(inner) | Flow::Rev(inner) | Flow::Cut(inner, ..) | Flow::Flat(inner, None) => self.pure(inner),
         }
     }
 
