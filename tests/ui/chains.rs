@@ -28,7 +28,7 @@ fn a_closure_that_counts(x: &Array1<f64>) -> f64 {
 
 #[differentiate]
 fn unknown_adaptor(x: &Array1<f64>) -> f64 {
-    x.iter().scan(0.0, |s, v| Some(*s + v)).sum()
+    x.iter().map_while(|v| Some(*v)).sum()
 }
 
 #[differentiate]
@@ -96,10 +96,12 @@ fn scans_that_are_not_followed(x: &Array1<f64>) -> f64 {
 fn chains_counted_and_cut(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
     let a: f64 = x.iter().chain(y).enumerate().map(|(i, v)| v * i as f64).sum();
     let b: f64 = x.iter().chain(y).take_while(|v| **v < 2.0).sum();
-    let c = x.iter().take(3).nth(2).unwrap() + x.iter().filter(|v| **v > 0.0).last().unwrap();
+    let c = x.iter().take(3).nth(2).unwrap();
+    let h = x.iter().filter(|v| **v > 0.0).last().unwrap();
+    let i = *x.view().insert_axis(Axis(0)).iter().last().unwrap();
     let (d, e): (Vec<f64>, Vec<f64>) = x.iter().scan(0.0, |s, v| { *s += v; Some((*s, 2.0 * *s)) }).unzip();
     let (f, g): (Vec<f64>, Vec<f64>) = x.iter().map(|v| (v * 2.0, v * 3.0)).chain(y.iter().map(|v| (v * 2.0, v * 3.0))).unzip();
-    a + b + c + d[0] + e[0] + f[0] + g[0]
+    a + b + c + h + i + d[0] + e[0] + f[0] + g[0]
 }
 
 fn main() {}

@@ -51,6 +51,10 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let place = match end {
+            End::At(_) | End::Last if flow.is_uneven() => {
+                self.errors.at(e, "which item this is is known only when the program runs: find it in a `for` loop");
+                return None;
+            }
             End::At(k) => {
                 if flow.any(&|f| matches!(f, Flow::Cut(..) | Flow::Zip(..))) && k.is_some() {
                     self.errors.at(e, "`nth` after `zip`, `take`, `skip` or `step_by` is not followed: index the arrays");

@@ -207,7 +207,7 @@ impl<'g> Lower<'g, '_> {
             Err(errors) => errors,
         };
         // A passive chain is the user's own code; inside a closure that is lowered for all items there are no loops.
-        if self.in_closure() || !self.mentions_active(e) {
+        if self.in_closure() || !self.mentions_active(e) || matches!(end, End::At(_) | End::Last) {
             self.errors.extend(errors);
             return None;
         }
