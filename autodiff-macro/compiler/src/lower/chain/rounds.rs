@@ -120,7 +120,10 @@ impl<'g, 'a> Lower<'g, 'a> {
                 Some(quote!({ #code #op 0.5 }))
             }
             End::Unzip | End::At(_) | End::Last => {
-                self.errors.at(e, "these items are not put into two vectors at once: collect each by itself, or write to both in a `for` loop");
+                self.errors.at(
+                    e,
+                    "these items are not put into two vectors at once: collect each by itself, or write to both in a `for` loop",
+                );
                 None
             }
             End::Collect => {
