@@ -4,23 +4,28 @@ use autodiff_runtime::prelude::*;
 use ndarray::prelude::*;
 
 #[differentiate]
-fn return_in_a_loop(w: &Array1<f64>) -> f64 {
+fn return_in_a_loop(w: &Array1<f64>) -> Array1<f64> {
     let mut s = 0.0;
     for i in 0..w.len() {
         if s > 3.0 {
-            return s;
+            return w * s;
         }
         s += w[i];
     }
-    s
+    w * 2.0
 }
 
 #[differentiate]
 fn labelled(w: &Array1<f64>) -> f64 {
     let mut s = 0.0;
     'outer: for i in 0..w.len() {
-        s += w[i];
-        continue 'outer;
+        let half = loop {
+            if s > 1.0 {
+                break 'outer;
+            }
+            break s * 0.5;
+        };
+        s += half * w[i];
     }
     s
 }
@@ -42,7 +47,7 @@ fn counted(w: &Array1<f64>) -> f64 {
         s += w[i];
         count += 1;
     }
-    s / count as f64
+    s * w[count - 1]
 }
 
 #[differentiate]

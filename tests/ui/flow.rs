@@ -75,18 +75,6 @@ fn return_of_nothing(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn return_in_a_loop(w: &Array1<f64>) -> f64 {
-    let mut s = 0.0;
-    for i in 0..w.len() {
-        s += w[i];
-        if s > 1.0 {
-            return s;
-        }
-    }
-    s
-}
-
-#[differentiate]
 fn return_in_an_expression(w: &Array1<f64>) -> f64 {
     let y = 2.0 * (if w[0] > 0.0 { return w.sum() } else { w[1] });
     y
@@ -99,20 +87,6 @@ fn kind_changes_in_a_loop(w: &Array1<f64>) -> f64 {
         y = (w.sum(), w.sum());
     }
     w.sum()
-}
-
-#[differentiate]
-fn labelled(w: &Array1<f64>) -> f64 {
-    let mut s = 0.0;
-    'outer: for i in 0..w.len() {
-        for j in 0..i {
-            if w[j] > 1.0 {
-                break 'outer;
-            }
-            s += w[i] * w[j];
-        }
-    }
-    s
 }
 
 #[differentiate]
@@ -149,10 +123,11 @@ fn hidden_in_a_block(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn return_in_an_arm(w: &Array1<f64>, n: usize) -> f64 {
-    match n {
-        0 => return w.sum(),
-        _ => {}
+fn return_in_an_unsafe_block(w: &Array1<f64>, n: usize) -> f64 {
+    unsafe {
+        if n == 0 {
+            return w.sum();
+        }
     }
     w.dot(w)
 }

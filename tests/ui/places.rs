@@ -52,7 +52,7 @@ fn integer_changed_in_a_branch(w: &Array1<f64>) -> f64 {
         if v > 0.0 {
             n = 2;
         }
-        v * n as f64
+        v.powi(n)
     })
     .sum()
 }

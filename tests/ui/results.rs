@@ -45,18 +45,6 @@ fn leaving_by_a_let(w: &Array1<f64>, kind: usize) -> f64 {
 }
 
 #[differentiate]
-fn value_out_of_a_loop(w: &Array1<f64>) -> Result<f64, String> {
-    let mut s = 0.0;
-    for v in w {
-        if s > 1.0 {
-            return Ok(s);
-        }
-        s += v * v;
-    }
-    Ok(s)
-}
-
-#[differentiate]
 fn mask_in_an_assertion(w: &Array1<f64>) -> f64 {
     let nan = (w * 2.0).is_nan();
     assert!(!nan.iter().any(|n| *n));

@@ -126,3 +126,85 @@ fn memory_falls_to_the_square_root() {
     assert_eq!(allocations(), before);
     assert_eq!(with, workspace.bytes());
 }
+
+/// Over lists of parameters: in order, backwards, by index; the same with everything kept.
+#[differentiate]
+mod lists {
+    use super::*;
+
+    #[derive(Parameters, Clone, Debug)]
+    pub struct Layer {
+        pub w: Array2<f64>,
+        pub b: Array1<f64>,
+    }
+    #[derive(Parameters, Clone, Debug)]
+    pub struct Net {
+        pub layers: Vec<Layer>,
+        pub scale: f64,
+    }
+    #[differentiate(wrt(net), checkpoint(2))]
+    pub fn layers(net: &Net, x: &Array1<f64>) -> f64 {
+        let mut h = x.to_owned();
+        for l in &net.layers {
+            h = (l.w.dot(&h) + &l.b).tanh() * net.scale;
+        }
+        h.dot(&h)
+    }
+    #[differentiate(wrt(net), checkpoint)]
+    pub fn layers_backwards(net: &Net, x: &Array1<f64>) -> f64 {
+        let mut h = x.to_owned();
+        let mut e = 0.0;
+        for (i, l) in net.layers.iter().enumerate().rev() {
+            if i % 2 == 0 {
+                h = (l.w.dot(&h) + &l.b).tanh() * net.scale;
+            } else {
+                h = h + l.w.t().dot(&l.b);
+            }
+            e += h.sum() * i as f64;
+            assert!(e.is_finite());
+        }
+        h.dot(&h) + e
+    }
+    #[differentiate(wrt(net, x), checkpoint(3))]
+    pub fn layers_by_index(net: &Net, x: &Array1<f64>) -> f64 {
+        let mut h = x.to_owned();
+        for i in 0..net.layers.len() {
+            h = (net.layers[i].w.dot(&h) + x * net.layers[i].b[0]).tanh() + &h;
+        }
+        h.dot(&h)
+    }
+    #[differentiate(wrt(net))]
+    pub fn kept(net: &Net, x: &Array1<f64>) -> f64 {
+        let mut h = x.to_owned();
+        for l in &net.layers {
+            h = (l.w.dot(&h) + &l.b).tanh() * net.scale;
+        }
+        h.dot(&h)
+    }
+}
+
+#[test]
+fn lists_of_layers() {
+    for n in 0..8 {
+        let net =
+            lists::Net { layers: (0..n).map(|k| lists::Layer { w: matrix(3, 3, k), b: vector(3, k + 9) }).collect(), scale: 0.8 };
+        let x = vector(3, 5);
+        let (v, g) = lists::layers::value_and_grad(&net, &x);
+        assert!((v - lists::layers(&net, &x)).abs() < 1e-12);
+        crate::support::assert_slopes("layers", &net, &g, |m| lists::layers(m, &x));
+        let k = lists::kept::grad(&net, &x);
+        crate::support::assert_same("kept", &g, &k, 1e-13);
+        let mut ws = lists::layers::workspace();
+        let mut g2 = lists::layers::grad(&net, &x);
+        for _ in 0..2 {
+            lists::layers::value_and_grad_into(&mut ws, &net, &x, &mut g2);
+            crate::support::assert_same("into", &g2, &g, 1e-13);
+        }
+        let (v, g) = lists::layers_backwards::value_and_grad(&net, &x);
+        assert!((v - lists::layers_backwards(&net, &x)).abs() < 1e-12);
+        crate::support::assert_slopes("layers_backwards", &net, &g, |m| lists::layers_backwards(m, &x));
+        let (v, g) = lists::layers_by_index::value_and_grad(&net, &x);
+        crate::support::assert_slopes("layers_by_index", &net, &g.net, |m| lists::layers_by_index(m, &x));
+        crate::support::assert_slopes("layers_by_index", &x, &g.x, |x| lists::layers_by_index(&net, x));
+    }
+}

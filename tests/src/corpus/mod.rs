@@ -17,6 +17,7 @@ mod corners;
 mod einsum;
 mod elements;
 mod elsewhere;
+mod everyday;
 mod failing_calls;
 mod identities;
 mod identities_continued;

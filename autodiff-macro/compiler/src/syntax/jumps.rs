@@ -207,7 +207,12 @@ impl VisitMut for Jumps<'_> {
     fn visit_expr_mut(&mut self, e: &mut Expr) {
         match e {
             // A loop that gives a value is not taken apart, and operators, of which there may be thousands, have no jumps.
-            Expr::Closure(_) | Expr::Async(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) | Expr::Binary(_) => {}
+            Expr::Closure(_) | Expr::Async(_) | Expr::Loop(_) | Expr::Binary(_) => {}
+            Expr::ForLoop(_) | Expr::While(_) => {
+                let stmts = self.around(e.clone(), None, false);
+                let block = Block { brace_token: Default::default(), stmts };
+                *e = Expr::Block(syn::ExprBlock { attrs: vec![], label: None, block });
+            }
             Expr::Break(_) | Expr::Continue(_) | Expr::Return(_) => {
                 if let Some(tokens) = self.jump(e)
                     && let Ok(block) = syn::parse2::<Block>(quote!({ #tokens }))

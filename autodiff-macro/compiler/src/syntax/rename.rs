@@ -242,7 +242,8 @@ impl VisitMut for Renamer<'_> {
             }),
             Expr::Let(l) => {
                 self.visit_expr_mut(&mut l.expr);
-                self.declare(&mut l.pat, false);
+                // `if let Some(w) = w`: generated code reads both.
+                self.declare(&mut l.pat, true);
             }
             Expr::Match(m) => {
                 self.visit_expr_mut(&mut m.expr);
