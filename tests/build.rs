@@ -41,6 +41,8 @@ struct Scope {
     indices: Vec<String>,
     changeable_scalars: Vec<String>,
     changeable_vectors: Vec<String>,
+    /// Vectors whose length changes.
+    lengths: Vec<String>,
 }
 
 struct Writer {
@@ -67,7 +69,9 @@ impl Writer {
             };
         }
         let a = self.scalar(scope, depth - 1);
-        match self.random.below(11) {
+        match self.random.below(13) {
+            10 if !scope.lengths.is_empty() => format!("{}.sum()", self.random.one_of(&scope.lengths)),
+            11 if !scope.lengths.is_empty() => format!("({}.len() as f64 * 0.1)", self.random.one_of(&scope.lengths)),
             0 => format!("({a} + {})", self.scalar(scope, depth - 1)),
             1 => format!("({a} - {})", self.scalar(scope, depth - 1)),
             2 => format!("({a} * {})", self.scalar(scope, depth - 1)),
@@ -98,7 +102,8 @@ impl Writer {
     }
 
     fn condition(&mut self, scope: &Scope) -> String {
-        match self.random.below(5) {
+        match self.random.below(6) {
+            5 if !scope.lengths.is_empty() => format!("{}.len() > {}", self.random.one_of(&scope.lengths), self.random.below(6)),
             0 => "flag".to_string(),
             1 if !scope.indices.is_empty() => format!("{} % 2 == 0", self.random.one_of(&scope.indices)),
             2 => format!("{} > {} && flag", self.random.one_of(&scope.scalars), self.scalar(scope, 0)),
@@ -117,7 +122,35 @@ impl Writer {
         }
     }
 
+    /// Gives a vector another length, in ways that any length allows.
+    fn change_length(&mut self, scope: &Scope, indent: usize) {
+        let z = self.random.one_of(&scope.lengths);
+        let value = match self.random.below(6) {
+            0 => format!("concatenate![Axis(0), {z}, {}]", self.vector(scope, 1)),
+            1 => format!("{z}.slice(s![..;2]).to_owned()"),
+            2 => format!("if {} {{ {z}.slice(s![..;-2]).to_owned() }} else {{ {z}.mapv(|t| t * 0.8) }}", self.condition(scope)),
+            3 => {
+                let (test, v) = (self.condition(scope), self.random.one_of(&scope.vectors));
+                format!(
+                    "if {z}.len() > 2 {{ {z}.slice(s![1..]).to_owned() }} else if {test} {{ {v}.clone() }} else {{ Array1::ones(2) }}"
+                )
+            }
+            4 => format!("{z}.mapv(f64::sin) * {}", self.scalar(scope, 0)),
+            _ => format!("match n {{ 0 => concatenate![Axis(0), {z}, {z}.slice(s![..;3])], _ => {z}.mapv(f64::tanh) }}"),
+        };
+        self.line(indent, &format!("{z} = {value};"));
+        if self.random.below(4) == 0 {
+            let least = 3 + self.random.below(4);
+            self.line(indent, &format!("while {z}.len() > {least} {{"));
+            self.line(indent + 1, &format!("{z} = {z}.slice(s![2..]).to_owned() * 0.9;"));
+            self.line(indent, "}");
+        }
+    }
+
     fn statement(&mut self, scope: &mut Scope, indent: usize, depth: usize, in_loop: bool) {
+        if !scope.lengths.is_empty() && self.random.below(4) == 0 {
+            return self.change_length(scope, indent);
+        }
         let kind = self.random.below(if depth == 0 { 7 } else { 14 });
         match kind {
             0 => {
@@ -228,6 +261,10 @@ impl Writer {
         scope.changeable_scalars.push("s0".into());
         scope.vectors.push("v0".into());
         scope.changeable_vectors.push("v0".into());
+        if self.random.below(2) == 0 {
+            self.line(1, "let mut z0 = x.mapv(f64::cos);");
+            scope.lengths.push("z0".into());
+        }
         let statements = 2 + self.random.below(4);
         for k in 0..statements {
             self.statement(&mut scope, 1, 2, false);
@@ -238,7 +275,8 @@ impl Writer {
                 self.line(1, "}");
             }
         }
-        let all: Vec<String> = scope.scalars.iter().cloned().chain(scope.vectors.iter().map(|v| format!("{v}.sum()"))).collect();
+        let all: Vec<String> =
+            scope.scalars.iter().cloned().chain(scope.vectors.iter().chain(&scope.lengths).map(|v| format!("{v}.sum()"))).collect();
         self.line(1, &all.join(" + "));
         self.line(0, "}\n");
     }

@@ -76,6 +76,21 @@ fn late(x: f64, rounds: usize) -> f64 {
     b + fixed + a
 }
 
+/// Arrays that grow, shrink and are chosen by branches in several lengths.
+#[differentiate(wrt(x), modes(jvp, hvp))]
+fn lengths(x: &Array1<f64>, rounds: usize) -> f64 {
+    let mut z = x.mapv(f64::sin);
+    for k in 0..rounds {
+        z = ndarray::concatenate![Axis(0), z, z.slice(s![..1])] * (1.0 + 0.1 * k as f64);
+        let y = if z.len() > 3 { z.slice(s![1..]).to_owned() } else { z.mapv(|v| v * v) };
+        z = &z * y.sum();
+        while z.len() > 4 {
+            z = z.slice(s![..;2]).to_owned();
+        }
+    }
+    z.dot(&z)
+}
+
 #[test]
 fn tangents_go_through_loops_and_branches() {
     let (w, u, h0) = (matrix(4, 4, 1) * 0.4, matrix(4, 3, 2), vector(4, 3));
@@ -98,5 +113,6 @@ fn tangents_go_through_loops_and_branches() {
     for rounds in [0, 1, 2, 5] {
         check_modes!(mixed, [x = dx => ref], (rounds), |g| (g,));
         check_modes!(late, [a = da => val], (rounds), |g| (g,));
+        check_modes!(lengths, [x = dx => ref], (rounds), |g| (g,));
     }
 }

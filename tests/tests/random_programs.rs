@@ -5,6 +5,7 @@
 use autodiff_runtime::prelude::*;
 use autodiff_tests::support::{assert_slopes, matrix, vector};
 use autodiff_tests::verify;
+use ndarray::concatenate;
 use ndarray::prelude::*;
 
 macro_rules! check {

@@ -31,10 +31,12 @@ fn labelled(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn growing(w: &Array2<f64>) -> f64 {
-    let mut h = w.to_owned();
+fn one_round(w: &Array1<f64>) -> f64 {
+    let mut h = Array1::<f64>::zeros(3);
+    let mut s = 1.0;
     for _ in 0..2 {
-        h = ndarray::concatenate![Axis(0), h, h];
+        s += h.dot(w);
+        h = Array1::<f64>::ones(4) * s;
     }
     h.sum()
 }

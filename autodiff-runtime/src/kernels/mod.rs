@@ -73,5 +73,5 @@ pub use softmax::{
     softmax_grad_into, softmax_grad_scaled_into, softmax_into,
 };
 pub use sort::{sort_axis_grad_into, sort_axis_into};
-pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, rounds, save, segment};
+pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, rounds, save, segment, settled, swap};
 pub use tree::{Skeleton, accumulate, numbers, zero_as, zero_as_slice, zeros_of_slice};

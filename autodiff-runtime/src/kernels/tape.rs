@@ -192,6 +192,28 @@ pub fn held<T: Copy + Default, S: IntoDimension>(slot: &mut Slot<T>, shape: S) -
     slot.array(shape)
 }
 
+/// Lets two slots change places, and notes whether they stand as they did at first.
+pub fn swap<T>(a: &mut Slot<T>, b: &mut Slot<T>, swapped: &mut bool) {
+    std::mem::swap(a, b);
+    *swapped = !*swapped;
+}
+
+/// The array of the first of two slots that changed places; it is copied if they do not stand as they did at first, so
+/// that each has the memory that it needs the next time.
+pub fn settled<'a, T: Copy + Default, S: IntoDimension>(
+    a: &'a mut Slot<T>,
+    b: &mut Slot<T>,
+    swapped: bool,
+    shape: S,
+) -> ArrayViewMut<'a, T, S::Dim> {
+    let shape = shape.into_dimension();
+    if swapped {
+        std::mem::swap(a, b);
+        a.array(shape.clone()).assign(&b.array(shape.clone()));
+    }
+    a.array(shape)
+}
+
 /// Adds to an array of the same shape.
 pub fn add_assign<T: crate::Element, D: Dimension>(mut to: ArrayViewMut<'_, T, D>, from: ArrayView<'_, T, D>) {
     to += &from;

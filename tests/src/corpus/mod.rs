@@ -33,5 +33,6 @@ mod regression;
 mod results;
 mod rewrites;
 mod singular_points;
+mod sizes;
 mod structure;
 mod traversals;

@@ -184,11 +184,14 @@ fn push_through<'g>(
     }
     let mut types_of_results = control.results.clone();
     types_of_results.extend(pushed.iter().map(|k| control.results[*k].clone()));
+    let mut late = control.late.clone();
+    late.extend(pushed.iter().map(|k| control.late[*k]));
     let dual = Control {
         header,
         arms,
         carried: carried + own.len(),
         results: types_of_results,
+        late,
         operands: order.iter().map(|(j, _)| control.operands[*j].clone()).collect(),
         reverse: None,
         ..control.clone()

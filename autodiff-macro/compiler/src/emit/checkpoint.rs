@@ -4,9 +4,12 @@
 //! In: a loop with its bodies written out. Out: the loop that also notes what each segment starts from, and the
 //! statements that run a segment again. Both run the same statements, so the values are the same to the last bit.
 
+use std::collections::HashMap;
+
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
+use super::carried::{AllMoving, Moving, opened};
 use super::control::{Frame, local};
 use super::program::Program;
 use crate::ir::{Control, Header, NodeId};
@@ -35,6 +38,7 @@ impl Program<'_> {
     }
 
     /// The forward loop.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn checkpointed(
         &self,
         id: NodeId,
@@ -42,6 +46,7 @@ impl Program<'_> {
         segments: Segments,
         (pattern, iterator): (&TokenStream, &TokenStream),
         results: &[Ident],
+        moving: &AllMoving,
         bodies: &[TokenStream],
     ) -> TokenStream {
         let kernels = &self.kernels;
@@ -58,16 +63,18 @@ impl Program<'_> {
         let opening = frame.pattern();
         let save = arrays.iter().map(|(name, start)| quote!(#kernels::save(#start, #name.view());));
         let (round, record) = (local("round"), local("record"));
+        let (open, shapes) = (opened(moving, kernels), shapes(control, moving));
         quote! {
             let #rounds = #kernels::rounds(#iterator);
             let #segment = #length;
             #starts.clear();
             for (#round, #pattern) in #rounds.clone().enumerate() {
+                #open
                 if #round % #segment == 0 {
                     #tape.clear();
                     let #opening = #starts.push().open();
                     #(#save)*
-                    #record.set(0, &[#(#scalars),*], &[]);
+                    #record.set(0, &[#(#scalars),*], &[#((#shapes) as isize),*]);
                 }
                 #(#bodies)*
             }
@@ -84,29 +91,52 @@ impl Program<'_> {
         operands.truncate(control.operands.len());
         operands.iter_mut().zip(&results).take(control.carried).for_each(|(o, name)| *o = quote!(#name));
         let again = std::mem::replace(&mut self.again, true);
-        let bodies: Vec<TokenStream> =
-            (0..plan.arms.len()).map(|k| self.forward_arm(id, control, &plan, k, &operands, &results)).collect();
+        let moving: AllMoving = (0..control.carried).map(|j| self.moving_again(&results[j], control, &plan, j)).collect();
+        let bodies: Vec<TokenStream> = (0..plan.arms.len())
+            .map(|k| self.forward_arm(id, control, &plan, k, &operands, &results, &moving, &HashMap::new()))
+            .collect();
         self.again = again;
         let [rounds, segment] = self.segment_names(id);
         let (tape, starts) = (self.tape(id), self.checkpoints(id));
         let (frame, arrays, scalars) = Self::carried_frame(control, &results);
         let opening = frame.pattern();
-        let mut held = TokenStream::new();
+        let (mut held, mut noted) = (TokenStream::new(), Vec::new());
         for (name, start) in &arrays {
             let j = results.iter().position(|r| r == name)?;
+            if let Some(value) = &moving[j] {
+                let sizes: Vec<Ident> = (0..control.operands[j].rank()).map(|axis| local(&format!("size_{j}_{axis}"))).collect();
+                let shape = &value.shape;
+                held.extend(value.start(&kernels, &quote!([#(#sizes),*]), &quote!(#kernels::held(#start, #shape).view())));
+                noted.extend(sizes);
+                continue;
+            }
             let shape = self.shape(control.operands[j].shape());
             held.extend(quote!(let mut #name = #kernels::held(#start, #shape);));
         }
-        let (record, number) = (local("record"), local("number"));
+        let (record, number, open) = (local("record"), local("number"), opened(&moving, &kernels));
+        let read_sizes = (!noted.is_empty()).then(|| quote!(let [#(#noted),*] = #record.sizes();));
+        let put_back = moving.iter().flatten().map(|m| m.put_back(&kernels));
         let statements = quote! {
             #tape.clear();
             let #opening = #starts.frame(#number).open();
+            #read_sizes
             #held
             let [#(mut #scalars),*] = #record.scalars();
-            for #pattern in #rounds.clone().skip(#number * #segment).take(#segment) { #(#bodies)* }
+            for #pattern in #rounds.clone().skip(#number * #segment).take(#segment) { #open #(#bodies)* }
+            #(#put_back)*
         };
         Some(Again { starts, number, statements })
     }
+}
+
+/// The sizes of values whose shapes change.
+fn shapes(control: &Control, moving: &AllMoving) -> Vec<TokenStream> {
+    let of = |(j, value): (usize, &Moving)| {
+        let shape = &value.shape;
+        let axes = (0..control.operands[j].rank()).map(Literal::usize_unsuffixed);
+        axes.map(|axis| quote!(#shape[#axis])).collect::<Vec<_>>()
+    };
+    moving.iter().enumerate().filter_map(|(j, value)| Some((j, value.as_ref()?))).flat_map(of).collect()
 }
 
 /// How the rounds of a segment are run again.

@@ -4,10 +4,12 @@
 //! reverse needs to a frame of the tape, the reverse reads the frames from the last to the first.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
+use super::carried::{AllMoving, opened};
 use super::companion::checks::check_statement;
 use super::names::Names;
 use super::program::{BodyPlace, Program, renamed};
@@ -36,6 +38,9 @@ fn in_slot(slot: &Ident) -> Box<dyn Fn(&TokenStream) -> TokenStream> {
     let slot = slot.clone();
     Box::new(move |shape| quote!(#slot.array(#shape)))
 }
+
+/// A mutable view of a place, given its shape.
+type Place = Rc<dyn Fn(&TokenStream) -> TokenStream>;
 
 /// A body of the reverse, written out.
 struct Reversed {
@@ -124,7 +129,7 @@ impl<'a> Program<'a> {
             let (name, size) = (format_ident!("{name}"), self.size(*d));
             self.statements.push(quote!(let #name = #size;));
         }
-        let mut operands = Vec::new();
+        let (mut operands, mut moving) = (Vec::new(), AllMoving::new());
         for (j, &operand) in node.operands.iter().enumerate() {
             if j >= control.carried {
                 operands.push(self.operand(operand));
@@ -133,6 +138,14 @@ impl<'a> Program<'a> {
             let start = self.read(operand);
             let name = self.names.node(&self.schedule.joint, id, j);
             let ty = &control.operands[j];
+            if let Some(value) = self.moving(id, j, control, plan, j) {
+                let shape = self.shape(ty.shape());
+                self.statements.push(value.start(&kernels, &shape, &start));
+                operands.push(quote!(#name));
+                moving.push(Some(value));
+                continue;
+            }
+            moving.push(None);
             let statement = if ty.is_scalar() {
                 quote!(let mut #name = #start;)
             } else {
@@ -143,9 +156,13 @@ impl<'a> Program<'a> {
             operands.push(quote!(#name));
         }
         let results: Vec<Ident> = (0..control.results.len()).map(|k| self.names.node(&self.schedule.joint, id, k)).collect();
+        let mut made: HashMap<usize, Place> = HashMap::new();
         for (k, (name, ty)) in results.iter().zip(&control.results).enumerate().skip(control.carried) {
             let statement = if ty.is_scalar() {
                 quote!(let #name;)
+            } else if control.late[k].is_some() {
+                made.insert(k, self.made_in_branch(id, k, name, output));
+                quote!(let mut #name;)
             } else {
                 let place = self.place((id, k), ty.shape(), output);
                 quote!(let mut #name = #place;)
@@ -157,15 +174,19 @@ impl<'a> Program<'a> {
             self.statements.push(quote!(#tape.clear();));
         }
         let bodies: Vec<TokenStream> =
-            (0..plan.arms.len()).map(|k| self.forward_arm(id, control, plan, k, &operands, &results)).collect();
+            (0..plan.arms.len()).map(|k| self.forward_arm(id, control, plan, k, &operands, &results, &moving, &made)).collect();
+        let open = opened(&moving, &kernels);
         let statement = match &control.header {
             Header::For { pattern, iterator } => match control.checkpoint.filter(|_| plan.reverse.is_some()) {
-                Some(segments) => self.checkpointed(id, control, segments, (pattern, iterator), &results, &bodies),
-                None => quote!(for #pattern in #iterator { #(#bodies)* }),
+                Some(segments) => self.checkpointed(id, control, segments, (pattern, iterator), &results, &moving, &bodies),
+                None => quote!(for #pattern in #iterator { #open #(#bodies)* }),
             },
             Header::Loop { condition } => {
                 let test = match (condition, &plan.condition) {
-                    (Some(Condition::Tokens(t)), _) => quote!(if !(#t) { break; }),
+                    (Some(Condition::Tokens(t)), _) => {
+                        let test = self.with_sizes(t.clone());
+                        quote!(if !(#test) { break; })
+                    }
                     (Some(Condition::Operand(j)), _) => {
                         let holds = &operands[*j];
                         quote!(if !#holds { break; })
@@ -173,20 +194,31 @@ impl<'a> Program<'a> {
                     (Some(Condition::Region(arm)), Some(schedule)) => self.condition(arm, schedule, &operands),
                     _ => TokenStream::new(),
                 };
-                quote!(loop { #test #(#bodies)* })
+                quote!(loop { #open #test #(#bodies)* })
             }
             Header::If(condition) => {
                 let test = match condition {
                     Condition::Operand(j) => operands[*j].clone(),
-                    Condition::Tokens(t) => t.clone(),
+                    Condition::Tokens(t) => self.with_sizes(t.clone()),
                     Condition::Region(_) => quote!(true),
                 };
                 let (yes, no) = (&bodies[0], &bodies[1]);
                 quote!(if #test { #yes } else { #no })
             }
-            Header::Match { scrutinee, patterns } => quote!(match #scrutinee { #(#patterns => { #bodies })* }),
+            Header::Match { scrutinee, patterns } => {
+                let scrutinee = self.with_sizes(scrutinee.clone());
+                quote!(match #scrutinee { #(#patterns => { #bodies })* })
+            }
         };
         self.statements.push(statement);
+        for (k, value) in moving.iter().enumerate() {
+            if let Some(value) = value {
+                self.after_loop(id, k, value, output);
+            }
+        }
+        let late: BTreeMap<usize, Ident> =
+            control.late.iter().zip(&results).rev().filter_map(|(leaf, name)| leaf.map(|leaf| (leaf, name.clone()))).collect();
+        self.is_there(&late.into_iter().collect::<Vec<_>>());
     }
 
     /// A program for a body: its leaves read the operands.
@@ -205,6 +237,8 @@ impl<'a> Program<'a> {
         program.slot_base = self.slot_base + self.schedule.own_slots;
         program.tape_base = self.tape_base + self.schedule.tapes.len();
         program.again = self.again;
+        program.around = self.around.clone();
+        program.around.iter().for_each(|name| program.names.take(name.clone()));
         program
     }
 
@@ -221,6 +255,7 @@ impl<'a> Program<'a> {
         quote!({ #prologue #sizes #steps if !(#holds) { break; } })
     }
 
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn forward_arm(
         &self,
         id: NodeId,
@@ -229,6 +264,8 @@ impl<'a> Program<'a> {
         k: usize,
         operands: &[TokenStream],
         results: &[Ident],
+        moving: &AllMoving,
+        made: &HashMap<usize, Place>,
     ) -> TokenStream {
         let kernels = &self.kernels;
         let (arm, arm_plan) = (&control.arms[k], &plan.arms[k]);
@@ -236,7 +273,11 @@ impl<'a> Program<'a> {
         bind(&mut schedule.joint.region.leaves, operands);
         let captures = arm.prologue.captures();
         let mut program = self.body(&schedule, &captures);
-        results.iter().for_each(|r| program.names.take(r.to_string()));
+        program.around.extend(results.iter().map(Ident::to_string));
+        results
+            .iter()
+            .chain(moving.iter().flatten().flat_map(|m| [&m.shape, &m.swapped]))
+            .for_each(|r| program.names.take(r.to_string()));
         operands.iter().flat_map(|t| free_identifiers(t.clone())).for_each(|n| program.names.take(n));
         let outputs = schedule.joint.region.outputs.clone();
         let count = control.results.len();
@@ -244,7 +285,12 @@ impl<'a> Program<'a> {
         for (r, ty) in control.results.iter().enumerate().filter(|(_, ty)| !ty.is_scalar() && !arm.diverges) {
             let place = if r < control.carried {
                 let skip = is_leaf(&schedule, outputs[r], |source| matches!(source, LeafSource::Operand(j) if *j == r));
-                BodyPlace { view: in_slot(&program.slot(schedule.slots + r)), adds: false, skip }
+                let next = moving.get(r).and_then(Option::as_ref).map(|m| m.next.clone());
+                let slot = next.unwrap_or_else(|| program.slot(plan.carried + r));
+                BodyPlace { view: in_slot(&slot), adds: false, skip }
+            } else if let Some(made) = made.get(&r) {
+                let made = made.clone();
+                BodyPlace { view: Box::new(move |shape| made(shape)), adds: false, skip: false }
             } else {
                 BodyPlace { view: view_of(&results[r]), adds: false, skip: false }
             };
@@ -287,7 +333,7 @@ impl<'a> Program<'a> {
                 .filter(|s| s.ty.is_scalar())
                 .map(|s| program.read(s.output.map_or(s.node, |o| outputs[o])))
                 .collect();
-            let read = program.reverse_arm(control, &reverse.arms[k], k, &[], &[]);
+            let read = program.reverse_arm(control, &reverse.arms[k], 0, &[], &[], &vec![]);
             let dims: Vec<TokenStream> = read.dims.iter().map(|d| program.size(*d)).collect();
             let bounds: Vec<&TokenStream> = read.bounds.iter().filter_map(|c| captures.get(*c)).collect();
             let recorded = local("record");
@@ -302,6 +348,11 @@ impl<'a> Program<'a> {
                 values.extend(quote!(let #new = #value;));
                 gives.extend(quote!(#name = #new;));
             } else if r < control.carried && !program.body_places.get(&r).is_some_and(|p| p.skip) {
+                if let Some(value) = moving.get(r).and_then(Option::as_ref) {
+                    let shape = program.shape(schedule.node(outputs[r]).ty.shape());
+                    gives.extend(value.close(kernels, &shape));
+                    continue;
+                }
                 let value = program.read(outputs[r]);
                 gives.extend(quote!(#kernels::assign(#name.view_mut(), #value);));
             }
@@ -361,7 +412,7 @@ impl<'a> Program<'a> {
         let checks: TokenStream = region
             .checks
             .iter()
-            .filter(|c| late_check(&region.dims, &region.leaves, c).is_none())
+            .filter(|c| late_check(&region.dims, &region.leaves, c).is_empty())
             .map(|c| check_statement(function, &region.dims, c, &mut program, kernels))
             .collect();
         quote!(#kernels::require((|| { #checks ::core::result::Result::Ok(()) })());)
@@ -389,11 +440,21 @@ impl<'a> Program<'a> {
             given[*k] = self.operand(*id);
         }
         let mut sums: Vec<Option<Ident>> = vec![None; control.operands.len()];
+        let mut moving: AllMoving = (0..control.carried).map(|_| None).collect();
         for (i, &j) in reverse.wanted.iter().enumerate() {
             let ty = &control.operands[j];
             let name = self.names.node(&self.schedule.joint, id, i);
             let start = reverse.cotangents.iter().position(|k| j < control.carried && *k == j).map(|at| self.read(cotangents[at]));
             let zero = self.literal(0.0).tokens;
+            if let Some(value) = self.moving(id, i, control, plan, j) {
+                let shape = self.shape(control.results[j].shape());
+                let start = start.unwrap_or_else(|| quote!(#kernels::broadcast_scalar(&#zero, #shape)));
+                self.statements.push(value.start(&kernels, &shape, &start));
+                given[j] = quote!(#name);
+                sums[j] = Some(name);
+                moving[j] = Some(value);
+                continue;
+            }
             let statement = if ty.is_scalar() {
                 let start = start.unwrap_or(zero);
                 quote!(let mut #name = #start;)
@@ -413,11 +474,13 @@ impl<'a> Program<'a> {
         let names: Vec<TokenStream> = sums.iter().map(|s| s.as_ref().map(|s| quote!(#s)).unwrap_or_default()).collect();
         operands.extend(given);
         let bodies: Vec<TokenStream> =
-            plan.arms.iter().enumerate().map(|(k, arm)| self.reverse_arm(control, arm, k, &operands, &names).tokens).collect();
+            plan.arms.iter().map(|arm| self.reverse_arm(control, arm, plan.carried, &operands, &names, &moving).tokens).collect();
+        let open = opened(&moving, &kernels);
         let frame = local("frame");
         let again = control.checkpoint.and_then(|_| self.rounds_again(tape_node.operands[0], control, &operands));
+        let wanted = reverse.wanted.clone();
         let reverse = match (&control.header, bodies.as_slice()) {
-            (Header::For { .. } | Header::Loop { .. }, [body]) => quote!(for #frame in #tape.reversed() { #body }),
+            (Header::For { .. } | Header::Loop { .. }, [body]) => quote!(for #frame in #tape.reversed() { #open #body }),
             _ => {
                 let numbers = 0..bodies.len();
                 let last = bodies.len() - 1;
@@ -429,6 +492,11 @@ impl<'a> Program<'a> {
             Some(again) => again.around(&reverse),
             None => reverse,
         });
+        for (i, &j) in wanted.iter().enumerate() {
+            if let Some(value) = moving.get(j).and_then(Option::as_ref) {
+                self.after_loop(id, i, value, output);
+            }
+        }
     }
 
     /// The part of the gradient that belongs to a part of a parameter.
@@ -442,9 +510,16 @@ impl<'a> Program<'a> {
     }
 
     /// A body of the reverse. `operands` are the variables of the operands, then those of the results' cotangents;
-    /// `sums` those that contributions are added to.
-    fn reverse_arm(&self, control: &Control, plan: &ArmPlan, k: usize, operands: &[TokenStream], sums: &[TokenStream]) -> Reversed {
-        let _ = k;
+    /// `sums` those that contributions are added to, `carried` the first slot for new values.
+    fn reverse_arm(
+        &self,
+        control: &Control,
+        plan: &ArmPlan,
+        carried: usize,
+        operands: &[TokenStream],
+        sums: &[TokenStream],
+        moving: &AllMoving,
+    ) -> Reversed {
         let kernels = &self.kernels;
         let mut schedule = plan.schedule.clone();
         let count = control.operands.len();
@@ -461,7 +536,8 @@ impl<'a> Program<'a> {
         // Fields hide neither variables of the user's nor those around that the body reads. One with the name of a variable
         // that changes would be taken for a use of it.
         let around = sums.iter().chain(operands).chain(&parts).flat_map(|t| free_identifiers(t.clone()));
-        let mut names = Names::new(around.chain(self.target.reserved.iter().cloned()));
+        let own = moving.iter().flatten().flat_map(|m| [m.shape.to_string(), m.swapped.to_string()]);
+        let mut names = Names::new(around.chain(own).chain(self.target.reserved.iter().cloned()));
         let fields: Vec<Ident> = plan.saved.iter().map(|s| names.fresh(&s.field.to_string())).collect();
         for leaf in &mut schedule.joint.region.leaves {
             if let LeafSource::Capture(_) = leaf.source
@@ -483,7 +559,10 @@ impl<'a> Program<'a> {
         }
         let mut program = self.body(&schedule, &[]).with_saved_sizes();
         sums.iter().chain(operands).flat_map(|t| free_identifiers(t.clone())).for_each(|n| program.names.take(n));
-        fields.iter().for_each(|field| program.names.take(field.to_string()));
+        fields
+            .iter()
+            .chain(moving.iter().flatten().flat_map(|m| [&m.shape, &m.swapped]))
+            .for_each(|name| program.names.take(name.to_string()));
         let outputs = schedule.joint.region.outputs.clone();
         for (o, give) in plan.gives.iter().enumerate() {
             if *give == Give::Nothing {
@@ -495,7 +574,9 @@ impl<'a> Program<'a> {
             let place = match *give {
                 Give::Carry(j) => {
                     let skip = is_leaf(&schedule, outputs[o], |s| matches!(s, LeafSource::ResultCotangent(r) if *r == j));
-                    BodyPlace { view: in_slot(&program.slot(schedule.slots + j)), adds: false, skip }
+                    let next = moving.get(j).and_then(Option::as_ref).map(|m| m.next.clone());
+                    let slot = next.unwrap_or_else(|| program.slot(carried + j));
+                    BodyPlace { view: in_slot(&slot), adds: false, skip }
                 }
                 Give::Add(j) | Give::Added(j) => {
                     let name = sums.get(j).cloned().unwrap_or_default();
@@ -546,6 +627,12 @@ impl<'a> Program<'a> {
                     let name = sums.get(j).cloned().unwrap_or_default();
                     values.extend(quote!(let #new = #value;));
                     gives.extend(quote!(#name = #new;));
+                }
+                Give::Carry(j) if !skip && control.late[j].is_some() => {
+                    let shape = program.shape(schedule.node(outputs[o]).ty.shape());
+                    if let Some(value) = moving.get(j).and_then(Option::as_ref) {
+                        gives.extend(value.close(kernels, &shape));
+                    }
                 }
                 Give::Carry(j) if !skip => {
                     let value = program.read(outputs[o]);

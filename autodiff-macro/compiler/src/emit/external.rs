@@ -3,11 +3,11 @@
 //! The sizes of such a result are known once it is there, so they are declared, and what is required of them is checked,
 //! after the call.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 
 use super::companion::checks::check_statement;
-use super::program::Program;
+use super::program::{LateResult, Program};
 use crate::ir::{Argument, Check, External, Form, NodeId, Type, late_check};
 use crate::syntax::owned_array;
 
@@ -56,17 +56,28 @@ impl Program<'_> {
             self.statements.push(quote!(#tape.hold(#saved);));
         }
         if let Some(leaf) = call.leaf {
-            self.called.push((leaf, self.statements.len()));
-            let region = &self.schedule.joint.region;
-            let late: Vec<&Check> =
-                region.checks.iter().filter(|c| late_check(&region.dims, &region.leaves, c) == Some(leaf)).collect();
-            if !late.is_empty() {
-                let function = self.target.function.clone();
-                let checks: TokenStream =
-                    late.iter().map(|c| check_statement(&function, &region.dims, c, self, &kernels)).collect();
-                self.statements.push(quote!(#kernels::require((|| { #checks ::core::result::Result::Ok(()) })());));
-            }
+            self.is_there(&[(leaf, variable.clone())]);
         }
+    }
+
+    /// Results are there whose sizes were not known before: what is required of them is checked.
+    pub(super) fn is_there(&mut self, results: &[(usize, Ident)]) {
+        let after = self.statements.len();
+        for (leaf, variable) in results {
+            self.late.insert(*leaf, LateResult { variable: variable.clone(), after });
+        }
+        let region = &self.schedule.joint.region;
+        let due = |c: &&Check| {
+            let leaves = late_check(&region.dims, &region.leaves, c);
+            results.iter().any(|(leaf, _)| leaves.contains(leaf)) && leaves.iter().all(|leaf| self.late.contains_key(leaf))
+        };
+        let checks: Vec<&Check> = region.checks.iter().filter(due).collect();
+        if checks.is_empty() {
+            return;
+        }
+        let (function, kernels) = (self.target.function.clone(), self.kernels.clone());
+        let checks: TokenStream = checks.iter().map(|c| check_statement(&function, &region.dims, c, self, &kernels)).collect();
+        self.statements.push(quote!(#kernels::require((|| { #checks ::core::result::Result::Ok(()) })());));
     }
 
     /// Its reverse.

@@ -1,5 +1,6 @@
 //! From schedules to Rust.
 
+mod carried;
 mod checkpoint;
 mod companion;
 mod control;

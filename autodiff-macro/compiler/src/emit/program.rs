@@ -86,15 +86,25 @@ pub struct Program<'a> {
     /// Number of the first slot and of the first tape: those before belong to what is around a body.
     pub(super) slot_base: usize,
     pub(super) tape_base: usize,
-    /// Calls of functions that are differentiated elsewhere: the leaf of the result's sizes, and the number of statements
-    /// up to it.
-    pub(super) called: Vec<(usize, usize)>,
+    /// Results of loops, branches and calls of functions that are differentiated elsewhere, whose sizes are known once
+    /// they are there, by the leaf of these sizes.
+    pub(super) late: HashMap<usize, LateResult>,
     /// Sizes that are declared after so many statements.
     pub(super) late_sizes: Vec<(usize, TokenStream)>,
+    /// Variables around a body that the places of its outputs are.
+    pub(super) around: Vec<String>,
     /// Where a body's outputs go.
     pub(super) body_places: HashMap<usize, BodyPlace>,
     /// Whether it runs once more for its values: what it tells has been told.
     pub(super) again: bool,
+}
+
+/// A result whose sizes are known once it is there.
+pub(super) struct LateResult {
+    /// Its variable.
+    pub(super) variable: Ident,
+    /// The number of statements up to it.
+    pub(super) after: usize,
 }
 
 /// Where an output of a body goes.
@@ -118,7 +128,9 @@ impl<'a> Program<'a> {
         let mut names = Names::new(taken.into_iter().chain([target.math.to_string()]).chain(target.reserved.iter().cloned()));
         for leaf in &schedule.joint.region.leaves {
             // The leaf's own name is taken by the user's variable; further variables avoid it.
-            let _ = names.fresh(&leaf.name);
+            if !leaf.read.is_empty() {
+                let _ = names.fresh(&leaf.name);
+            }
         }
         Program {
             target,
@@ -132,8 +144,9 @@ impl<'a> Program<'a> {
             shapes: false,
             slot_base: 0,
             tape_base: 0,
-            called: vec![],
+            late: HashMap::new(),
             late_sizes: vec![],
+            around: vec![],
             body_places: HashMap::new(),
             again: false,
         }
@@ -145,7 +158,7 @@ impl<'a> Program<'a> {
     }
 
     /// The mutable view of output `k`.
-    fn output_view(&self, k: usize, shape: &TokenStream, output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
+    pub(super) fn output_view(&self, k: usize, shape: &TokenStream, output: &dyn Fn(usize) -> TokenStream) -> TokenStream {
         match self.body_places.get(&k) {
             Some(place) => (place.view)(shape),
             None => {

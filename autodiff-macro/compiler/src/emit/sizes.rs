@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use super::program::Program;
 use crate::ir::{Bound, Dim, Size};
@@ -24,9 +24,9 @@ impl Program<'_> {
             for (d, name) in pending {
                 let value = self.size_value(d);
                 let statement = quote!(let #name = #value;);
-                let leaf = crate::ir::late_leaf(self.dims(), self.leaves(), d);
-                match leaf.and_then(|leaf| self.called.iter().find(|(l, _)| *l == leaf)) {
-                    Some((_, after)) => self.late_sizes.push((*after, statement)),
+                let late = crate::ir::late_leaves(self.dims(), self.leaves(), d);
+                match late.iter().filter_map(|leaf| self.late.get(leaf)).map(|result| result.after).max() {
+                    Some(after) => self.late_sizes.push((after, statement)),
                     None => out.extend(statement),
                 }
                 done.insert(d);
@@ -45,7 +45,10 @@ impl Program<'_> {
     }
 
     pub(super) fn axis_of_leaf(&self, leaf: usize, axis: usize) -> TokenStream {
-        let read = &self.leaves()[leaf].read;
+        let read = match self.late.get(&leaf) {
+            Some(result) => result.variable.to_token_stream(),
+            None => self.leaves()[leaf].read.clone(),
+        };
         let axis = proc_macro2::Literal::usize_unsuffixed(axis);
         if self.shapes { quote!(#read[#axis]) } else { quote!(#read.shape()[#axis]) }
     }

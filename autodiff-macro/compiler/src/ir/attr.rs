@@ -95,6 +95,15 @@ impl Attr {
         }
     }
 
+    /// The leaves whose sizes are known once a node with this attribute has run.
+    pub fn late_leaves(&self) -> Vec<usize> {
+        match self {
+            Attr::Control(control) => control.late.iter().copied().flatten().collect(),
+            Attr::External(call) => call.leaf.into_iter().collect(),
+            _ => vec![],
+        }
+    }
+
     /// The statement of an effect.
     pub fn effect(&self) -> Option<&EffectRef> {
         match self {

@@ -26,6 +26,8 @@ pub struct Control {
     pub carried: usize,
     /// Types of the results, in sizes of the region that the node is in.
     pub results: Vec<Type>,
+    /// Of each result whose shape only the run decides: the leaf of the region around whose axes its sizes are.
+    pub late: Vec<Option<usize>>,
     /// Types of the operands, likewise.
     pub operands: Vec<Type>,
     /// Sizes of the region that the node is in which tokens of the arms read, by variable.
@@ -43,6 +45,11 @@ impl Control {
     /// Whether bodies read parts of differentiated parameters where they are, so that the reverse writes to the gradient.
     pub fn reads_parts(&self) -> bool {
         self.leaves().into_iter().any(Leaf::is_wanted_part)
+    }
+
+    /// Whether a value that a loop carries may have another shape in each round.
+    pub fn changes_shapes(&self) -> bool {
+        self.late.iter().take(self.carried).any(Option::is_some)
     }
 
     /// The leaves of all bodies, those of inner loops and branches included.

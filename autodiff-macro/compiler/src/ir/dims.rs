@@ -4,7 +4,7 @@
 //! expressions, so that equal sizes are equal ids, and keeps a union-find over them: a program that requires two
 //! sizes to be equal merges their classes and leaves a run-time check behind.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::rules::Rules;
 
@@ -67,6 +67,8 @@ pub struct Dims {
     names: HashMap<Dim, String>,
     /// Names and ranks of the leaves, for readers.
     leaves: HashMap<usize, (String, usize)>,
+    /// Leaves whose sizes are known only when something has run.
+    late: HashSet<usize>,
     rules: Rules,
 }
 
@@ -266,11 +268,23 @@ impl Dims {
             (Some(x), Some(y)) => return Err((x, y)),
             (Some(_), None) => self.parent[b.0 as usize] = a.0,
             (None, Some(_)) => self.parent[a.0 as usize] = b.0,
+            // A size that is known at the start stands for one that is known later.
+            (None, None) if self.is_late(a) && !self.is_late(b) => self.parent[a.0 as usize] = b.0,
+            (None, None) if self.is_late(b) && !self.is_late(a) => self.parent[b.0 as usize] = a.0,
             // The older symbol stays, so that names come from the earliest parameter.
             (None, None) if self.mentions(a, b) || (a > b && !self.mentions(b, a)) => self.parent[a.0 as usize] = b.0,
             (None, None) => self.parent[b.0 as usize] = a.0,
         }
         Ok(true)
+    }
+
+    /// Says that the sizes of a leaf are known only when something has run.
+    pub fn set_late(&mut self, leaf: usize) {
+        self.late.insert(leaf);
+    }
+
+    fn is_late(&self, d: Dim) -> bool {
+        self.any_part(d, &|d| matches!(self.size(d), Size::Axis { leaf, .. } if self.late.contains(leaf)))
     }
 
     /// Whether the expression of `d` contains `part`: such a class must not become its own part.

@@ -4,9 +4,6 @@ use std::rc::Rc;
 
 use proc_macro2::{Ident, TokenStream};
 
-use super::dims::{Dim, Dims, Size};
-use super::expr::Check;
-use super::region::{Leaf, LeafSource};
 use super::types::Type;
 
 /// A call of a function with derivatives of its own.
@@ -80,24 +77,4 @@ impl std::ops::Deref for ExternalRef {
     fn deref(&self) -> &External {
         &self.0
     }
-}
-
-/// The last of the results of calls that a size depends on, as the program had it, by leaf.
-pub fn late_leaf(dims: &Dims, leaves: &[Leaf], d: Dim) -> Option<usize> {
-    let parts: Vec<Dim> = match dims.own_size(d) {
-        Size::Axis { leaf, .. } => {
-            return matches!(leaves.get(*leaf)?.source, LeafSource::CallResult).then_some(*leaf);
-        }
-        Size::Linear(terms, _) => terms.iter().map(|(t, _)| *t).collect(),
-        Size::Product(a, b) | Size::Quotient(a, b) | Size::Min(a, b) | Size::Broadcast(a, b) => vec![*a, *b],
-        Size::SliceLength { size, .. } => vec![*size],
-        Size::Capture(_) => vec![],
-    };
-    parts.into_iter().filter_map(|d| late_leaf(dims, leaves, d)).max()
-}
-
-/// The same of what a check reads.
-pub fn late_check(dims: &Dims, leaves: &[Leaf], check: &Check) -> Option<usize> {
-    let shown = check.context.operands.iter().flat_map(|(_, shape)| shape.iter().copied());
-    [check.left, check.right].into_iter().chain(shown).filter_map(|d| late_leaf(dims, leaves, d)).max()
 }

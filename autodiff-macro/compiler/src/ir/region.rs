@@ -30,8 +30,9 @@ pub enum LeafSource {
     ResultCotangent(usize),
     /// The sum so far of what operand `i` of a control node is given, in a reverse body.
     Accumulator(usize),
-    /// None: it stands for the sizes of what a call of a function that is differentiated elsewhere gives.
-    CallResult,
+    /// None: it stands for the sizes of what a loop or branch, or a call of a function that is differentiated elsewhere,
+    /// gives. They are known once it has run.
+    Late,
     /// The tangent of the parameter whose leaf has this number.
     Tangent(usize),
 }

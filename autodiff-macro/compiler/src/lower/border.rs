@@ -84,7 +84,7 @@ impl<'g> Border<'g> {
         inside
     }
 
-    /// A leaf that reads operand `j`.
+    /// A leaf that reads operand `j`. The sizes of its `free` axes are its own: they are others in each round.
     pub(super) fn leaf<'h>(
         &mut self,
         inner: &mut Lower<'h, '_>,
@@ -92,11 +92,16 @@ impl<'g> Border<'g> {
         j: usize,
         name: &str,
         active: bool,
+        free: &[bool],
     ) -> Node<'h> {
         let ty = self.outer.graph().node(self.operands[j]).ty.clone();
         let number = inner.leaves.len();
         let mut shape = Vec::new();
         for (axis, d) in ty.shape().iter().enumerate() {
+            if free.get(axis) == Some(&true) {
+                shape.push(inner.b.dims(|dims| dims.axis(number, axis)));
+                continue;
+            }
             let d = self.outer.dims(|t| t.resolve(*d));
             let inside = match (at.dims.get(&d), self.outer.dims(|t| t.as_constant(d))) {
                 (Some(known), _) => *known,
@@ -153,7 +158,7 @@ impl<'g> Border<'g> {
             }
         };
         let active = self.active.get(&id).copied().unwrap_or(true);
-        let leaf = self.leaf(inner, at, j, name, active);
+        let leaf = self.leaf(inner, at, j, name, active, &[]);
         at.leaves.insert(j, leaf.id());
         leaf
     }

@@ -235,6 +235,19 @@ impl<'g, 'a> Lower<'g, 'a> {
         self.exited |= exits;
     }
 
+    /// The value that all effects come before, and all that must be run.
+    pub(super) fn all_done(&self) -> Option<Node<'g>> {
+        let all: Vec<Node<'g>> = self.done.iter().chain(&self.run).copied().collect();
+        match all.as_slice() {
+            [] => None,
+            [one] => Some(*one),
+            _ => {
+                let effect = Effect { tokens: TokenStream::new(), reads: vec![] };
+                Some(self.b.make(&EFFECT, vec![Attr::Effect(EffectRef(effect.into()))], &all))
+            }
+        }
+    }
+
     /// The variables that tokens read and that only generated code has, with their values.
     fn reads_of(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> Option<Vec<(EffectRead, Node<'g>)>> {
         let mut reads = Vec::new();

@@ -24,7 +24,7 @@ impl<'g> Lower<'g, '_> {
             return self.understood_or_refused(e);
         }
         let (mark, statements) = (self.errors.len(), self.passive.len());
-        let (done, exited) = (self.done, self.exited);
+        let (done, exited, run) = (self.done, self.exited, self.run.len());
         match self.understood(e) {
             Some(value) => Some(value),
             // What differs from item to item cannot be kept as it is.
@@ -32,6 +32,7 @@ impl<'g> Lower<'g, '_> {
             None => {
                 self.errors.truncate(mark);
                 (self.done, self.exited) = (done, exited);
+                self.run.truncate(run);
                 // The expression is kept as it is, with the calls in it.
                 let mut at = 0;
                 self.passive.retain(|s| {
@@ -151,6 +152,7 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         if let Some(name) = crate::syntax::free_identifiers(e.to_token_stream()).into_iter().find(|n| self.late.contains(n)) {
+            self.late_code.read.set(true);
             self.errors.at(e, format!("`{name}` comes from a call of a function that is differentiated in its first result alone: only that can be used here"));
             return;
         }

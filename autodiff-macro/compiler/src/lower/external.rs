@@ -176,10 +176,13 @@ impl<'g> Lower<'g, '_> {
             rank => {
                 let number = self.leaves.len();
                 let ty = self.leaf_type(Elem::Float, rank);
-                self.b.dims(|dims| dims.set_leaf(number, &variable.to_string(), rank));
+                self.b.dims(|dims| {
+                    dims.set_leaf(number, &variable.to_string(), rank);
+                    dims.set_late(number);
+                });
                 self.leaves.push(Leaf {
                     name: variable.to_string(),
-                    source: LeafSource::CallResult,
+                    source: LeafSource::Late,
                     ty: ty.clone(),
                     differentiate: false,
                     read: quote!(#variable),
@@ -225,9 +228,9 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    /// Whether a size is known only when a call has given its result.
+    /// Whether a size is known only when a loop, branch or call has given its result.
     pub(super) fn is_late(&self, d: crate::ir::Dim) -> bool {
-        self.b.dims(|dims| crate::ir::late_leaf(dims, &self.leaves, dims.find(d)).is_some())
+        self.b.dims(|dims| crate::ir::is_late(dims, &self.leaves, dims.find(d)))
     }
 }
 

@@ -65,25 +65,48 @@ pub struct Lowered {
     pub mutable: std::collections::BTreeSet<String>,
 }
 
+/// Whether passive code reads sizes that only the run decides, and what is done about it.
+#[derive(Default)]
+struct LateCode {
+    /// Whether some does, so that it cannot run before all else.
+    read: std::cell::Cell<bool>,
+    /// Whether the statements from such a size on are a body of their own.
+    apart: bool,
+}
+
 /// Lowers a function. `None` if there were errors.
 pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Lowered> {
     let mark = errors.len();
-    let lowered = lower_counting(item, signature, options, errors, false);
+    let late = std::rc::Rc::new(LateCode::default());
+    let lowered = lower_once(item, signature, options, errors, false, late.clone());
     if lowered.is_some() || errors.len() == mark {
         return lowered;
     }
-    // Counters that the code above cannot follow as integers it may follow as floats.
     let first = errors.split_off(mark);
-    let lowered = lower_counting(item, signature, options, errors, true);
-    if lowered.is_none() {
+    // Passive code that reads sizes which only the run decides may be in a body of its own, and counters that the code
+    // above cannot follow as integers it may follow as floats.
+    let apart = late.read.get();
+    for counting in [false, true].into_iter().filter(|counting| *counting || apart) {
+        let late = std::rc::Rc::new(LateCode { apart, ..LateCode::default() });
+        let lowered = lower_once(item, signature, options, errors, counting, late);
+        if lowered.is_some() {
+            return lowered;
+        }
         errors.truncate(mark);
-        errors.extend(first);
     }
-    lowered
+    errors.extend(first);
+    None
 }
 
 /// The same, with integers that only count as floats or as they are.
-fn lower_counting(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors, counting: bool) -> Option<Lowered> {
+fn lower_once(
+    item: &ItemFn,
+    signature: &Signature,
+    options: &Options,
+    errors: &mut Errors,
+    counting: bool,
+    late_code: std::rc::Rc<LateCode>,
+) -> Option<Lowered> {
     let wrt = differentiated(signature, options, item, errors)?;
     let float = float_type(signature, &wrt, errors)?;
     let builder = Builder::default();
@@ -95,6 +118,7 @@ fn lower_counting(item: &ItemFn, signature: &Signature, options: &Options, error
         locals: std::rc::Rc::new(control::bound_names(&item.block)),
         calls: vec![root_name(signature, item)],
         taken: names_in_use(item, signature),
+        late_code,
         ..Lower::new(&builder, errors, signature, krate, float.clone(), item.sig.ident.to_string())
     };
     let before = lower.errors.len();
@@ -406,8 +430,12 @@ struct Lower<'g, 'a> {
     originals: HashMap<String, String>,
     /// Variables that are there only when a call of a function that is differentiated elsewhere has been made.
     late: std::collections::BTreeSet<String>,
+    /// What becomes of passive code that reads these or sizes that only the run decides.
+    late_code: std::rc::Rc<LateCode>,
     /// The last effect of generated code, on which the next one depends.
     done: Option<crate::ir::Expr<'g>>,
+    /// What must be run although it has no effect: loops and branches that decide sizes.
+    run: Vec<crate::ir::Expr<'g>>,
     /// Whether one of them may leave the function.
     exited: bool,
     /// The number of elements that the last expression is a mean of: there is none of no elements.
@@ -485,7 +513,9 @@ impl<'g, 'a> Lower<'g, 'a> {
             originals: HashMap::new(),
             after: None,
             late: Default::default(),
+            late_code: Default::default(),
             done: None,
+            run: vec![],
             exited: false,
             averaged: None,
             required: 0..0,
@@ -685,7 +715,8 @@ impl<'g> Lower<'g, '_> {
         }
         let n = self.captures.len();
         if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.late.contains(n)) {
-            self.errors.at(tokens, format!("`{name}` is known only when a function that is differentiated elsewhere has been called, and passive code runs before: use what is known before it"));
+            self.late_code.read.set(true);
+            self.errors.at(tokens, format!("`{name}` is known only when a loop, branch or call above has run, and passive code runs before: use what is known without it"));
         }
         if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.changed.contains(n)) {
             self.errors.at(tokens, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
@@ -714,7 +745,7 @@ impl<'g> Lower<'g, '_> {
     fn output(&mut self, value: Value<'g>, item: &ItemFn) -> Option<(Vec<NodeId>, Output)> {
         let mut nodes = Vec::new();
         let output = self.output_part(value, item, &mut nodes)?;
-        nodes.extend(self.done.map(|e| e.id()));
+        nodes.extend(self.all_done().map(|e| e.id()));
         match output.first() {
             Some(Output::Node(_)) => {}
             // It follows from another error.

@@ -109,7 +109,8 @@ impl<'g> Lower<'g, '_> {
         let statement = statement.rewritten(|tokens| self.with_sizes(tokens));
         if let Some(name) = self.reads_late(&statement) {
             if statement.stays() {
-                self.errors.at(at.to_token_stream(), format!("{name} is known only when a function that is differentiated elsewhere has been called, and passive code runs before: use what is known before it"));
+                self.late_code.read.set(true);
+                self.errors.at(at.to_token_stream(), format!("{name} is known only when a loop, branch or call above has run, and passive code runs before: use what is known without it"));
             } else {
                 self.late.extend(statement.defines().iter().cloned());
             }
@@ -141,6 +142,17 @@ impl<'g> Lower<'g, '_> {
             Some(number) => number.parse().is_ok_and(|n| self.is_late(crate::ir::Dim(n))).then(|| "this size".to_string()),
             None => self.late.contains(name).then(|| format!("`{name}`")),
         })
+    }
+
+    /// Whether a statement reads sizes that only the run decides, and what follows is to be a body of its own.
+    pub(super) fn starts_late_code(&mut self, stmt: &Stmt) -> bool {
+        if !self.late_code.apart {
+            return false;
+        }
+        let number = |name: &String| name.strip_prefix(super::SIZE_PREFIX)?.parse().ok();
+        let sizes: Vec<u32> =
+            crate::syntax::free_identifiers(self.with_sizes(stmt.to_token_stream())).iter().filter_map(number).collect();
+        sizes.into_iter().any(|n| self.is_late(crate::ir::Dim(n)))
     }
 
     /// A variable in a statement that stays which only generated code has: no passive code defines it.

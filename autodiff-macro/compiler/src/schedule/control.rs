@@ -22,6 +22,8 @@ pub struct ControlPlan {
     pub condition: Option<Schedule>,
     /// The slots that the bodies need.
     pub slots: usize,
+    /// The first of them that is for carried values.
+    pub carried: usize,
     /// The plan of the reverse, if the forward bodies save for it.
     pub reverse: Option<Rc<ControlPlan>>,
 }
@@ -105,6 +107,13 @@ pub(super) fn plans(joint: &Joint, live: &[bool], parts: Parts) -> Result<Plans,
 }
 
 fn forward(control: &Control, saves: bool, parts: Parts) -> Result<ControlPlan, String> {
+    let (arms, condition) = forward_arms(control, saves, parts)?;
+    let (carried, slots) = slots(control, &arms, condition.as_ref());
+    let reverse = if saves { Some(Rc::new(backward(control, parts)?)) } else { None };
+    Ok(ControlPlan { slots, carried, arms, condition, reverse })
+}
+
+fn forward_arms(control: &Control, saves: bool, parts: Parts) -> Result<(Vec<ArmPlan>, Option<Schedule>), String> {
     let mut arms = Vec::new();
     for (k, arm) in control.arms.iter().enumerate() {
         let (joint, saved) = match &control.reverse {
@@ -120,10 +129,7 @@ fn forward(control: &Control, saves: bool, parts: Parts) -> Result<ControlPlan, 
         Header::Loop { condition: Some(Condition::Region(arm)) } => Some(schedule(whole(&arm.region), parts)?),
         _ => None,
     };
-    let needed = arms.iter().map(|a| a.schedule.slots + control.carried).chain(condition.iter().map(|c| c.slots));
-    let slots = needed.max().unwrap_or(0);
-    let reverse = if saves { Some(Rc::new(backward(control, parts)?)) } else { None };
-    Ok(ControlPlan { slots, arms, condition, reverse })
+    Ok((arms, condition))
 }
 
 fn backward(control: &Control, parts: Parts) -> Result<ControlPlan, String> {
@@ -143,8 +149,25 @@ fn backward(control: &Control, parts: Parts) -> Result<ControlPlan, String> {
             .collect();
         arms.push(ArmPlan { schedule: schedule_body(backward, &adds, parts)?, saved, gives });
     }
-    let slots = arms.iter().map(|a| a.schedule.slots + control.carried).max().unwrap_or(0);
-    Ok(ControlPlan { slots, arms, condition: None, reverse: None })
+    let (mut carried, mut slots) = slots(control, &arms, None);
+    if control.checkpoint.is_some() && control.changes_shapes() {
+        // What is carried back is there while rounds are run again.
+        let (again, condition) = forward_arms(control, true, parts)?;
+        let apart = self::slots(control, &again, condition.as_ref()).1.saturating_sub(carried);
+        (carried, slots) = (carried + apart, slots + apart);
+    }
+    Ok(ControlPlan { slots, carried, arms, condition: None, reverse: None })
+}
+
+/// The first slot for carried values, and the number of slots. A new value is made beside the old one; one whose shape
+/// changes from round to round has its memory apart from what bodies and conditions use, where it is an output too.
+fn slots(control: &Control, arms: &[ArmPlan], condition: Option<&Schedule>) -> (usize, usize) {
+    let own = arms.iter().map(|a| a.schedule.slots).max().unwrap_or(0);
+    let tests = condition.map_or(0, |c| c.slots);
+    match control.changes_shapes() {
+        true => (own.max(tests), own.max(tests) + 2 * control.carried),
+        false => (own, (own + control.carried).max(tests)),
+    }
 }
 
 fn whole(region: &Region) -> Joint {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Kind, Step, kind, makes, reads};
-use crate::ir::{Elem, Joint, NodeId, Shape};
+use crate::ir::{Attr, Elem, Joint, NodeId, Shape};
 use crate::ops::Code;
 
 /// A fused loop over one iteration space.
@@ -127,14 +127,15 @@ pub(crate) fn steps(joint: &Joint, live: &[bool], stored: &[bool]) -> Vec<Step> 
     let mut made: HashMap<NodeId, usize> = HashMap::new();
     let mut by_space: HashMap<Shape, Vec<usize>> = HashMap::new();
     // Numbers known from sizes and scalar inputs come first: then no loop ends because one is made between it and the next.
-    // Sizes of what a function gives that is differentiated elsewhere are known after its call.
-    let late: Vec<(NodeId, usize)> = graph
+    // Sizes of what a loop, branch or call of a function gives that is differentiated elsewhere are known after it.
+    let late: Vec<(NodeId, BTreeSet<usize>)> = graph
         .ids()
         .filter(|id| live[id.index()] && graph.node(*id).op.name == "size")
         .filter_map(|id| {
             let d = graph.node(id).attrs[0].dims()[0];
             let region = &joint.region;
-            crate::ir::late_leaf(&region.dims, &region.leaves, region.dims.find(d)).map(|leaf| (id, leaf))
+            let leaves = crate::ir::late_leaves(&region.dims, &region.leaves, region.dims.find(d));
+            (!leaves.is_empty()).then_some((id, leaves))
         })
         .collect();
     let is_late = |id: &NodeId| late.iter().any(|(size, _)| size == id);
@@ -186,8 +187,9 @@ pub(crate) fn steps(joint: &Joint, live: &[bool], stored: &[bool]) -> Vec<Step> 
         for made_id in makes(joint, &step) {
             made.insert(made_id, steps.len());
         }
-        if let Some(leaf) = graph.node(id).attrs.first().and_then(|a| a.external()).and_then(|call| call.leaf) {
-            late.iter().filter(|(_, l)| *l == leaf).for_each(|(size, _)| {
+        for leaf in graph.node(id).attrs.first().map(Attr::late_leaves).unwrap_or_default() {
+            // The last of the results that it is computed from counts.
+            late.iter().filter(|(_, leaves)| leaves.contains(&leaf)).for_each(|(size, _)| {
                 made.insert(*size, steps.len());
             });
         }

@@ -36,7 +36,7 @@ impl Companion<'_> {
     /// What is required of sizes that are known at the entry.
     fn early_checks(&self) -> impl Iterator<Item = &Check> {
         let region = &self.lowered.region;
-        region.checks.iter().filter(|check| late_check(&region.dims, &region.leaves, check).is_none())
+        region.checks.iter().filter(|check| late_check(&region.dims, &region.leaves, check).is_empty())
     }
 
     pub(super) fn shape_name(&self, leaf: usize) -> Ident {

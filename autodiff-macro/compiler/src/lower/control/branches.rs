@@ -10,7 +10,7 @@ use super::flow::Kind;
 use super::trees::{Tree, alike, name_parts, outside, rebuilt};
 use super::visitors::let_names;
 use super::{Lowered, branch_text, line};
-use crate::ir::{Arm, Builder, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, PathStep, Region, Type};
+use crate::ir::{Arm, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, PathStep, Region, Type};
 use crate::lower::Lower;
 use crate::lower::border::Border;
 use crate::lower::place::Place;
@@ -84,18 +84,19 @@ impl<'g> Lower<'g, '_> {
         let tokens: TokenStream = ways.iter().map(Way::tokens).collect();
         let imports = self.imports(tokens);
         let mut border = self.border(&imports);
+        let tokens_of_condition = self.with_sizes(cond.to_token_stream());
         let header = match condition {
             Some(c) => {
                 border.operands.push(c.id());
                 Header::If(Condition::Operand(0))
             }
-            None => Header::If(Condition::Tokens(cond.to_token_stream())),
+            None => Header::If(Condition::Tokens(tokens_of_condition.clone())),
         };
-        if condition.is_none() && !self.readable(cond, &cond.to_token_stream()) {
+        if condition.is_none() && !self.readable(cond, &tokens_of_condition) {
             return None;
         }
         let opaque: Vec<Vec<String>> = (0..ways.len()).map(|k| if k == 0 { names.clone() } else { vec![] }).collect();
-        let read = if condition.is_none() { cond.to_token_stream() } else { TokenStream::new() };
+        let read = if condition.is_none() { tokens_of_condition } else { TokenStream::new() };
         self.choose(header, border, &imports, ways, &opaque, &read, e)
     }
 
@@ -163,7 +164,7 @@ impl<'g> Lower<'g, '_> {
             let body = self.body_region(&mut border, imports, &[], &none, names, &mut |inner, border, _| way.run(inner, border));
             bodies.push(body);
         }
-        let mut bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
+        let bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
         // Of a way that leaves the function nothing is known after it.
         let diverges: Vec<bool> = bodies.iter().map(|b| b.value == Tree::Never).collect();
         let live: Vec<usize> = (0..bodies.len()).filter(|b| !diverges[*b]).collect();
@@ -179,6 +180,7 @@ impl<'g> Lower<'g, '_> {
         }
         let mut outputs: Vec<Vec<NodeId>> = vec![Vec::new(); bodies.len()];
         let mut results = Vec::new();
+        let mut late = Vec::new();
         let mut values = Vec::new();
         for (t, row) in trees.iter().enumerate().filter(|_| !live.is_empty()) {
             let mut flat: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
@@ -192,25 +194,26 @@ impl<'g> Lower<'g, '_> {
             }
             for k in 0..flat[0].len() {
                 let ids: Vec<NodeId> = live.iter().zip(&flat).map(|(b, f)| bodies[*b].nodes[f[k]]).collect();
-                let Some(types) = self.exported_types(&mut bodies, &live, &ids, e) else {
-                    self.errors
-                        .at(e, "the sizes of an array made in a branch are known only there: make it of sizes known outside");
-                    return None;
-                };
-                if types.iter().any(|ty| ty.rank() != types[0].rank()) {
+                let shapes: Vec<Vec<Option<Dim>>> = live.iter().zip(&ids).map(|(b, id)| self.exported(&bodies[*b], *id)).collect();
+                if shapes.iter().any(|shape| shape.len() != shapes[0].len()) {
                     self.errors.at(e, "the branches give arrays of different ranks");
                     return None;
                 }
+                let elem = bodies[live[0]].region.graph.node(ids[0]).ty.elem();
                 let context = Context { expression: self.text.get(e), line: line(e), operands: vec![] };
                 let previous = self.b.set_context(Some(context));
-                let fits: Result<(), String> =
-                    types[1..].iter().try_for_each(|ty| self.b.require_same_shape(types[0].shape(), ty.shape()));
+                let sizes: Vec<Option<Dim>> =
+                    (0..shapes[0].len()).map(|axis| self.common(shapes.iter().map(|shape| shape[axis]).collect())).collect();
                 self.b.set_context(previous);
-                if let Err(message) = fits {
-                    self.errors.at(e, format!("the branches give arrays of different sizes: {message}"));
-                    return None;
+                if sizes.contains(&None) {
+                    let name = if t == 0 { "value" } else { names[t - 1].as_str() };
+                    let (ty, leaf) = self.late_type(name, elem, &sizes);
+                    late.push(Some(leaf));
+                    results.push(ty);
+                } else {
+                    late.push(None);
+                    results.push(Type::Array { elem, shape: sizes.into_iter().flatten().collect() });
                 }
-                results.push(types[0].clone());
                 for (b, f) in live.iter().zip(&flat) {
                     outputs[*b].push(bodies[*b].nodes[f[k]]);
                 }
@@ -220,6 +223,7 @@ impl<'g> Lower<'g, '_> {
         self.settle(&bodies.iter().collect::<Vec<_>>(), read);
         if effects {
             results.push(Type::float(vec![]));
+            late.push(None);
             for (of_body, body) in outputs.iter_mut().zip(&bodies) {
                 of_body.push(body.done);
             }
@@ -248,12 +252,14 @@ impl<'g> Lower<'g, '_> {
             arms,
             carried: 0,
             results: results.clone(),
+            late: late.clone(),
             operands: self.operand_types(&border),
             sizes: border.sizes.clone(),
             checkpoint: None,
             reverse: None,
         };
         let node = self.add_control(e, control, &border)?;
+        self.keep_running(node, &late);
         if effects {
             self.ran(node.part(results.len() - 1), exits);
         }
@@ -269,40 +275,23 @@ impl<'g> Lower<'g, '_> {
         Some(value)
     }
 
-    /// The types of a result of the ways in sizes of the outside. A size that is known in one way only must be the one
-    /// that another way gives.
-    fn exported_types(&mut self, bodies: &mut [Lowered], live: &[usize], ids: &[NodeId], e: &Expr) -> Option<Vec<Type>> {
-        let shape = |body: &Lowered, id: NodeId| -> Vec<Option<Dim>> {
-            let ty = &body.region.graph.node(id).ty;
-            ty.shape().iter().map(|d| outside(&body.region.dims, &body.outward, self.b, *d)).collect()
-        };
-        let shapes: Vec<Vec<Option<Dim>>> = live.iter().zip(ids).map(|(b, id)| shape(&bodies[*b], *id)).collect();
-        let rank = shapes.iter().map(Vec::len).min().unwrap_or(0);
-        let known: Vec<Option<Dim>> = (0..rank).map(|axis| shapes.iter().find_map(|shape| shape[axis])).collect();
-        let mut types = Vec::new();
-        for ((b, id), shape) in live.iter().zip(ids).zip(shapes) {
-            let body = &mut bodies[*b];
-            let ty = body.region.graph.node(*id).ty.clone();
-            let mut own = Vec::new();
-            for (axis, d) in shape.into_iter().enumerate() {
-                let Some(d) = d else {
-                    let common = self.b.dims(|dims| known.get(axis).copied().flatten().map(|d| dims.resolve(d)))?;
-                    let inside = body.outward.iter().find(|(_, outer)| self.b.dims(|dims| dims.resolve(**outer)) == common)?;
-                    let (inside, builder) = (*inside.0, Builder::with_dims(body.region.dims.clone()));
-                    let operands = vec![("the value of the branch".to_string(), ty.shape().to_vec())];
-                    builder.set_context(Some(Context { expression: self.text.get(e), line: line(e), operands }));
-                    builder.require_equal(inside, ty.shape()[axis]).ok()?;
-                    let (_, dims, checks, _) = builder.finish();
-                    body.region.dims = dims;
-                    body.region.checks.extend(checks);
-                    own.push(common);
-                    continue;
-                };
-                own.push(d);
-            }
-            types.push(Type::Array { elem: ty.elem(), shape: own });
+    /// The shape of a value of a body in sizes of the outside; `None` for sizes that are known only inside.
+    fn exported(&self, body: &Lowered, id: NodeId) -> Vec<Option<Dim>> {
+        let ty = &body.region.graph.node(id).ty;
+        ty.shape().iter().map(|d| outside(&body.region.dims, &body.outward, self.b, *d)).collect()
+    }
+
+    /// The size that all ways give an axis, if it is one.
+    fn common(&self, sizes: Vec<Option<Dim>>) -> Option<Dim> {
+        let sizes: Vec<Dim> = sizes.into_iter().collect::<Option<_>>()?;
+        let sizes: Vec<Dim> = sizes.into_iter().map(|d| self.b.dims(|dims| dims.resolve(d))).collect();
+        // What is broadcast with other sizes is hardly ever of length 1, so it stays what it is.
+        let fits = |a: Dim, b: Dim| self.b.dims(|dims| dims.same(a, b) || dims.parts(a).contains(&b) || dims.parts(b).contains(&a));
+        let (first, others) = sizes.split_first()?;
+        if !others.iter().all(|d| fits(*first, *d)) {
+            return None;
         }
-        Some(types)
+        others.iter().all(|d| self.b.require_equal(*first, *d).is_ok()).then_some(*first)
     }
 
     /// `a && b` and `a || b`: the right side is looked at only if the left one, whose value is given, does not decide.
@@ -324,8 +313,22 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// A condition: a passive one that reads sizes of what generated code computes is computed there too.
+    pub(super) fn test(&mut self, e: &Expr) -> Option<Value<'g>> {
+        let value = self.expr(e)?;
+        let tokens = e.to_token_stream();
+        if !matches!(value, Value::Opaque) || self.with_sizes(tokens.clone()).to_string() == tokens.to_string() {
+            return Some(value);
+        }
+        match self.flag(e)? {
+            Value::Node(number) => Some(Value::Node(number.zip(&compare::GT, self.b.constant(0.5)))),
+            other => Some(other),
+        }
+    }
+
     /// A passive condition as a number.
     fn flag(&mut self, e: &Expr) -> Option<Value<'g>> {
+        let e = self.with_sizes(e.to_token_stream());
         let (number, float, krate) = (self.counter.get(), &self.float, &self.krate);
         self.counter.set(number + 1);
         let name = format_ident!("flag_{number}");
@@ -352,7 +355,7 @@ impl<'g> Lower<'g, '_> {
                 }
             };
         }
-        let scrutinee = m.expr.to_token_stream();
+        let scrutinee = self.with_sizes(m.expr.to_token_stream());
         if !self.readable(&m.expr, &scrutinee) {
             return None;
         }

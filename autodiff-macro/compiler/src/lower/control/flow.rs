@@ -31,6 +31,9 @@ impl<'g> Lower<'g, '_> {
             if let Some(left) = self.failing_statement(stmt) {
                 return left;
             }
+            if self.starts_late_code(stmt) {
+                return self.later(&stmts[i..], kind);
+            }
             let exits = self.exits_of(stmt);
             if let (Stmt::Local(local), true, true) = (stmt, self.exited, exits.failing)
                 && !local.init.as_ref().is_some_and(|init| self.mentions_active(&init.expr))

@@ -7,9 +7,9 @@ use quote::ToTokens;
 use syn::{Block, Expr, Pat};
 
 use super::flow::Kind;
-use super::trees::{Tree, deep_nodes, name_parts, nodes_in, rebuilt, shape_of};
-use super::{Lowered, branch_text, line};
-use crate::ir::{Arm, Builder, Condition, Context, Control, Header, NodeId, Region, Type};
+use super::trees::{Tree, deep_nodes, name_parts, nodes_in, outside, rebuilt, shape_of};
+use super::{Axis, Carried, Lowered, branch_text, line};
+use crate::ir::{Arm, Builder, Condition, Context, Control, Dim, Header, NodeId, Region, Type};
 use crate::lower::Lower;
 use crate::lower::border::Border;
 use crate::lower::chain::Flow;
@@ -70,15 +70,15 @@ impl<'g> Lower<'g, '_> {
         if let Some((_, rounds)) = &over {
             imports.extend(rounds.hidden());
         }
-        let mut carried: Vec<(String, Value<'g>, Vec<bool>)> = Vec::new();
+        let mut carried: Vec<Carried<'g>> = Vec::new();
         let mut passive: BTreeSet<String> = BTreeSet::new();
         let mark = self.errors.len();
-        // Each time round something is newly carried or newly varies, so this ends.
+        // Each time round something is newly carried or newly varies, or more is known of sizes, so this ends.
         for _ in 0..64 {
             self.errors.truncate(mark);
             let mut border = self.border(&imports);
-            for (_, value, _) in &carried {
-                border.operands.extend(deep_nodes(value));
+            for c in &carried {
+                border.operands.extend(deep_nodes(&c.value));
             }
             border.carried = border.operands.len();
             let mut header = None;
@@ -88,10 +88,16 @@ impl<'g> Lower<'g, '_> {
                 }
                 inner.flow(&body.stmts, Kind::Round)
             });
-            let lowered = lowered?;
+            // Sizes may contradict each other because they are taken to stay: another try without that.
+            let Some(lowered) = lowered else {
+                if carried.iter_mut().fold(false, |any, c| c.set_free() | any) {
+                    continue;
+                }
+                return None;
+            };
             let mut again = false;
             for (name, _, changed) in &lowered.names {
-                let known = carried.iter().any(|(n, _, _)| n == name) || passive.contains(name);
+                let known = carried.iter().any(|c| c.name == *name) || passive.contains(name);
                 if !changed || known || lowered.changed.contains(name) {
                     continue;
                 }
@@ -104,37 +110,38 @@ impl<'g> Lower<'g, '_> {
                 if matches!(value, Value::Int(_)) {
                     passive.insert(name.clone());
                 } else {
-                    let nodes = deep_nodes(value).len();
-                    carried.push((name.clone(), value.clone(), vec![false; nodes]));
+                    carried.push(Carried::new(self.b, name, value));
                 }
             }
-            if lowered.effects && !carried.iter().any(|(n, _, _)| n == EFFECTS) {
+            if lowered.effects && !carried.iter().any(|c| c.name == EFFECTS) {
                 again = true;
-                carried.push((EFFECTS.to_string(), Value::Node(self.b.constant(0.0)), vec![false]));
+                carried.push(Carried::new(self.b, EFFECTS, &Value::Node(self.b.constant(0.0))));
             }
             // New values of what is carried, in order.
             let mut outputs = Vec::new();
-            for (name, value, varies) in &mut carried {
-                if name == EFFECTS {
+            for c in &mut carried {
+                if c.name == EFFECTS {
                     outputs.push(lowered.done);
                     continue;
                 }
-                let Some((_, tree, _)) = lowered.names.iter().find(|(n, _, _)| n == name) else { continue };
+                let Some((_, tree, _)) = lowered.names.iter().find(|(n, _, _)| *n == c.name) else { continue };
                 let mut nodes = Vec::new();
                 nodes_in(tree, &mut nodes);
-                if nodes.len() != deep_nodes(value).len() {
+                if nodes.len() != c.parts.len() {
                     if !again {
+                        let name = &c.name;
                         self.errors.at(e, format!("`{name}` becomes a value of another kind in this loop, which is not supported"));
                         return None;
                     }
                     continue;
                 }
-                for (v, n) in varies.iter_mut().zip(&nodes) {
-                    again |= lowered.varies[*n] && !*v;
-                    *v |= lowered.varies[*n];
+                for (part, n) in c.parts.iter_mut().zip(&nodes) {
+                    again |= lowered.varies[*n] && !part.varies;
+                    part.varies |= lowered.varies[*n];
                 }
                 outputs.extend(nodes.iter().map(|n| lowered.nodes[*n]));
             }
+            again = again || self.sizes_settle(&lowered, &mut carried, &outputs);
             if again {
                 continue;
             }
@@ -142,6 +149,35 @@ impl<'g> Lower<'g, '_> {
         }
         self.errors.at(e, crate::lower::internal("a loop whose carried values do not settle"));
         None
+    }
+
+    /// Looks at the sizes that a round gives carried values. Whether something is news, so that the body is lowered again.
+    fn sizes_settle(&self, lowered: &Lowered, carried: &mut [Carried<'g>], outputs: &[NodeId]) -> bool {
+        let builder = Builder::with_dims(lowered.region.dims.clone());
+        let known = |d: Dim| {
+            let d = builder.dims(|dims| dims.resolve(d));
+            outside(&lowered.region.dims, &lowered.outward, self.b, d).is_some()
+        };
+        let mut news = false;
+        for (k, (part, id)) in carried.iter_mut().flat_map(|c| &mut c.parts).zip(outputs).enumerate() {
+            let (before, after) = (&lowered.region.leaves[k].ty, &lowered.region.graph.node(*id).ty);
+            if before.rank() != after.rank() {
+                continue;
+            }
+            for ((axis, before), after) in part.axes.iter_mut().zip(before.shape()).zip(after.shape()) {
+                let (before, after) = builder.dims(|dims| (dims.resolve(*before), dims.resolve(*after)));
+                *axis = match *axis {
+                    // What is broadcast with other sizes is hardly ever of length 1, so it stays what it is.
+                    Axis::Same if builder.dims(|dims| dims.same(before, after) || dims.parts(after).contains(&before)) => continue,
+                    Axis::Same => Axis::Free,
+                    // The body can take only one size, and gives one that is the same in each round.
+                    Axis::Free if known(before) && known(after) => Axis::Required,
+                    Axis::Free | Axis::Required => continue,
+                };
+                news = true;
+            }
+        }
+        news
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -152,26 +188,30 @@ impl<'g> Lower<'g, '_> {
         header: Option<Begun>,
         mut border: Border<'g>,
         mut lowered: Lowered,
-        carried: Vec<(String, Value<'g>, Vec<bool>)>,
+        carried: Vec<Carried<'g>>,
         mut outputs: Vec<NodeId>,
         imports: &[(String, Value<'g>)],
         passive: &BTreeSet<String>,
         tokens: &TokenStream,
     ) -> Option<()> {
-        // A round gives each value in the sizes it had.
+        // A round gives each value in the sizes it had, where they are not free.
+        let axes: Vec<Vec<Axis>> = carried.iter().flat_map(|c| &c.parts).map(|part| part.axes.clone()).collect();
         let builder = Builder::with_dims(lowered.region.dims.clone());
         for (k, id) in outputs.iter().enumerate() {
             let ty = lowered.region.graph.node(*id).ty.clone();
             let leaf = lowered.region.leaves[k].ty.clone();
             let name = lowered.region.leaves[k].name.clone();
+            if ty.rank() != leaf.rank() || ty.elem() != leaf.elem() {
+                self.errors.at(e, crate::lower::internal("a carried array of another rank after a round"));
+                return None;
+            }
             let sizes = vec![(format!("{name} after a round"), ty.shape().to_vec()), (name.clone(), leaf.shape().to_vec())];
             builder.set_context(Some(Context { expression: format!("{name} in the loop"), line: line(e), operands: sizes }));
-            // A size made of the old one is another one.
-            let grows = ty.rank() == leaf.rank()
-                && ty.shape().iter().zip(leaf.shape()).any(|(a, b)| builder.dims(|dims| dims.depends(*a, *b)));
-            if grows || ty.elem() != leaf.elem() || builder.require_same_shape(ty.shape(), leaf.shape()).is_err() {
-                self.errors.at(e, format!("`{name}` changes its shape in this loop, which is not supported: collect parts of an array with `stack` or `concatenate`, or write to a part of one made before"));
-                return None;
+            for ((after, before), axis) in ty.shape().iter().zip(leaf.shape()).zip(&axes[k]) {
+                if *axis != Axis::Free && builder.require_equal(*after, *before).is_err() {
+                    self.errors.at(e, format!("`{name}` has a size after a round of this loop that a further round cannot take: no second round is possible"));
+                    return None;
+                }
             }
         }
         let (_, dims, checks, _) = builder.finish();
@@ -194,9 +234,9 @@ impl<'g> Lower<'g, '_> {
             None => None,
             Some(cond) => {
                 let mark = self.errors.len();
-                let body = self.body_region(&mut border, imports, &carried, passive, &[], &mut |inner, _, _| inner.expr(cond));
+                let body = self.body_region(&mut border, imports, &carried, passive, &[], &mut |inner, _, _| inner.test(cond));
                 match body {
-                    Some(body) if body.effects && matches!(body.value, Tree::Node(_)) => {
+                    Some(body) if body.acts && matches!(body.value, Tree::Node(_)) => {
                         self.errors.at(
                             cond,
                             "a condition of `while` that may leave the function, or has effects: write `loop` with an `if` that breaks",
@@ -228,7 +268,15 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         self.settle(&[&lowered], &read);
-        let results: Vec<Type> = self.operand_types(&border).into_iter().take(border.carried).collect();
+        let mut results: Vec<Type> = self.operand_types(&border).into_iter().take(border.carried).collect();
+        let mut late = vec![None; results.len()];
+        let names: Vec<&str> = carried.iter().flat_map(|c| c.parts.iter().map(|_| c.name.as_str())).collect();
+        for (k, axes) in axes.iter().enumerate().filter(|(_, axes)| axes.contains(&Axis::Free)) {
+            let known: Vec<Option<Dim>> =
+                results[k].shape().iter().zip(axes).map(|(d, axis)| (*axis != Axis::Free).then_some(*d)).collect();
+            let (ty, leaf) = self.late_type(names[k], results[k].elem(), &known);
+            (results[k], late[k]) = (ty, Some(leaf));
+        }
         if results.is_empty() && lowered.prologue.is_empty() {
             return Some(());
         }
@@ -243,6 +291,7 @@ impl<'g> Lower<'g, '_> {
             }],
             carried: border.carried,
             results: results.clone(),
+            late: late.clone(),
             operands: self.operand_types(&border),
             sizes: border.sizes.clone(),
             checkpoint: None,
@@ -251,17 +300,18 @@ impl<'g> Lower<'g, '_> {
         let node = self.add_control(e, control, &border)?;
         let mut part = 0..results.len();
         let mut next = || part.next().map(|k| node.part(k));
-        for (name, value, _) in &carried {
+        self.keep_running(node, &late);
+        for c in &carried {
             let mut count = 0;
-            if name == EFFECTS {
+            if c.name == EFFECTS {
                 if let Some(part) = next() {
                     self.ran(part, lowered.exits);
                 }
                 continue;
             }
-            let value = rebuilt(&shape_of(value, &mut count), &mut next);
-            name_parts(&value, name);
-            self.rebind(name, value);
+            let value = rebuilt(&shape_of(&c.value, &mut count), &mut next);
+            name_parts(&value, &c.name);
+            self.rebind(&c.name, value);
         }
         Some(())
     }

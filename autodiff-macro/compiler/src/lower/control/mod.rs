@@ -19,14 +19,62 @@ use syn::Expr;
 use super::border::{Border, Crossing};
 use super::value::{Binding, Value};
 use super::{Lower, SourceText};
-use crate::ir::{Attr, Builder, Control, ControlRef, Dim, Expr as Node, Header, NodeId, Region, Type};
+use crate::ir::{
+    Attr, Builder, Control, ControlRef, Dim, Effect, EffectRef, Elem, Expr as Node, Header, Leaf, LeafSource, NodeId, Region, Type,
+};
 use crate::ops::control::CONTROL;
+use crate::ops::effect::EFFECT;
 use crate::passive::{Passive, Prologue};
 use crate::syntax::free_identifiers;
 pub(super) use branches::Way;
 pub(super) use flow::Kind;
 use trees::{Tree, deep_nodes, same_value, tree_of};
 pub(super) use visitors::{binds_twice, bound_names, mutable_names};
+
+/// A variable that a loop carries from round to round.
+#[derive(Clone)]
+struct Carried<'g> {
+    name: String,
+    /// Its value before the loop.
+    value: Value<'g>,
+    /// Its nodes, in order.
+    parts: Vec<CarriedPart>,
+}
+
+/// A node of a carried value.
+#[derive(Clone)]
+struct CarriedPart {
+    /// Whether it varies with a differentiated parameter.
+    varies: bool,
+    /// What is known of the size of each axis.
+    axes: Vec<Axis>,
+}
+
+/// What is known of the size of an axis of a carried value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Axis {
+    /// It stays as it was before the loop.
+    Same,
+    /// It may be another one in each round.
+    Free,
+    /// The loop requires that it stays, which is checked when the program runs.
+    Required,
+}
+
+impl<'g> Carried<'g> {
+    fn new(b: &'g Builder, name: &str, value: &Value<'g>) -> Self {
+        let part = |id: NodeId| CarriedPart { varies: false, axes: vec![Axis::Same; b.expr(id).rank()] };
+        let parts = deep_nodes(value).into_iter().map(part).collect();
+        Carried { name: name.to_string(), value: value.clone(), parts }
+    }
+
+    /// Takes no size to stay as it was; whether one was taken to.
+    fn set_free(&mut self) -> bool {
+        let mut same: Vec<&mut Axis> = self.parts.iter_mut().flat_map(|p| &mut p.axes).filter(|a| **a == Axis::Same).collect();
+        same.iter_mut().for_each(|axis| **axis = Axis::Free);
+        !same.is_empty()
+    }
+}
 
 /// A lowered body.
 struct Lowered {
@@ -48,8 +96,10 @@ struct Lowered {
     reads: BTreeSet<String>,
     /// The value that depends on its last effect.
     done: NodeId,
-    /// Whether it has effects, and whether one of them may leave the function.
+    /// Whether it has effects, or what must be run as if it had; whether it has effects of the user's, and whether one of
+    /// them may leave the function.
     effects: bool,
+    acts: bool,
     exits: bool,
 }
 
@@ -85,7 +135,7 @@ impl<'g> Lower<'g, '_> {
         &mut self,
         border: &mut Border<'g>,
         imports: &[(String, Value<'g>)],
-        carried: &[(String, Value<'g>, Vec<bool>)],
+        carried: &[Carried<'g>],
         passive: &BTreeSet<String>,
         opaque: &[String],
         run: Run<'_>,
@@ -108,19 +158,20 @@ impl<'g> Lower<'g, '_> {
             counting: self.counting,
             taken: std::mem::take(&mut self.taken),
             originals: std::mem::take(&mut self.originals),
+            late_code: self.late_code.clone(),
             ..Lower::new(&builder, &mut *self.errors, signature, krate, float, function)
         };
         let mut at = Crossing::default();
         let mut next = 0;
-        for (name, value, active) in carried {
-            let first = next;
-            let value = carried_value(border, &mut inner, &mut at, name, value, &mut next, &active.clone(), first);
+        for Carried { name, value, parts } in carried {
+            let mut own = parts.iter();
+            let value = carried_value(border, &mut inner, &mut at, name, value, &mut next, &mut own);
             inner.bind(name, value);
         }
         // Views come last: a variable that is bound after them would be taken for one that hides what they are of.
         let (views, others): (Vec<_>, Vec<_>) = imports.iter().partition(|(_, value)| matches!(value, Value::Alias(_)));
         for (name, value) in others.into_iter().chain(views) {
-            if carried.iter().any(|(n, _, _)| n == name) {
+            if carried.iter().any(|c| c.name == *name) {
                 continue;
             }
             if let Value::Alias(place) = value {
@@ -173,8 +224,10 @@ impl<'g> Lower<'g, '_> {
             .collect();
         let mut reads: BTreeSet<String> = inner.passive.iter().flat_map(|p| p.uses().iter().cloned()).collect();
         reads.extend(std::mem::take(&mut inner.fixed));
-        let done = inner.done.unwrap_or_else(|| inner.b.constant(0.0)).id();
-        let effects = inner.done.is_some() || inner.passive.iter().any(Passive::is_effect);
+        let ran = inner.all_done();
+        let done = ran.unwrap_or_else(|| inner.b.constant(0.0)).id();
+        let acts = inner.done.is_some() || inner.passive.iter().any(Passive::is_effect);
+        let effects = ran.is_some() || inner.passive.iter().any(Passive::is_effect);
         let exits = inner.exited || inner.passive.iter().any(Passive::leaves);
         let (leaves, statements, captures) =
             (std::mem::take(&mut inner.leaves), std::mem::take(&mut inner.passive), std::mem::take(&mut inner.captures));
@@ -202,6 +255,7 @@ impl<'g> Lower<'g, '_> {
             reads,
             done,
             effects,
+            acts,
             exits,
         })
     }
@@ -234,6 +288,28 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// The type of a result of a loop or branch of which some sizes are known only when it has run; and the leaf for these.
+    fn late_type(&mut self, name: &str, elem: Elem, known: &[Option<Dim>]) -> (Type, usize) {
+        let (leaf, rank) = (self.leaves.len(), known.len());
+        let shape = self.b.dims(|dims| {
+            dims.set_leaf(leaf, name, rank);
+            dims.set_late(leaf);
+            known.iter().enumerate().map(|(axis, d)| d.unwrap_or_else(|| dims.axis(leaf, axis))).collect()
+        });
+        let ty = Type::Array { elem, shape };
+        let read = TokenStream::new();
+        self.leaves.push(Leaf { name: name.to_string(), source: LeafSource::Late, ty: ty.clone(), differentiate: false, read });
+        (ty, leaf)
+    }
+
+    /// A node whose results have sizes of their own is run even if only these are used.
+    fn keep_running(&mut self, node: Node<'g>, late: &[Option<usize>]) {
+        if let Some(k) = late.iter().position(Option::is_some) {
+            let effect = Effect { tokens: TokenStream::new(), reads: vec![] };
+            self.run.push(self.b.make(&EFFECT, vec![Attr::Effect(EffectRef(effect.into()))], &[node.part(k)]));
+        }
+    }
+
     fn operand_types(&self, border: &Border<'g>) -> Vec<Type> {
         let types: Vec<Type> = border.operands.iter().map(|id| self.b.graph().node(*id).ty.clone()).collect();
         types.iter().map(|ty| self.b.resolved(ty)).collect()
@@ -252,7 +328,6 @@ impl<'g> Lower<'g, '_> {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
 fn carried_value<'g, 'h>(
     border: &mut Border<'g>,
     inner: &mut Lower<'h, '_>,
@@ -260,22 +335,20 @@ fn carried_value<'g, 'h>(
     name: &str,
     value: &Value<'g>,
     next: &mut usize,
-    active: &[bool],
-    first: usize,
+    own: &mut std::slice::Iter<'_, CarriedPart>,
 ) -> Value<'h> {
+    let mut each = |parts: &[Value<'g>]| parts.iter().map(|p| carried_value(border, inner, at, name, p, next, own)).collect();
     match value {
         Value::Node(e) => {
             let j = *next;
             *next += 1;
-            let varies = active[j - first] || border.active.get(&e.id()).copied().unwrap_or(false);
-            Value::Node(border.leaf(inner, at, j, name, varies))
+            let part = own.next();
+            let varies = part.is_some_and(|p| p.varies) || border.active.get(&e.id()).copied().unwrap_or(false);
+            let free: Vec<bool> = part.map(|p| p.axes.iter().map(|axis| *axis == Axis::Free).collect()).unwrap_or_default();
+            Value::Node(border.leaf(inner, at, j, name, varies, &free))
         }
-        Value::Tuple(parts) => {
-            Value::Tuple(parts.iter().map(|p| carried_value(border, inner, at, name, p, next, active, first)).collect())
-        }
-        Value::List(parts) => {
-            Value::List(parts.iter().map(|p| carried_value(border, inner, at, name, p, next, active, first)).collect())
-        }
+        Value::Tuple(parts) => Value::Tuple(each(parts)),
+        Value::List(parts) => Value::List(each(parts)),
         other => border.import(inner, at, name, other),
     }
 }

@@ -172,10 +172,10 @@ impl<'g> Lower<'g, '_> {
         let snapshot = self.b.snapshot();
         let state = (self.scopes.len(), self.leaves.len(), self.passive.len(), self.captures.len(), self.active.len());
         let names = (self.capture_numbers.clone(), self.place_leaves.clone(), self.unknown.clone(), self.meanings.clone());
-        let effects = (self.done, self.exited, self.required.clone(), self.after.take());
+        let (run, effects) = (self.run.len(), (self.done, self.exited, self.required.clone(), self.after.take()));
         let result = f(self);
         // Nothing is run for its effect for all items at once.
-        let effect = result.is_some() && self.done.map(Node::id) != effects.0.map(Node::id);
+        let effect = result.is_some() && (self.done.map(Node::id) != effects.0.map(Node::id) || self.run.len() > run);
         let result = if effect { None } else { result };
         let result = if self.errors.len() > mark { None } else { result };
         let (positions, before) = (self.lanes.indices.clone(), scope.indices.len());
@@ -186,6 +186,7 @@ impl<'g> Lower<'g, '_> {
             return Ok(value);
         }
         (self.done, self.exited, self.required, self.after) = effects;
+        self.run.truncate(run);
         if self.errors.len() == mark {
             // Whatever it was, there is always a message.
             let function = quote::format_ident!("{}", self.function.trim_start_matches("r#"));
