@@ -147,7 +147,7 @@ fn diagonal_from_a_matrix(x: &Array2<f64>) -> f64 {
 }
 
 #[differentiate]
-fn triangle_of_three_axes(x: &Array3<f64>) -> f64 {
+fn triangle_of_a_vector(x: &Array1<f64>) -> f64 {
     x.triu(0).sum()
 }
 

@@ -416,19 +416,23 @@ pub fn from_diagonal_into<T: Element, D: Dimension, E: Dimension>(mut dst: Array
     }
 }
 
-fn triangle<T: Element>(mut dst: ArrayViewMut2<'_, T>, x: ArrayView2<'_, T>, keep: impl Fn(isize) -> bool) {
-    for ((i, j), to) in dst.indexed_iter_mut() {
-        *to = if keep(j as isize - i as isize) { x[[i, j]] } else { T::zero() };
+fn triangle<T: Element, D: Dimension>(mut dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, keep: impl Fn(isize) -> bool) {
+    let rows = dst.len_of(Axis(dst.ndim() - 2));
+    for (number, (mut to, from)) in dst.rows_mut().into_iter().zip(x.rows()).enumerate() {
+        let i = number % rows;
+        for (j, (to, from)) in to.iter_mut().zip(from).enumerate() {
+            *to = if keep(j as isize - i as isize) { *from } else { T::zero() };
+        }
     }
 }
 
-/// The upper triangle from diagonal `k` on.
-pub fn triu_into<T: Element>(dst: ArrayViewMut2<'_, T>, x: ArrayView2<'_, T>, k: isize) {
+/// The upper triangle of the last two axes, from diagonal `k` on.
+pub fn triu_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, k: isize) {
     triangle(dst, x, |offset| offset >= k);
 }
 
-/// The lower triangle up to diagonal `k`.
-pub fn tril_into<T: Element>(dst: ArrayViewMut2<'_, T>, x: ArrayView2<'_, T>, k: isize) {
+/// The lower triangle of the last two axes, up to diagonal `k`.
+pub fn tril_into<T: Element, D: Dimension>(dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, D>, k: isize) {
     triangle(dst, x, |offset| offset <= k);
 }
 

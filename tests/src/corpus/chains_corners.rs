@@ -295,6 +295,21 @@ fn ii1(x: &Array1<f64>) -> f64 {
     s + x.indexed_iter().map(|(i, &v)| v.powi(2) * i as f64).sum::<f64>()
 }
 
+/// Of the last two axes, as ndarray has it.
+#[differentiate]
+fn triangles_of_several(x: &Array3<f64>, y: &Array4<f64>) -> f64 {
+    let upper = x.triu(0).mapv(|v| v * v).sum() + y.triu(1).sum();
+    upper + x.tril(-1).mapv(|v| v.sin()).sum() * y.tril(0).mapv(|v| v * v * v).sum()
+}
+
+#[test]
+fn triangles() {
+    let (x, y) = (normal((2, 3, 4), 1), normal((2, 2, 3, 3), 2));
+    verify!(triangles_of_several, [x, y], (&x, &y));
+    let (x, y) = (normal((2, 0, 4), 1), normal((0, 2, 3, 1), 2));
+    verify!(triangles_of_several, [x, y], (&x, &y));
+}
+
 #[test]
 fn lanes_patterns_ranges_and_constants() {
     let x = normal((3, 2, 4), 1);

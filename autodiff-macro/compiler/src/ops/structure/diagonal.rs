@@ -71,44 +71,45 @@ impl<'g> Expr<'g> {
 macro_rules! triangle {
     ($id:ident, $name:literal, $kernel:ident, $keep:expr, $doc:literal) => {
         #[doc = $doc]
-        pub static $id: Operation =
-            Operation {
-                name: $name,
-                family: FAMILY,
-                spellings: &[method($name, &[Arg::Int])],
-                infer: |_, x, _| match x[0].rank() {
-                    2 => Ok(x[0].ty()),
-                    r => Err(format!("`triu` and `tril` take a matrix, not a rank-{r} array")),
-                },
-                simplify: |_, x, attrs| x[0].matches(&$id).filter(|n| n.attrs == attrs).map(|_| x[0]),
-                derivative: Derivative::Linear(|s, g| g.with(&$id, s.attrs.clone())),
-                formula: Text::Call($name),
-                code: Code::Kernel {
-                    emit: |c| {
-                        let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
-                        let offset = proc_macro2::Literal::u64_unsuffixed(c.attrs[0].int().unsigned_abs());
-                let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
-                quote!(#k::$kernel(#dst, #x, #offset))
-                    },
-                    in_place: None,
-                },
-                value: |attrs, x| {
-                    let keep: fn(i64, i64, i64) -> bool = $keep;
-                    vec![Tensor::from_fn(&x[0].shape, |i| {
-                        if keep(i[0] as i64, i[1] as i64, attrs[0].int()) { x[0].at(i) } else { 0.0 }
-                    })]
-                },
-                samples: &[
-                    Sample { shapes: &[&[3, 4]], domains: ONE, attrs: |_| vec![Attr::Int(0)] },
-                    Sample { shapes: &[&[4, 3]], domains: ONE, attrs: |_| vec![Attr::Int(-1)] },
-                ],
-                doc: $doc,
-                source: "NumPy triu, tril",
-            };
+        pub static $id: Operation = Operation {
+            name: $name,
+            family: FAMILY,
+            spellings: &[method($name, &[Arg::Int])],
+            infer: |_, x, _| match x[0].rank() {
+                2.. => Ok(x[0].ty()),
+                r => Err(format!("`triu` and `tril` take a matrix or several, not a rank-{r} array")),
+            },
+            simplify: |_, x, attrs| x[0].matches(&$id).filter(|n| n.attrs == attrs).map(|_| x[0]),
+            derivative: Derivative::Linear(|s, g| g.with(&$id, s.attrs.clone())),
+            formula: Text::Call($name),
+            code: Code::Kernel {
+                emit: |c| {
+                    let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
+                    let offset = proc_macro2::Literal::u64_unsuffixed(c.attrs[0].int().unsigned_abs());
+                    let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
+            quote!(#k::$kernel(#dst, #x, #offset))
+        },
+                in_place: None,
+            },
+            value: |attrs, x| {
+                let keep: fn(i64, i64, i64) -> bool = $keep;
+                vec![Tensor::from_fn(&x[0].shape, |i| match i {
+                    [.., row, column] if keep(*row as i64, *column as i64, attrs[0].int()) => x[0].at(i),
+                    _ => 0.0,
+                })]
+            },
+            samples: &[
+                Sample { shapes: &[&[3, 4]], domains: ONE, attrs: |_| vec![Attr::Int(0)] },
+                Sample { shapes: &[&[4, 3]], domains: ONE, attrs: |_| vec![Attr::Int(-1)] },
+                Sample { shapes: &[&[2, 3, 4]], domains: ONE, attrs: |_| vec![Attr::Int(1)] },
+            ],
+            doc: $doc,
+            source: "NumPy triu, tril",
+        };
     };
 }
-triangle!(TRIU, "triu", triu_into, |i, j, k| j - i >= k, "Upper triangle from diagonal k on.");
-triangle!(TRIL, "tril", tril_into, |i, j, k| j - i <= k, "Lower triangle up to diagonal k.");
+triangle!(TRIU, "triu", triu_into, |i, j, k| j - i >= k, "Upper triangle of the last two axes, from diagonal k on.");
+triangle!(TRIL, "tril", tril_into, |i, j, k| j - i <= k, "Lower triangle of the last two axes, up to diagonal k.");
 
 /// Running sum along an axis; with the flag from the end.
 pub static CUMSUM: Operation = Operation {
