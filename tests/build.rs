@@ -4,12 +4,12 @@
 //! [`spellings`] writes a function for every operation, for `tests/spellings.rs`, and [`mutants`] functions of statements
 //! that the compiler may not know, for `tests/mutants.rs`.
 
+#[path = "build/language.rs"]
+mod language;
 #[path = "build/mutants.rs"]
 mod mutants;
 #[path = "build/spellings.rs"]
 mod spellings;
-#[path = "build/table.rs"]
-mod table;
 
 use std::fmt::Write as _;
 use std::{env, fs, path::Path};

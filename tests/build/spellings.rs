@@ -4,13 +4,24 @@ use std::fmt::Write as _;
 
 use autodiff_compiler::ops::{self, Arg, Derivative, Form, Operation};
 
-use crate::table::{LANGUAGE, LINES};
+use crate::language::LANGUAGE;
 
 /// Methods of arrays that take scalars; other functions of two numbers are methods of numbers, or take arrays.
 const WITH_SCALARS: [&str; 8] = ["powf", "log", "abs_sub", "hypot", "leaky_relu", "elu", "celu", "clamp"];
 
 /// Elementwise functions that arrays have no method for.
 const SCALARS_ONLY: [&str; 3] = ["max", "min", "mul_add"];
+
+/// Matrices made of `x` that a function of matrices is defined for.
+const MATRICES: [(&str, &str); 4] = [
+    ("regular(x)", "(x + Array2::<F>::eye(x.nrows()) * 9.0)"),
+    ("definite(x)", "(x.dot(&x.t()) + Array2::<F>::eye(x.nrows()))"),
+    ("rooted(x)", "(x + Array2::<F>::eye(x.nrows()) * 5.0)"),
+    (
+        "spread(x)",
+        "({ let d: Array2<F> = Array2::from_diag(&Array1::from_iter((0..x.nrows()).map(|i| 9.0 * i as F))); x.to_owned() + &x.t() + &d })",
+    ),
+];
 
 /// A parameter of a function.
 struct Parameter {
@@ -89,7 +100,7 @@ impl Function {
             parameters: parameters.split_whitespace().map(Parameter::read).collect(),
             least: (least.parse::<i32>().unwrap_or(-1) + 1) as usize,
             rank,
-            body: body.to_string(),
+            body: MATRICES.iter().fold(body.to_string(), |body, (name, matrix)| body.replace(name, matrix)),
         }
     }
 
@@ -236,9 +247,8 @@ pub(crate) fn text() -> String {
     let mut families: Vec<(&str, Vec<Function>)> = Vec::new();
     let mut missing = Vec::new();
     let mut count = 0;
-    for (family, spelling) in ops::written() {
-        let mut functions: Vec<Function> =
-            LINES.iter().filter(|l| l.0 == spelling).map(|l| Function::read(l.0, l.1, l.2, l.3)).collect();
+    for ops::Written { family, text: spelling, uses } in ops::written() {
+        let mut functions: Vec<Function> = uses.iter().map(|u| Function::read(&spelling, u.0, u.1, u.2)).collect();
         if let Some(sign) = spelling.strip_prefix("x ").and_then(|s| s.strip_suffix(" y")).and_then(|s| s.chars().next()) {
             functions.extend(operator(sign));
         }
@@ -264,11 +274,7 @@ pub(crate) fn text() -> String {
         }
     }
     families.push(("language", LANGUAGE.iter().map(|l| Function::read(l.0, l.1, l.2, l.3)).collect()));
-    let unknown: Vec<&str> = LINES.iter().map(|l| l.0).filter(|s| !ops::written().iter().any(|w| w.1 == *s)).collect();
-    let mut text = format!(
-        "pub(crate) const SPELLINGS: usize = {count};\npub(crate) const MISSING: &[&str] = &{missing:?};\n\
-         pub(crate) const UNKNOWN: &[&str] = &{unknown:?};\n\n"
-    );
+    let mut text = format!("pub(crate) const SPELLINGS: usize = {count};\npub(crate) const MISSING: &[&str] = &{missing:?};\n\n");
     for (family, functions) in &families {
         let module = family.replace(' ', "_");
         let _ = writeln!(text, "mod {module} {{\nuse super::*;\n");

@@ -20,7 +20,7 @@ fn ranks(a: &Array2<f64>, x: &Array1<f64>) -> f64 {
 
 #[differentiate]
 fn ellipsis(a: &Array2<f64>) -> f64 {
-    einsum!("...j->j", a).sum()
+    einsum!("...j...->j", a).sum()
 }
 
 mod other {

@@ -4,7 +4,7 @@
 mod common;
 
 use autodiff_compiler::ad::{Seed, reverse};
-use autodiff_compiler::opt::optimise;
+use autodiff_compiler::opt::{optimise, recognise};
 use autodiff_compiler::schedule::{Parts, Step, schedule};
 use common::lowered_with;
 
@@ -54,6 +54,12 @@ const ROWS: &[Row] = &[
     ("wrt(w, x)", "w: &Array2<f64>, x: &Array2<f64>, y: &Array2<f64>", "-(y * &x.dot(w).log_softmax(Axis(1))).sum()", 3, 3),
     // Two layers: W·x, v·h, outer and Wᵀ·δ
     ("", "v: &Array1<f64>, w: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>", "v.dot(&(w.dot(x) + b).tanh())", 4, 2),
+    // (A⊗B)·x is A·X·Bᵀ: two products, and two for each of three operands with one shared; the Kronecker product is never made.
+    ("", "a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>", "kron(a, b).dot(x).tanh().sum()", 6, 8),
+    // A·[B, C] and (its adjoint)·[B, C]ᵀ, Aᵀ·(its adjoint)
+    ("", "a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>", "concatenate![Axis(1), a.dot(b), a.dot(c)].tanh().sum()", 3, 4),
+    // A + s·I: the sum, in place, and the slopes on its diagonal
+    ("wrt(s), shape(a: [n, n])", "s: f64, a: &Array2<f64>", "(a + Array2::<f64>::eye(a.nrows()) * s).tanh().sum()", 0, 2),
     // A matrix chain with a vector never multiplies matrices: B·x, A·(B·x) for the value
     ("wrt(x)", "x: &Array1<f64>, a: &Array2<f64>, b: &Array2<f64>", "a.dot(b).dot(x).tanh().sum()", 4, 3),
 ];
@@ -65,7 +71,7 @@ fn counts(row: &Row) -> Result<(usize, usize, String), String> {
     for leaf in &mut lowered.region.leaves {
         leaf.differentiate = wanted.as_ref().is_none_or(|w| w.contains(&leaf.name.as_str()));
     }
-    let program = schedule(optimise(reverse(&lowered.region, Seed::One)?)?, Parts::AtHand)?;
+    let program = schedule(optimise(reverse(&recognise(lowered.region)?, Seed::One)?)?, Parts::AtHand)?;
     let mut products = 0;
     let mut names = Vec::new();
     for step in &program.steps {

@@ -9,16 +9,18 @@ use autodiff_compiler::ops::{Arg, Composite, Form, composites};
 use common::{Random, Sizes, close, definite, differences, pulled, region};
 
 /// Shapes for the float operands in order, tried in turn.
-const SHAPES: &[[&[usize]; 4]] = &[
-    [&[3, 4], &[3, 4], &[3, 4], &[3, 4]],
-    [&[4], &[4], &[4], &[4]],
-    [&[3, 4], &[4], &[4], &[4]],
-    [&[3, 3], &[3, 3], &[3, 3], &[3, 3]],
-    [&[2, 3, 4], &[4], &[4], &[4]],
-    [&[3, 4], &[2], &[2], &[2]],
+const SHAPES: &[[&[usize]; 5]] = &[
+    [&[3, 4], &[3, 4], &[3, 4], &[3, 4], &[3, 4]],
+    [&[4], &[4], &[4], &[4], &[4]],
+    [&[3, 4], &[4], &[4], &[4], &[4]],
+    [&[3, 3], &[3, 3], &[3, 3], &[3, 3], &[3, 3]],
+    [&[2, 3, 4], &[4], &[4], &[4], &[4]],
+    [&[2, 4, 3], &[4], &[4], &[4], &[4]],
+    [&[3, 4], &[2], &[2], &[2], &[2]],
+    [&[3, 4], &[3, 4], &[3], &[3], &[3]],
 ];
 
-fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Random) -> Result<(), String> {
+fn check(c: &Composite, shapes: &[&[usize]; 5], sizes: Sizes, random: &mut Random) -> Result<(), String> {
     let mut args: Vec<Arg> = c.spelling.args.to_vec();
     if c.spelling.form == Form::Method {
         args.insert(0, Arg::Operand);
@@ -29,7 +31,7 @@ fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Rando
     for arg in args {
         match arg {
             Arg::Operand => {
-                let shape = next.next().ok_or("more than four operands")?;
+                let shape = next.next().ok_or("more than five operands")?;
                 inputs.push(random.tensor(shape, (0.2, 0.9)));
                 kinds.push(Elem::Float);
             }
@@ -54,6 +56,7 @@ fn check(c: &Composite, shapes: &[&[usize]; 4], sizes: Sizes, random: &mut Rando
             Arg::Int => attrs.push(Attr::Int(1)),
             Arg::Axes => attrs.push(Attr::Axes((0..first.len()).rev().collect())),
             Arg::Size => attrs.push(Attr::Flag(true)),
+            Arg::PadMode => attrs.push(Attr::Int(1)),
             Arg::Widths => attrs.push(Attr::Axes([1, 2].repeat(first.len()))),
             Arg::Triangle | Arg::Diagonal | Arg::Switch => attrs.push(Attr::Flag(false)),
             Arg::Shape | Arg::Slice => return Err("an argument that is made by operations only".to_string()),

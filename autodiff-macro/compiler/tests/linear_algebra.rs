@@ -95,3 +95,29 @@ fn one_factorisation_for_all_that_is_made_of_a_matrix() {
     let found = kernels(source);
     assert_eq!(found.iter().filter(|k| **k == "factor").count(), 1, "{found:?}");
 }
+
+#[test]
+fn a_cholesky_factor_is_copied_from_what_is_factored_anyway() {
+    let source = "fn f(a: &Array2<f64>, b: &Array1<f64>) -> f64 {
+        let l = a.cholesky(UPLO::Lower).unwrap();
+        l.sin().sum() + a.solve(b).unwrap().sum() + a.ln_det().unwrap()
+    }";
+    let found = kernels(source);
+    for (name, count) in [("factor", 1), ("cholesky", 0), ("cholesky_shared", 1)] {
+        assert_eq!(found.iter().filter(|k| **k == name).count(), count, "{name} in {found:?}");
+    }
+    // The factor alone is made by itself.
+    let alone = "fn f(a: &Array2<f64>) -> f64 { a.cholesky(UPLO::Lower).unwrap().sin().sum() }";
+    assert!(!kernels(alone).contains(&"factor"));
+}
+
+#[test]
+fn noise_is_added_to_the_diagonal() {
+    let source = "fn f(s: f64, x: &Array2<f64>, y: &Array1<f64>) -> f64 {
+        let k = (pairwise_sqdist(x, x) * -0.5).exp() + Array2::<f64>::eye(x.nrows()) * s;
+        0.5 * y.dot(&k.solve(y).unwrap()) + 0.5 * k.ln_det().unwrap()
+    }";
+    let found = kernels(source);
+    assert!(found.contains(&"add_diagonal") && !found.contains(&"from_diag"), "{found:?}");
+    assert_eq!(found.iter().filter(|k| **k == "solve").count(), 1, "still symmetric: {found:?}");
+}

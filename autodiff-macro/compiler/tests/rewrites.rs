@@ -8,7 +8,7 @@ use autodiff_compiler::ad::{Seed, reverse};
 use autodiff_compiler::interpret::evaluate;
 use autodiff_compiler::ir::{Joint, Tensor};
 use autodiff_compiler::opt::matrices::RULES;
-use autodiff_compiler::opt::{expand_definitions, optimise};
+use autodiff_compiler::opt::{expand_definitions, optimise, recognise};
 use common::{Random, close, lowered_with};
 
 /// Attribute arguments, parameters, body, shapes; operations of the value's program that must be there, and must not.
@@ -67,6 +67,20 @@ cases! {
     "chains" [""] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "a.dot(b).dot(&stop_gradient(c)).tanh().sum()" [[3, 4], [4, 2], [2, 5]] has ["chain"], lacks ["dot"];
     "chains" [""] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "stop_gradient(a).dot(&stop_gradient(b).dot(&stop_gradient(a).dot(c))).tanh().sum()" [[3, 4], [4, 3], [4, 2]] has ["chain"], lacks ["dot"];
     "chains" ["literal"] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "a.dot(b).dot(&stop_gradient(c)).tanh().sum()" [[3, 4], [4, 2], [2, 5]] has ["dot"], lacks ["chain"];
+    "sums of batches of products" ["shape(x: [b, m, k], y: [b, k, n])"] ("x: &Array3<f64>, y: &Array3<f64>") "x.matmul(y).sum().tanh()" [[2, 3, 4], [2, 4, 2]] has ["mul", "sum_to"], lacks ["matmul"];
+    "sums of batches of products" ["shape(x: [b, m, k], y: [b, k, n])"] ("x: &Array3<f64>, y: &Array3<f64>") "x.matmul(y).sum_axis(Axis(2)).powi(3).sum() + x.sin().matmul(y).sum_axis(Axis(1)).powi(3).sum()" [[2, 3, 4], [2, 4, 2]] has ["matmul", "sum_to"], lacks [];
+    "diagonals of batches of products" ["shape(x: [b, m, k], y: [b, k, m])"] ("x: &Array3<f64>, y: &Array3<f64>") "einsum!(\"bii->bi\", x.matmul(y)).powi(3).sum()" [[2, 3, 4], [2, 4, 3]] has ["mul", "sum_to"], lacks ["matmul", "diagonal"];
+    "A + diag(d) adds to the diagonal" ["shape(x: [n, n])"] ("x: &Array2<f64>, s: f64") "((x * x) + Array2::<f64>::eye(x.nrows()) * *s).tanh().sum()" [[3, 3], []] has ["add_diagonal"], lacks ["from_diag", "add"];
+    "A + diag(d) adds to the diagonal" ["shape(x: [n, n], d: [n])"] ("x: &Array2<f64>, d: &Array1<f64>") "{ let m = Array2::from_diag(d); (x - &m).tanh().sum() + (&m - x.sin()).sin().sum() + (&m + x).tanh().sum() }" [[3, 3], [3]] has ["add_diagonal"], lacks ["from_diag", "add_dense"];
+    "A + diag(d) adds to the diagonal" ["literal, shape(x: [n, n], d: [n])"] ("x: &Array2<f64>, d: &Array1<f64>") "(x + Array2::from_diag(d)).tanh().sum()" [[3, 3], [3]] has ["from_diag"], lacks ["add_diagonal"];
+    "(A⊗B)·x = A·X·Bᵀ" [""] ("a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>") "kron(a, b).dot(x).tanh().sum()" [[2, 3], [4, 2], [6]] has ["dot"], lacks ["mul"];
+    "(A⊗B)·x = A·X·Bᵀ" [""] ("a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>") "x.dot(&kron(a, b)).tanh().sum()" [[2, 3], [4, 2], [8]] has ["dot"], lacks ["mul"];
+    "(A⊗B)·x = A·X·Bᵀ" [""] ("a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>") "kron(a, b).t().dot(x).tanh().sum()" [[2, 3], [4, 2], [8]] has ["dot"], lacks ["mul"];
+    "(A⊗B)·x = A·X·Bᵀ" ["literal"] ("a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>") "kron(a, b).dot(x).tanh().sum()" [[2, 3], [4, 2], [6]] has ["mul"], lacks [];
+    "(A⊗B)·(C⊗D) = (A·C)⊗(B·D)" ["shape(a: [m, n], b: [p, q], c: [n, k], d: [q, l])"] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>, d: &Array2<f64>") "kron(a, b).dot(&kron(c, d)).tanh().sum()" [[2, 3], [2, 2], [3, 2], [2, 3]] has ["dot"], lacks [];
+    "[A·B, A·C] = A·[B, C]" [""] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "concatenate![Axis(1), a.dot(b), a.dot(c)].tanh().sum()" [[3, 4], [4, 2], [4, 3]] has ["dot", "concatenate"], lacks [];
+    "[A·B, A·C] = A·[B, C]" [""] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "concatenate![Axis(0), b.dot(a), c.dot(a)].tanh().sum()" [[3, 4], [2, 3], [5, 3]] has ["dot", "concatenate"], lacks [];
+    "[A·B, A·C] = A·[B, C]" [""] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "{ let p = a.dot(b); concatenate![Axis(1), p, a.dot(c)].tanh().sum() + p.sin().sum() }" [[3, 4], [4, 2], [4, 3]] has ["dot", "concatenate"], lacks [];
     // Elementwise, by default.
     "odd" [""] ("x: &Array1<f64>") "(-x).sin().sum() - (-x).tanh().sum()" [[5]] has ["sin", "tanh"], lacks [];
     "even" [""] ("x: &Array1<f64>") "((-x).cos() * &(-x).cosh()).sum()" [[5]] has ["cos", "cosh"], lacks [];
@@ -100,9 +114,8 @@ const HUGE: &[f64] = &[0.0, 1.0, -1.7, 1e-200, 1e100, -1e100, 40.0, -40.0];
 fn check(case: &Case) -> Result<(), String> {
     let text = format!("fn f({}) -> f64 {{ {} }}", case.parameters, case.body);
     let lowered = lowered_with(case.options, &text)?;
-    let joint = reverse(&lowered.region, Seed::Input)?;
-    let plain = expand_definitions(joint.clone())?;
-    let optimised = optimise(joint)?;
+    let plain = expand_definitions(reverse(&lowered.region, Seed::Input)?)?;
+    let optimised = optimise(reverse(&recognise(lowered.region)?, Seed::Input)?)?;
     let names = value_names(&optimised);
     if let Some(missing) = case.has.iter().find(|n| !names.contains(n)) {
         return Err(format!("no `{missing}` in {names:?}"));

@@ -5,7 +5,7 @@
 use super::lanes;
 use super::scalar::ScalarExt;
 use super::shape::{Broadcast, broadcast_shape, check_axis, stretch};
-use super::{Labels, product, rearrange};
+use super::{Labels, PadMode, product, rearrange};
 use crate::Element;
 use ndarray::{Array, ArrayRef, Axis, DimMax, Dimension, RemoveAxis, Zip};
 
@@ -219,6 +219,41 @@ pub trait ArrayExt<A: Element, D: Dimension> {
         self.array_ref().map_axis(axis, |lane| lanes::logsumexp(lane.iter().copied()) - ln_n)
     }
 
+    /// ln of the mean of eˣ over all elements, without overflow.
+    fn logmeanexp(&self) -> A {
+        self.logsumexp() - A::of((self.array_ref().len() as f64).ln())
+    }
+
+    /// The sum of the elements that are not NaN.
+    fn nansum(&self) -> A {
+        A::of(lanes::sum(self.array_ref().iter().copied().filter(|v| !v.is_nan())))
+    }
+
+    /// The mean of the elements that are not NaN; NaN if there is none.
+    fn nanmean(&self) -> A {
+        lanes::nanmean(self.array_ref().iter().copied())
+    }
+
+    /// The sum along `axis` of the elements that are not NaN.
+    #[track_caller]
+    fn nansum_axis(&self, axis: Axis) -> Reduced<A, D>
+    where
+        D: RemoveAxis,
+    {
+        check_axis("nansum_axis", axis, self.array_ref().shape());
+        self.array_ref().map_axis(axis, |lane| A::of(lanes::sum(lane.iter().copied().filter(|v| !v.is_nan()))))
+    }
+
+    /// The mean along `axis` of the elements that are not NaN; NaN where there is none.
+    #[track_caller]
+    fn nanmean_axis(&self, axis: Axis) -> Reduced<A, D>
+    where
+        D: RemoveAxis,
+    {
+        check_axis("nanmean_axis", axis, self.array_ref().shape());
+        self.array_ref().map_axis(axis, |lane| lanes::nanmean(lane.iter().copied()))
+    }
+
     /// √Σx² along `axis`, without spurious overflow.
     #[track_caller]
     fn norm_axis(&self, axis: Axis) -> Reduced<A, D>
@@ -306,6 +341,14 @@ pub trait ArrayExt<A: Element, D: Dimension> {
     #[track_caller]
     fn pad(&self, widths: &[(usize, usize)], value: A) -> Array<A, D> {
         rearrange::pad(self.array_ref(), widths, value)
+    }
+
+    /// The array with `before` and `after` elements added at the ends of each axis, made of its own as `mode` says.
+    ///
+    /// Panics unless there is one pair for each axis, or if an axis is too short for its border.
+    #[track_caller]
+    fn pad_mode(&self, widths: &[(usize, usize)], mode: PadMode) -> Array<A, D> {
+        rearrange::pad_mode(self.array_ref(), widths, mode)
     }
 
     /// The element of each place taken at position `indices` of `axis`; the result has the shape of `indices`.

@@ -16,6 +16,10 @@ use ndarray::{Array, ArrayD, ArrayViewD, Axis, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6
 /// its diagonal. Without `->` the result has the letters that occur once, in alphabetical order. The result is an
 /// [`Array`](ndarray::Array) of the rank the subscripts say (at most 6), and a number if they say none.
 ///
+/// `...` in an operand stands for the axes that have no letter, counted from the last of them where operands have more or
+/// fewer; in the result they come where it is written, and first if there is no `->`. The rank is then that of the operands:
+/// the result is an [`ArrayD`](ndarray::ArrayD), to which `into_dimensionality` gives its rank.
+///
 /// Panics if the subscripts do not fit the operands, or if an index has two different lengths.
 ///
 /// ```
@@ -27,6 +31,9 @@ use ndarray::{Array, ArrayD, ArrayViewD, Axis, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6
 /// assert_eq!(squared, a.dot(&a));
 /// let trace: f64 = einsum!("ii->", a);
 /// assert_eq!(trace, 5.0);
+/// let columns: Array2<f64> = einsum!("...ij->...ji", a).into_dimensionality()?;
+/// assert_eq!(columns, a.t());
+/// # Ok::<(), ndarray::ShapeError>(())
 /// ```
 #[macro_export]
 macro_rules! einsum {
@@ -46,6 +53,9 @@ macro_rules! einsum {
 #[derive(Clone, Copy, Debug)]
 pub struct EinsumMacro;
 
+/// What [`einsum_rank`] says of subscripts with `...`.
+const DYNAMIC: usize = 7;
+
 /// The rank that the subscripts of an [`einsum!`](crate::einsum) give the result; it is found while compiling, and so
 /// are subscripts that do not fit.
 #[doc(hidden)]
@@ -55,6 +65,10 @@ pub const fn einsum_rank(subscripts: &str, operands: usize) -> usize {
     let mut seen = [0usize; 256];
     while i < text.len() {
         let c = text[i];
+        if c == b'.' {
+            // The rank is that of the operands.
+            return DYNAMIC;
+        }
         if c == b'>' {
             assert!(i > 0 && text[i - 1] == b'-' && written == usize::MAX, "einsum: the result is written behind one `->`");
             written = 0;
@@ -118,6 +132,46 @@ impl<A: Element> EinsumResult<A> for ResultRank<0> {
     }
 }
 
+impl<A: Element> EinsumResult<A> for ResultRank<DYNAMIC> {
+    type Output = ArrayD<A>;
+    fn with_rank(self, result: ArrayD<A>) -> ArrayD<A> {
+        result
+    }
+}
+
+/// The subscripts with letters of their own in place of each `...`.
+#[track_caller]
+fn spelled_out(subscripts: &str, ranks: impl Iterator<Item = usize>) -> String {
+    let text: String = subscripts.chars().filter(|c| !c.is_whitespace()).collect();
+    if !text.contains("...") {
+        return text;
+    }
+    let free: Vec<char> = ('A'..='Z').chain('a'..='z').filter(|c| !text.contains(*c)).collect();
+    let last = |n: usize| free[free.len().saturating_sub(n)..].iter().collect::<String>();
+    let (inputs, output) = match text.split_once("->") {
+        Some((inputs, output)) => (inputs, Some(output)),
+        None => (text.as_str(), None),
+    };
+    let mut most = 0;
+    let mut written = Vec::new();
+    for (part, rank) in inputs.split(',').zip(ranks) {
+        let named = part.replace("...", "").len();
+        let more = if part.contains("...") { rank.saturating_sub(named) } else { 0 };
+        assert!(part.matches("...").count() < 2 && more <= free.len(), "einsum `{subscripts}`: `{part}` is not understood");
+        most = most.max(more);
+        written.push(part.replace("...", &last(more)));
+    }
+    let inputs = written.join(",");
+    let output = match output {
+        Some(output) => output.replacen("...", &last(most), 1),
+        None => {
+            let once = |c: &char| inputs.chars().filter(|d| d == c).count() == 1;
+            last(most) + &('A'..='z').filter(|c| text.contains(*c) && c.is_ascii_alphabetic() && once(c)).collect::<String>()
+        }
+    };
+    format!("{inputs}->{output}")
+}
+
 /// An array whose axes carry the names of indices, each once.
 struct Named<A> {
     indices: Vec<u8>,
@@ -127,7 +181,7 @@ struct Named<A> {
 /// Einstein summation with the result as an array of dynamic rank; see [`einsum!`](crate::einsum).
 #[track_caller]
 pub fn einsum<A: Element>(subscripts: &str, operands: &[ArrayViewD<'_, A>]) -> ArrayD<A> {
-    let (inputs, output) = parse(subscripts);
+    let (inputs, output) = parse(&spelled_out(subscripts, operands.iter().map(|x| x.ndim())));
     assert!(
         inputs.len() == operands.len(),
         "einsum `{subscripts}`: {} operands, but subscripts for {}",

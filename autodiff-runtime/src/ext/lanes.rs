@@ -36,6 +36,16 @@ pub(crate) fn sum<A: Element>(lane: impl IntoIterator<Item = A>) -> f64 {
     lane.into_iter().map(wide).sum()
 }
 
+/// The mean of what is not NaN; NaN if nothing is.
+pub(crate) fn nanmean<A: Element>(lane: impl IntoIterator<Item = A>) -> A {
+    let (mut total, mut count) = (0.0, 0usize);
+    for v in lane.into_iter().filter(|v| !v.is_nan()) {
+        total += wide(v);
+        count += 1;
+    }
+    A::of(total / count as f64)
+}
+
 /// `m` and Σ exp(xᵢ − m), with m the largest entry, or 0 where that is not finite.
 fn shifted_exp_sum<A: Element>(lane: impl IntoIterator<Item = A> + Clone) -> (A, f64) {
     let m = max(lane.clone());

@@ -152,3 +152,124 @@ pub fn cross_entropy_onehot<A: Element>(logits: &ArrayRef2<A>, y: &ArrayRef2<A>)
     }
     A::of(total / logits.nrows() as f64)
 }
+
+/// The mean of ln cosh(p − t), without overflow. Panics unless the shapes are equal.
+#[track_caller]
+pub fn log_cosh_loss<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> A {
+    mean_of("log_cosh_loss", p, t, |p, t| ScalarExt::log_cosh(p - t))
+}
+
+/// The pinball loss of the quantile `q`: the mean of q·(t − p) where t > p, of (1 − q)·(p − t) elsewhere.
+///
+/// Panics unless the shapes are equal. Source: Koenker, Bassett 1978.
+#[track_caller]
+pub fn pinball<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>, q: A) -> A {
+    mean_of("pinball", p, t, |p, t| if t > p { q * (t - p) } else { (A::one() - q) * (p - t) })
+}
+
+/// The mean of max(0, 1 − t·x), for labels −1 and 1. Panics unless the shapes are equal.
+#[track_caller]
+pub fn hinge<A: Element, D: Dimension>(x: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> A {
+    mean_of("hinge", x, t, |x, t| ScalarExt::relu(A::one() - t * x))
+}
+
+/// The mean of max(0, 1 − t·x)², for labels −1 and 1. Panics unless the shapes are equal.
+#[track_caller]
+pub fn squared_hinge<A: Element, D: Dimension>(x: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> A {
+    mean_of("squared_hinge", x, t, |x, t| {
+        let margin = ScalarExt::relu(A::one() - t * x);
+        margin * margin
+    })
+}
+
+/// Poisson negative log-likelihood of counts `t` for log-rates `x`, without the term of `t` alone: the mean of eˣ − t·x.
+///
+/// Panics unless the shapes are equal.
+#[track_caller]
+pub fn poisson_nll<A: Element, D: Dimension>(x: &ArrayRef<A, D>, t: &ArrayRef<A, D>) -> A {
+    mean_of("poisson_nll", x, t, |x, t| x.exp() - t * x)
+}
+
+/// Gaussian negative log-likelihood, without its constant: the mean of ½(ln v + (p − t)²/v), with variances `v`.
+///
+/// Panics unless the shapes are equal.
+#[track_caller]
+pub fn gaussian_nll<A: Element, D: Dimension>(p: &ArrayRef<A, D>, t: &ArrayRef<A, D>, v: &ArrayRef<A, D>) -> A {
+    same_shape("gaussian_nll", p.shape(), t.shape());
+    same_shape("gaussian_nll", p.shape(), v.shape());
+    let total = Zip::from(p).and(t).and(v).fold(0.0, |total, &p, &t, &v| total + wide(v.ln() + (p - t) * ((p - t) / v)));
+    A::of(0.5 * total / p.len() as f64)
+}
+
+/// Focal loss of logits: the binary cross-entropy of σ(x), each element times the probability of the other class to the
+/// power of `gamma`.
+///
+/// With gamma = 0 it is [`bce_with_logits`]. Panics unless the shapes are equal. Source: Lin et al. 2017.
+#[track_caller]
+pub fn focal_with_logits<A: Element, D: Dimension>(x: &ArrayRef<A, D>, t: &ArrayRef<A, D>, gamma: A) -> A {
+    mean_of("focal_with_logits", x, t, |x, t| {
+        let missed = t * ScalarExt::sigmoid(-x) + (A::one() - t) * ScalarExt::sigmoid(x);
+        missed.powf(gamma) * (ScalarExt::softplus(x) - x * t)
+    })
+}
+
+/// The Jensen–Shannon divergence of two distributions: ½·Σ p·ln(p/m) + ½·Σ q·ln(q/m) with m = (p + q)/2 and 0·ln 0 = 0.
+///
+/// A sum over all elements, as [`kl_div`] is. Panics unless the shapes are equal.
+#[track_caller]
+pub fn js_div<A: Element, D: Dimension>(p: &ArrayRef<A, D>, q: &ArrayRef<A, D>) -> A {
+    same_shape("js_div", p.shape(), q.shape());
+    let half = A::of(0.5);
+    let term = |p: A, q: A| {
+        let m = half * (p + q);
+        half * (ScalarExt::xlogy(p, p) + ScalarExt::xlogy(q, q)) - ScalarExt::xlogy(m, m)
+    };
+    A::of(Zip::from(p).and(q).fold(0.0, |total, &p, &q| total + wide(term(p, q))))
+}
+
+/// Softmax cross-entropy with smoothed labels: against 1 − e for the right class, and e/classes for each class more.
+///
+/// Panics as [`cross_entropy`] does. Source: Szegedy et al. 2016.
+#[track_caller]
+pub fn cross_entropy_smooth<A: Element, L: Labels + ?Sized>(logits: &ArrayRef2<A>, labels: &L, e: A) -> A {
+    mean_of_rows("cross_entropy_smooth", logits, labels.labels(), |row, label| {
+        let mean = A::of(lanes::sum(row.iter().copied()) / row.len() as f64);
+        lanes::logsumexp(row.iter().copied()) - (A::one() - e) * row[label] - e * mean
+    })
+}
+
+/// Σ(a − b)² of each row.
+fn squared_distances<A: Element>(a: &ArrayRef2<A>, b: &ArrayRef2<A>) -> Vec<A> {
+    let distance = |(a, b): (ArrayView1<'_, A>, ArrayView1<'_, A>)| {
+        A::of(Zip::from(a).and(b).fold(0.0, |total, &a, &b| total + wide((a - b) * (a - b))))
+    };
+    a.axis_iter(Axis(0)).zip(b.axis_iter(Axis(0))).map(distance).collect()
+}
+
+/// Triplet loss: the mean over the rows of max(0, ‖a − p‖² − ‖a − n‖² + margin), for anchors, rows like them and others.
+///
+/// Panics unless the shapes are equal. Source: Schroff et al. 2015.
+#[track_caller]
+pub fn triplet_margin<A: Element>(a: &ArrayRef2<A>, p: &ArrayRef2<A>, n: &ArrayRef2<A>, margin: A) -> A {
+    same_shape("triplet_margin", a.shape(), p.shape());
+    same_shape("triplet_margin", a.shape(), n.shape());
+    let pairs = squared_distances(a, p).into_iter().zip(squared_distances(a, n));
+    A::of(lanes::sum(pairs.map(|(near, far)| ScalarExt::relu(near - far + margin))) / a.nrows() as f64)
+}
+
+/// Contrastive loss: the mean over the rows of y·d² + (1 − y)·max(0, margin − d)² with d = ‖a − b‖; `y` is 1 for rows that
+/// belong together and 0 for others.
+///
+/// Panics if the shapes do not fit. Source: Hadsell et al. 2006, without its factor ½.
+#[track_caller]
+pub fn contrastive_margin<A: Element>(a: &ArrayRef2<A>, b: &ArrayRef2<A>, y: &ArrayRef1<A>, margin: A) -> A {
+    same_shape("contrastive_margin", a.shape(), b.shape());
+    if y.len() != a.nrows() {
+        mismatch("contrastive_margin", a.shape(), y.shape());
+    }
+    let term = |(square, &y): (A, &A)| {
+        let missing = ScalarExt::relu(margin - square.sqrt());
+        y * square + (A::one() - y) * missing * missing
+    };
+    A::of(lanes::sum(squared_distances(a, b).into_iter().zip(y).map(term)) / a.nrows() as f64)
+}

@@ -9,10 +9,12 @@ mod array;
 mod attention;
 mod conv;
 mod einsum;
+mod gate;
 mod labels;
 mod lanes;
 mod loss;
 mod norm;
+mod order;
 mod product;
 mod rearrange;
 mod scalar;
@@ -25,12 +27,18 @@ pub use attention::{attention, causal_attention, masked_attention};
 pub(crate) use conv::conv2d_shape;
 pub use conv::{avg_pool2d, conv1d, conv2d, convolve, max_pool2d};
 pub use einsum::{EinsumMacro, EinsumResult, ResultRank, einsum, einsum_rank};
+pub use gate::{geglu, glu, swiglu};
 pub use labels::Labels;
 pub use loss::{
-    bce, bce_with_logits, cosine_similarity, cross_entropy, cross_entropy_onehot, huber, kl_div, mae, mse, nll_loss, smooth_l1,
+    bce, bce_with_logits, contrastive_margin, cosine_similarity, cross_entropy, cross_entropy_onehot, cross_entropy_smooth,
+    focal_with_logits, gaussian_nll, hinge, huber, js_div, kl_div, log_cosh_loss, mae, mse, nll_loss, pinball, poisson_nll,
+    smooth_l1, squared_hinge, triplet_margin,
 };
-pub use norm::{MaskElement, batch_norm, dropout, layer_norm, rms_norm, rotary};
-pub use product::{outer, pairwise_sqdist};
+pub use norm::{MaskElement, batch_norm, batch_norm_eval, dropout, group_norm, instance_norm, layer_norm, rms_norm, rotary};
+pub use order::OrderExt;
+pub(crate) use order::{argmax_axis, argmin_axis, argsort_axis, largest_so_far};
+pub use product::{cross, outer, pairwise_sqdist, tensordot};
+pub use rearrange::PadMode;
 pub(crate) use rearrange::nan_last;
 pub use scalar::ScalarExt;
 

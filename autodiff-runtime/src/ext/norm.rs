@@ -1,4 +1,4 @@
-//! Layer, root-mean-square and batch normalisation, dropout, and rotary position encoding.
+//! Layer, root-mean-square, batch and group normalisation, dropout, and rotary position encoding.
 
 use super::lanes::{mean_variance, sum, wide};
 use super::rearrange::standard;
@@ -78,6 +78,84 @@ where
         channel.mapv_inplace(|v| A::of((wide(v) - mean) * r) * w[c] + b[c]);
     }
     y
+}
+
+/// (x − mean)/√(variance + eps)·w + b with given statistics, each channel (axis 1) by its own: (n, d, …), four times (d) →
+/// (n, d, …). What [`batch_norm`] becomes after training.
+///
+/// Panics if `x` has no axis 1 or the lengths differ.
+#[track_caller]
+pub fn batch_norm_eval<A, D>(
+    x: &ArrayRef<A, D>,
+    mean: &ArrayRef1<A>,
+    variance: &ArrayRef1<A>,
+    w: &ArrayRef1<A>,
+    b: &ArrayRef1<A>,
+    eps: A,
+) -> Array<A, D>
+where
+    A: Element,
+    D: Dimension,
+{
+    if x.shape().get(1) != Some(&w.len()) {
+        mismatch("batch_norm_eval", x.shape(), w.shape());
+    }
+    for other in [mean, variance, b] {
+        same_shape("batch_norm_eval", w.shape(), other.shape());
+    }
+    let mut y = standard(x);
+    for (c, mut channel) in y.view_mut().into_dyn().axis_iter_mut(Axis(1)).enumerate() {
+        let r = 1.0 / (wide(variance[c]) + wide(eps)).sqrt();
+        channel.mapv_inplace(|v| A::of(wide(v - mean[c]) * r) * w[c] + b[c]);
+    }
+    y
+}
+
+/// (x − mean)/√(variance + eps)·w + b over each group of channels (axis 1) of each sample: (n, c, …), (c), (c) → (n, c, …).
+///
+/// The channels are parted into `groups` of neighbours. Panics if there is no axis 1, the lengths differ, or the channels
+/// cannot be parted so. Source: Wu, He 2018.
+#[track_caller]
+pub fn group_norm<A, D>(x: &ArrayRef<A, D>, groups: usize, w: &ArrayRef1<A>, b: &ArrayRef1<A>, eps: A) -> Array<A, D>
+where
+    A: Element,
+    D: Dimension,
+{
+    if x.shape().get(1) != Some(&w.len()) {
+        mismatch("group_norm", x.shape(), w.shape());
+    }
+    same_shape("group_norm", w.shape(), b.shape());
+    assert!(groups > 0 && w.len().is_multiple_of(groups), "group_norm: {} channels in {groups} groups", w.len());
+    let size = (w.len() / groups).max(1);
+    let mut y = standard(x);
+    for mut sample in y.view_mut().into_dyn().axis_iter_mut(Axis(0)) {
+        for (g, mut group) in sample.axis_chunks_iter_mut(Axis(0), size).enumerate() {
+            let n = group.len() as f64;
+            let mean = sum(group.iter().copied()) / n;
+            let variance = group.iter().map(|&v| (wide(v) - mean).powi(2)).sum::<f64>() / n;
+            let r = 1.0 / (variance + wide(eps)).sqrt();
+            for (c, mut channel) in group.axis_iter_mut(Axis(0)).enumerate() {
+                let c = g * size + c;
+                channel.mapv_inplace(|v| A::of((wide(v) - mean) * r) * w[c] + b[c]);
+            }
+        }
+    }
+    y
+}
+
+/// (x − mean)/√(variance + eps)·w + b over each channel (axis 1) of each sample: (n, c, …), (c), (c) → (n, c, …).
+///
+/// Panics if there is no axis 1 or the lengths differ. Source: Ulyanov et al. 2016.
+#[track_caller]
+pub fn instance_norm<A, D>(x: &ArrayRef<A, D>, w: &ArrayRef1<A>, b: &ArrayRef1<A>, eps: A) -> Array<A, D>
+where
+    A: Element,
+    D: Dimension,
+{
+    if x.shape().get(1) != Some(&w.len()) {
+        mismatch("instance_norm", x.shape(), w.shape());
+    }
+    group_norm(x, w.len().max(1), w, b, eps)
 }
 
 /// What a mask may consist of: numbers that multiply, or booleans (kept where `true`).

@@ -1,7 +1,7 @@
 //! Products: batched matrix product, outer product, squared distances.
 
 use super::lanes::wide;
-use super::shape::{Broadcast, broadcast_shape, mismatch, stretch};
+use super::shape::{Broadcast, broadcast_shape, mismatch, same_shape, stretch};
 use crate::Element;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{
@@ -81,4 +81,61 @@ pub fn pairwise_sqdist<A: Element>(a: &ArrayRef2<A>, b: &ArrayRef2<A>) -> Array2
         let squares = a.row(i).into_iter().zip(b.row(j)).map(|(&p, &q)| wide(p - q) * wide(p - q));
         A::of(squares.sum())
     })
+}
+
+/// The vector product u×v over the last axis, which has three elements: (…, 3), (…, 3) → (…, 3).
+///
+/// Panics unless the shapes are equal and end with 3.
+#[track_caller]
+pub fn cross<A: Element, D: Dimension>(u: &ArrayRef<A, D>, v: &ArrayRef<A, D>) -> Array<A, D> {
+    same_shape("cross", u.shape(), v.shape());
+    if u.shape().last() != Some(&3) {
+        mismatch("cross", u.shape(), v.shape());
+    }
+    let axis = Axis(u.ndim() - 1);
+    let mut y = Array::zeros(u.raw_dim());
+    for ((mut y, u), v) in y.lanes_mut(axis).into_iter().zip(u.lanes(axis)).zip(v.lanes(axis)) {
+        for i in 0..3 {
+            let (j, k) = ((i + 1) % 3, (i + 2) % 3);
+            y[i] = u[j] * v[k] - u[k] * v[j];
+        }
+    }
+    y
+}
+
+/// The product of two arrays, summed over the last `n` axes of `a` with the first `n` of `b`. The rank of the result is that
+/// of the type it is wanted as; `einsum!` knows its own.
+///
+/// Panics if those axes differ in length or the rank is another one.
+///
+/// ```
+/// use autodiff_runtime::prelude::*;
+/// use ndarray::{Array1, Array3, array};
+///
+/// let a = Array3::from_shape_fn((2, 2, 2), |(i, j, k)| (4 * i + 2 * j + k) as f64);
+/// let y: Array1<f64> = tensordot(&a, &array![[1.0, 0.0], [0.0, 1.0]], 2);
+/// assert_eq!(y, array![3.0, 11.0]);
+/// ```
+#[track_caller]
+pub fn tensordot<A, D, E, R>(a: &ArrayRef<A, D>, b: &ArrayRef<A, E>, n: usize) -> Array<A, R>
+where
+    A: Element,
+    D: Dimension,
+    E: Dimension,
+    R: Dimension,
+{
+    let fits = n <= a.ndim() && n <= b.ndim() && a.shape()[a.ndim() - n..] == b.shape()[..n];
+    if !fits {
+        mismatch("tensordot", a.shape(), b.shape());
+    }
+    let (lead, trail) = (&a.shape()[..a.ndim() - n], &b.shape()[n..]);
+    let (rows, inner): (usize, usize) = (lead.iter().product(), b.shape()[..n].iter().product());
+    let columns: usize = trail.iter().product();
+    let flat = |x: Vec<A>, shape: (usize, usize)| Array2::from_shape_vec(shape, x).expect("as many elements as the array had");
+    let left = flat(a.iter().copied().collect(), (rows, inner));
+    let right = flat(b.iter().copied().collect(), (inner, columns));
+    let shape: Vec<usize> = lead.iter().chain(trail).copied().collect();
+    let y = left.dot(&right).into_dyn().into_shape_with_order(IxDyn(&shape)).expect("as many elements as the product has");
+    let rank = y.ndim();
+    y.into_dimensionality().unwrap_or_else(|_| panic!("tensordot: the result has rank {rank}"))
 }

@@ -92,6 +92,53 @@ pub(super) fn pad<A: Element, D: Dimension>(x: &ArrayRef<A, D>, widths: &[(usize
     y
 }
 
+/// What the border of [`ArrayExt::pad_mode`](super::ArrayExt::pad_mode) is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PadMode {
+    /// The element at the edge: a b c → a a a b c c c.
+    Edge,
+    /// The elements next to the edge, backwards, without the one at the edge: a b c → c b a b c b a.
+    Reflect,
+    /// The elements from the edge on, backwards: a b c → b a a b c c b.
+    Symmetric,
+    /// The elements at the other end: a b c → b c a b c a b.
+    Wrap,
+}
+
+#[track_caller]
+pub(super) fn pad_mode<A: Element, D: Dimension>(x: &ArrayRef<A, D>, widths: &[(usize, usize)], mode: PadMode) -> Array<A, D> {
+    assert!(widths.len() == x.ndim(), "pad_mode: {} pairs for an array of shape {}", widths.len(), Shape(x.shape()));
+    let mut y = standard(x);
+    for (axis, &(before, after)) in widths.iter().enumerate() {
+        let (axis, n) = (Axis(axis), y.len_of(Axis(axis)));
+        let reach = match mode {
+            PadMode::Edge => usize::from(before + after > 0),
+            PadMode::Reflect => before.max(after) + usize::from(before + after > 0),
+            PadMode::Symmetric | PadMode::Wrap => before.max(after),
+        };
+        assert!(reach <= n, "pad_mode: a border of {before} and {after} around axis {} of {}", axis.index(), Shape(x.shape()));
+        let source = |i: usize| {
+            let i = i as isize - before as isize;
+            let (last, len) = (n as isize - 1, n as isize);
+            (match mode {
+                PadMode::Edge => i.clamp(0, last.max(0)),
+                PadMode::Reflect if i < 0 => -i,
+                PadMode::Reflect if i > last => 2 * last - i,
+                PadMode::Symmetric if i < 0 => -1 - i,
+                PadMode::Symmetric if i > last => 2 * last + 1 - i,
+                PadMode::Wrap => i.rem_euclid(len.max(1)),
+                _ => i,
+            }) as usize
+        };
+        let mut wider = Array::zeros(resized(&y, axis, before + n + after));
+        for (mut to, lane) in wider.lanes_mut(axis).into_iter().zip(y.lanes(axis)) {
+            to.iter_mut().enumerate().for_each(|(i, slot)| *slot = lane[source(i)]);
+        }
+        y = wider;
+    }
+    y
+}
+
 #[track_caller]
 pub(super) fn take_along_axis<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,

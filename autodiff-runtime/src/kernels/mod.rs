@@ -21,6 +21,7 @@ mod matvec;
 #[cfg(test)]
 mod neural_tests;
 mod norm;
+mod order;
 mod positions;
 mod program;
 mod rearrange;
@@ -56,12 +57,14 @@ pub use loss::{
 };
 pub use ndarray::Axis;
 pub use norm::{layer_norm_grad_into, layer_norm_into, rms_norm_grad_into, rms_norm_into};
+pub use order::{argmax, argmin, argsort, largest_so_far, smallest_so_far};
 pub use positions::{positions, span};
 pub use product::{batched_matmul_into, dot, matmul_into, matvec_into, outer_into};
 pub use program::{
-    Output, Slot, add_slice, assign, assign_slice, attention_scale, broadcast, broadcast_scalar, broadcast_size, check_cotangent,
-    concatenate_into, diagonal_into, each, each_row, from_diag_into, from_diagonal_into, index_axis, math, one, output, part,
-    pick_into, require, reshape, sizes, slice, slice_axis, slice_len, to_owned, tril_into, triu_into, unpick_into, unslice_into,
+    Output, Slot, add_slice, add_to_diagonal, assign, assign_slice, attention_scale, broadcast, broadcast_scalar, broadcast_size,
+    check_cotangent, concatenate_into, diagonal_into, each, each_row, from_diag_into, from_diagonal_into, index_axis, math, one,
+    output, part, pick_into, require, reshape, sizes, slice, slice_axis, slice_len, to_owned, tril_into, triu_into, unpick_into,
+    unslice_into,
 };
 pub use rearrange::{add_along_into, max_pool2d_pick_into, permuted_into, roll_into, take_along_into, unpermuted_into};
 pub use scalar_result::ScalarResult;

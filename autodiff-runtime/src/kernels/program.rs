@@ -397,6 +397,11 @@ pub fn from_diag_into<T: Element>(mut dst: ArrayViewMut2<'_, T>, x: ArrayView1<'
     dst.diag_mut().assign(&x);
 }
 
+/// Adds a vector to the diagonal of a matrix.
+pub fn add_to_diagonal<T: Element>(mut dst: ArrayViewMut2<'_, T>, x: ArrayView1<'_, T>) {
+    dst.diag_mut().zip_mut_with(&x, |to, x| *to += *x);
+}
+
 /// The diagonals of the matrices in the last two axes.
 pub fn diagonal_into<T: Element, D: Dimension, E: Dimension>(mut dst: ArrayViewMut<'_, T, D>, x: ArrayView<'_, T, E>) {
     let (to, from) = (dst.ndim() - 1, x.ndim() - 1);

@@ -184,6 +184,22 @@ impl<'a, A: Element> Factor<'a, A> {
         self.pivots[0].to_u8().is_some_and(|bits| bits & bit != 0)
     }
 
+    /// The parts, as [`factor_into`] wrote them.
+    #[cfg(test)]
+    pub(super) fn packed(&self) -> ArrayView2<'a, A> {
+        self.packed
+    }
+
+    #[cfg(test)]
+    pub(super) fn pivots(&self) -> ArrayView1<'a, A> {
+        self.pivots
+    }
+
+    /// Whether the factor is that of Cholesky.
+    pub(crate) fn is_cholesky(&self) -> bool {
+        !self.is(LU)
+    }
+
     /// M as the library factored it.
     fn m(&self) -> ArrayView2<'a, A> {
         self.packed.reversed_axes()

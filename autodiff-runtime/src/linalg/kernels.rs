@@ -7,7 +7,7 @@
 use super::error::{LinalgError, Reason};
 use super::factor::{self, Factor, mirror, triangular};
 use super::matrix::{matrix, matrix_mut};
-use super::{Linalg, RightSide, UPLO, function, spectral};
+use super::{Linalg, RightSide, UPLO, function, spectral, sylvester};
 use crate::Element;
 use crate::kernels::{matmul_into, scratch};
 use ndarray::{Array2, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, ShapeBuilder, Zip, s};
@@ -84,13 +84,56 @@ pub fn cofactors_into<A: Element>(
         x.fill(A::nan());
         return;
     };
-    let orientation = super::factor::OwnedFactor::new(&u).view().det() * super::factor::OwnedFactor::new(&vt).view().det();
-    let sign = if orientation < A::zero() { -A::one() } else { A::one() };
+    let sign = orientation(&u, &vt);
     for (i, mut column) in u.axis_iter_mut(Axis(1)).enumerate() {
         let others = s.iter().enumerate().filter(|(j, _)| *j != i).fold(sign, |p, (_, s)| p * *s);
         column.mapv_inplace(|v| v * others);
     }
     matmul_into(x, A::one(), false, u.view(), vt.view());
+}
+
+/// The sign of det U·det Vᵀ for orthogonal U and Vᵀ.
+fn orientation<A: Element>(u: &Array2<A>, vt: &Array2<A>) -> A {
+    let det = |m: &Array2<A>| factor::OwnedFactor::new(m).view().det();
+    if det(u) * det(vt) < A::zero() { -A::one() } else { A::one() }
+}
+
+/// The derivative of the matrix of cofactors of A in direction D: of a diagonal matrix it is a polynomial in the diagonal,
+/// and that of any matrix is that of its singular values.
+pub fn cofactors_slope_into<A: Element>(mut x: ArrayViewMut2<'_, A>, a: ArrayView2<'_, A>, d: ArrayView2<'_, A>) {
+    let Ok((u, s, vt)) = spectral::svd("det", &a, true) else {
+        x.fill(A::nan());
+        return;
+    };
+    let (n, sign) = (s.len(), orientation(&u, &vt));
+    let inner = u.t().dot(&d).dot(&vt.t());
+    let others = Array2::from_shape_fn((n, n), |(i, j)| {
+        (0..n).filter(|k| *k != i && *k != j).fold(if i == j { A::zero() } else { sign }, |p, k| p * s[k])
+    });
+    let slope = Array2::from_shape_fn((n, n), |(i, j)| match i == j {
+        true => (0..n).map(|k| inner[[k, k]] * others[[i, k]]).sum(),
+        false => -inner[[j, i]] * others[[i, j]],
+    });
+    x.assign(&u.dot(&slope).dot(&vt));
+}
+
+/// As [`cholesky_into`], from the matrix factored by [`factor_into`]: a copy of its factor where that is by Cholesky.
+pub fn cholesky_shared_into<A: Element>(
+    mut shared: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    packed: ArrayView2<'_, A>,
+    pivots: ArrayView1<'_, A>,
+    symmetric: bool,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    if !Factor::new(packed, pivots).is_cholesky() {
+        return cholesky_into(shared, a, symmetric, operation);
+    }
+    shared.assign(&packed);
+    for (i, mut row) in shared.axis_iter_mut(Axis(0)).enumerate() {
+        row.slice_mut(s![..i]).fill(A::zero());
+    }
+    Ok(())
 }
 
 /// The transpose of L with A = L·Lᵀ, from the lower triangle of A, or from any if A is known to be symmetric.
@@ -261,6 +304,19 @@ pub fn matrix_function_slope_into<A: Element>(
         Ok(value) => Zip::from(&mut y).and(value.slice(s![..n, n..])).for_each(|y, v| *y = *v / scale),
         Err(_) => y.fill(A::nan()),
     }
+}
+
+/// The X of A·X + X·B = C.
+pub fn sylvester_into<A: Element>(
+    mut x: ArrayViewMut2<'_, A>,
+    a: ArrayView2<'_, A>,
+    b: ArrayView2<'_, A>,
+    c: ArrayView2<'_, A>,
+    operation: &'static str,
+) -> Result<(), LinalgError> {
+    let operation = if operation.is_empty() { "sylvester" } else { operation };
+    x.assign(&sylvester::sylvester(operation, &a, &b, &c)?);
+    Ok(())
 }
 
 /// The pseudoinverse.

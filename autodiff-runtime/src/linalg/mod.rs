@@ -10,6 +10,7 @@ mod function;
 pub mod kernels;
 mod matrix;
 mod spectral;
+mod sylvester;
 #[cfg(test)]
 mod tests;
 
@@ -162,6 +163,10 @@ pub trait Linalg: private::Sealed {
     fn sqrtm(&self) -> Result<Array2<Self::Elem>, LinalgError>;
     /// The principal X with e^X = A. Errors if A has eigenvalues that are negative or 0.
     fn logm(&self) -> Result<Array2<Self::Elem>, LinalgError>;
+    /// The X of A·X + X·B = C. Errors if an eigenvalue of A is minus one of B; panics if C does not fit.
+    fn sylvester(&self, b: &ArrayRef2<Self::Elem>, c: &ArrayRef2<Self::Elem>) -> Result<Array2<Self::Elem>, LinalgError>;
+    /// The X of A·X + X·Aᵀ = C. Errors if an eigenvalue of A is minus another one or 0; panics if C does not fit.
+    fn lyapunov(&self, c: &ArrayRef2<Self::Elem>) -> Result<Array2<Self::Elem>, LinalgError>;
     /// Aⁿ; a power of A⁻¹ for negative n, which errors if A is singular.
     fn matrix_power(&self, n: i32) -> Result<Array2<Self::Elem>, LinalgError>;
     /// The sum of the diagonal.
@@ -309,6 +314,20 @@ impl<A: Element> Linalg for ArrayRef<A, Ix2> {
 
     fn logm(&self) -> Result<Array2<A>, LinalgError> {
         function::logarithm(self)
+    }
+
+    #[track_caller]
+    fn sylvester(&self, b: &ArrayRef2<A>, c: &ArrayRef2<A>) -> Result<Array2<A>, LinalgError> {
+        fits("sylvester", self, c);
+        fits("sylvester", b, &c.t());
+        sylvester::sylvester("sylvester", self, b, c)
+    }
+
+    #[track_caller]
+    fn lyapunov(&self, c: &ArrayRef2<A>) -> Result<Array2<A>, LinalgError> {
+        fits("lyapunov", self, c);
+        fits("lyapunov", self, &c.t());
+        sylvester::sylvester("lyapunov", self, &self.t(), c)
     }
 
     fn matrix_power(&self, n: i32) -> Result<Array2<A>, LinalgError> {

@@ -283,3 +283,71 @@ fn what_has_no_result_is_an_error() {
 fn a_right_side_of_another_length_panics() {
     let _ = Array2::<f64>::eye(2).solve(&array![1.0, 2.0, 3.0]);
 }
+
+#[test]
+fn sylvester_and_lyapunov() {
+    regular(|a| {
+        let (m, n) = (a.nrows(), (a.nrows() / 2).max(1));
+        let b = numbers(3, (n, n)) * 0.2;
+        let c = numbers(4, (m, n));
+        if a.iter().any(|x| x.abs() > 1e9 || (x.abs() > 0.0 && x.abs() < 1e-9)) || (m == 2 && a[[0, 0]] == 0.0) {
+            return;
+        }
+        let x = a.sylvester(&b, &c).unwrap();
+        near(&(a.dot(&x) + x.dot(&b)), &c, 1e-11);
+        let c = numbers(5, (m, m));
+        let x = a.lyapunov(&c).unwrap();
+        near(&(a.dot(&x) + x.dot(&a.t())), &c, 1e-10);
+        let single = a.mapv(|x| x as f32).lyapunov(&c.mapv(|x| x as f32)).unwrap();
+        near(&single.mapv(f64::from), &x, 1e-3);
+    });
+    // Complex eigenvalues, a Jordan block, and eigenvalues that add up to 0.
+    let turn = array![[0.0, -2.0], [2.0, 0.0]];
+    let x = turn.sylvester(&array![[1.0, 1.0], [0.0, 1.0]], &array![[1.0, 2.0], [3.0, 4.0]]).unwrap();
+    near(&(turn.dot(&x) + x.dot(&array![[1.0, 1.0], [0.0, 1.0]])), &array![[1.0, 2.0], [3.0, 4.0]], 1e-14);
+    assert_eq!(turn.lyapunov(&Array2::eye(2)).unwrap_err().to_string(), "`lyapunov`: the matrix is singular");
+    assert!(array![[f64::NAN]].lyapunov(&array![[1.0]]).is_err());
+}
+
+#[test]
+fn slopes_of_cofactors() {
+    let of = |a: &Array2<f64>, d: &Array2<f64>| {
+        let mut x = Array2::from_elem(a.raw_dim(), f64::NAN);
+        kernels::cofactors_slope_into(x.view_mut(), a.view(), d.view());
+        x
+    };
+    let cofactors = |a: &Array2<f64>| {
+        let (n, factor) = (a.nrows(), OwnedFactor::new(a));
+        let mut x = Array2::zeros((n, n));
+        kernels::cofactors_into(x.view_mut(), a.view(), factor.view().packed(), factor.view().pivots());
+        x
+    };
+    for n in [0, 1, 2, 3, 5] {
+        let (a, d) = (numbers(n as u64 + 9, (n, n)), numbers(n as u64 + 19, (n, n)));
+        for a in [a.clone(), a.t().to_owned(), a.dot(&Array2::from_shape_fn((n, n), |(i, j)| f64::from(u8::from(i == j && i > 0))))]
+        {
+            let h = 1e-5;
+            let difference = (cofactors(&(&a + &d * h)) - cofactors(&(&a - &d * h))) / (2.0 * h);
+            near(&of(&a, &d), &difference, 1e-8);
+        }
+    }
+}
+
+#[test]
+fn a_cholesky_factor_from_another_factorisation() {
+    definite(|a| {
+        let factor = OwnedFactor::new(&a);
+        let (mut own, mut shared) = (Array2::zeros(a.raw_dim()), Array2::from_elem(a.raw_dim(), f64::NAN));
+        kernels::cholesky_into(own.view_mut(), a, false, "cholesky").unwrap();
+        let (packed, pivots) = (factor.view().packed(), factor.view().pivots());
+        kernels::cholesky_shared_into(shared.view_mut(), a, packed, pivots, false, "cholesky").unwrap();
+        near(&shared, &own, 1e-12);
+    });
+    // Of a matrix that is not symmetric the triangle counts, whatever it is factored to elsewhere.
+    let a = array![[4.0, 7.0], [1.0, 3.0]];
+    let factor = OwnedFactor::new(&a);
+    let mut shared = Array2::zeros((2, 2));
+    let (packed, pivots) = (factor.view().packed(), factor.view().pivots());
+    kernels::cholesky_shared_into(shared.view_mut(), a.view(), packed, pivots, false, "cholesky").unwrap();
+    near(&shared.t().to_owned(), &a.cholesky(UPLO::Lower).unwrap(), 1e-15);
+}

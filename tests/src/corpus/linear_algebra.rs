@@ -187,9 +187,24 @@ fn views_of_any_strides() {
     });
 }
 
-#[differentiate(wrt(a))]
+#[differentiate(wrt(a), modes(hvp, jvp))]
 fn determinant(a: &Array2<f64>) -> f64 {
     a.det().unwrap()
+}
+
+/// The second derivative is a polynomial in the elements too, and right at singular matrices.
+#[test]
+fn second_derivatives_of_determinants() {
+    let d = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]];
+    let of = |a: &Array2<f64>| determinant::hvp(a, &d).2;
+    let expected = array![[18.0, 0.0, -14.0], [0.0, 9.0, -8.0], [-6.0, -6.0, 7.0]];
+    assert_same("rank n − 1", &of(&Array2::from_diag(&array![1.0, 2.0, 0.0])), &expected, 1e-14);
+    let last = array![[5.0, -4.0, 0.0], [-2.0, 1.0, 0.0], [0.0, 0.0, 0.0]] * 3.0;
+    assert_same("rank n − 2", &of(&Array2::from_diag(&array![0.0, 0.0, 3.0])), &last, 1e-14);
+    assert_same("zeros", &of(&Array2::zeros((3, 3))), &Array2::zeros((3, 3)), 1e-14);
+    let a = matrix(3, 3, 8);
+    let slopes = (determinant::grad(&(&a + &d * 1e-5)) - determinant::grad(&(&a - &d * 1e-5))) / 2e-5;
+    assert_same("regular", &of(&a), &slopes, 1e-8);
 }
 
 /// The slope of a determinant is the matrix of cofactors, which is not 0 where one column depends on the others.
@@ -320,4 +335,36 @@ fn in_a_loop(a: &Array2<f64>, b: &Array1<f64>) -> f64 {
 fn in_loops_and_branches() {
     let (a, b) = (regular(3, 17), vector(3, 18));
     verify!(in_a_loop, [a], (&a, &b), allocates);
+}
+
+#[differentiate(wrt(a, s), modes(hvp, jvp))]
+fn function_of_symmetric(a: &Array2<f64>, s: f64, c: &Array2<f64>) -> f64 {
+    let (w, v) = (a + &a.t()).eigh(UPLO::Lower).unwrap();
+    let y = (&v * &(&w * s).exp()).dot(&v.t());
+    let z = v.dot(&Array2::from_diag(&w.mapv(|x| (x * x + 1.0).ln()))).dot(&v.t());
+    (&y * c).sum() + (&z * &z).sum()
+}
+
+/// Divided differences: equal eigenvalues do no harm where the function is written out with eigenvectors.
+#[test]
+fn functions_of_symmetric_matrices() {
+    let (a, c) = (matrix(4, 4, 3), matrix(4, 4, 4));
+    let s = 0.7;
+    verify!(function_of_symmetric, [a, s], (&a, s, &c), allocates);
+    // Twice the same eigenvalue, and near it: e^(s·A) by its own rule is the reference.
+    #[differentiate(wrt(a, s))]
+    fn reference(a: &Array2<f64>, s: f64, c: &Array2<f64>) -> f64 {
+        let m = a + &a.t();
+        let z = (m.dot(&m) + Array2::<f64>::eye(a.nrows())).logm().unwrap();
+        ((&m * s).expm().unwrap() * c).sum() + (&z * &z).sum()
+    }
+    let q = matrix(3, 3, 5).qr().unwrap().0;
+    for gap in [0.0, 1e-13, 1e-9, 1e-6, 1e-4, 1e-2] {
+        let a = q.dot(&Array2::from_diag(&array![0.25, 0.25 + gap, -0.5])).dot(&q.t());
+        let c = matrix(3, 3, 6);
+        let found = function_of_symmetric::grad(&a, 0.7, &c);
+        let wanted = reference::grad(&a, 0.7, &c);
+        assert_same(&format!("gap {gap}"), &found.a, &wanted.a, 1e-8);
+        assert_same(&format!("gap {gap}"), &found.s, &wanted.s, 1e-10);
+    }
 }

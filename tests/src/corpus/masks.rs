@@ -30,8 +30,24 @@ fn mask_in_a_loop(w: &Array1<f64>, rounds: usize) -> f64 {
     y.sum()
 }
 
+#[differentiate]
+fn masks_in_every_spelling(w: &Array2<f64>, v: &Array2<f64>) -> f64 {
+    let positive = w.map(|x| *x > 0.0);
+    let small = v.map(|&x| x.abs() < 1.0);
+    let a = select(&(&positive & &small), w, &v.sin());
+    let b = select(&(!&positive | &small), &w.cos(), v);
+    let c = select(&(&positive ^ &small), &(w * v), w);
+    let d = select(&positive.t(), &w.t(), &v.t().sin());
+    let e = select(&positive.slice(s![1.., ..]), &w.slice(s![1.., ..]), &v.slice(s![..-1, ..]));
+    let f = select(&positive.row(0), &w.row(0), &v.row(1).cos());
+    let g = select(&w.column(0).mapv(|x| x > 0.0).insert_axis(Axis(1)), w, v);
+    (&a * &b + &c).sum() + (&d * &d).sum() + e.sum() * f.sum() + (&g * v).sum()
+}
+
 #[test]
 fn masks_choose() {
+    let (w, v) = (matrix(3, 4, 7), matrix(3, 4, 8));
+    verify!(masks_in_every_spelling, [w, v], (&w, &v));
     let (w, v) = (matrix(3, 4, 1), matrix(3, 4, 2));
     verify!(chosen, [w, v], (&w, &v));
     verify!(dropped_below, [w], (&w));

@@ -12,6 +12,9 @@ use super::value::Value;
 use crate::ir::{Attr, Bound, Dim, Elem, Expr as Node, Slice};
 use crate::ops::Arg;
 
+/// The borders of `pad_mode`, in the order of their numbers.
+const PAD_MODES: [&str; 4] = ["PadMode::Edge", "PadMode::Reflect", "PadMode::Symmetric", "PadMode::Wrap"];
+
 /// Operands and attributes of a call.
 #[derive(Default)]
 pub(super) struct Arguments<'g, 'e> {
@@ -30,6 +33,7 @@ impl<'g> Lower<'g, '_> {
                 Arg::Gate => self.node(e).map(|n| into.operands.push((e, n))),
                 Arg::Size => self.size(e).map(|d| into.attrs.push(Attr::Dims(vec![d]))),
                 Arg::Widths => self.widths(e).map(|w| into.attrs.push(Attr::Axes(w))),
+                Arg::PadMode => self.one_of(e, &PAD_MODES).map(|i| into.attrs.push(Attr::Int(i as i64))),
                 Arg::Indices => self
                     .of_kind(e, Elem::Index, "an index vector (`Array1<usize>` or `&[usize]`)")
                     .map(|n| into.operands.push((e, n))),

@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::value::Value;
 use super::{Lower, compact};
 use crate::diag::nearest;
-use crate::ir::{Attr, Bound, Expr as Node, Slice};
+use crate::ir::{Attr, Bound, Elem, Expr as Node, Slice};
 use crate::ops::{self, Form, Meaning, Spelling, arith, scalar};
 
 /// Methods that give back their receiver as far as values go.
@@ -120,9 +120,19 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    fn node_method(&mut self, x: Node<'g>, name: &str, args: &[&Expr], m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
+    pub(super) fn node_method(
+        &mut self,
+        x: Node<'g>,
+        name: &str,
+        args: &[&Expr],
+        m: &syn::ExprMethodCall,
+        e: &Expr,
+    ) -> Option<Value<'g>> {
         if SHAPE_QUERIES.contains(&name) {
             return self.shape_query(x, m);
+        }
+        if x.ty().elem() == Elem::Bool && super::masks::REARRANGEMENTS.contains(&name) {
+            return self.rearranged_mask(x, name, args, m, e);
         }
         if IDENTITIES.contains(&name) {
             return Some(Value::Node(x));
@@ -580,7 +590,8 @@ impl<'g> Lower<'g, '_> {
 /// For each operand of a spelling, whether it must be a float; the receiver of a method comes first.
 fn spelling_kinds(spelling: &Spelling) -> Vec<bool> {
     use crate::ops::Arg;
-    let receiver = (spelling.form == Form::Method).then_some(true);
+    // Positions get an axis before they pick.
+    let receiver = (spelling.form == Form::Method).then_some(spelling.name != "insert_axis");
     let args = spelling.args.iter().filter_map(|a| match a {
         Arg::Operand | Arg::Float => Some(true),
         Arg::Mask | Arg::Indices | Arg::Gate => Some(false),

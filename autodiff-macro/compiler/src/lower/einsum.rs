@@ -19,7 +19,12 @@ impl<'g> Lower<'g, '_> {
             self.errors.at(subscripts, "the subscripts must be a string literal, as in `einsum!(\"ij,jk->ik\", a, b)`");
             return None;
         };
-        let parsed = match Subscripts::parse(&text, operands.len()) {
+        let mut given: Vec<(&Expr, Node<'g>)> = Vec::new();
+        for operand in operands {
+            given.push((operand, self.float(operand)?));
+        }
+        let ranks: Vec<usize> = given.iter().map(|g| g.1.rank()).collect();
+        let parsed = match Subscripts::parse(&text, &ranks) {
             Ok(parsed) => parsed,
             Err(message) => {
                 self.errors.at(subscripts, message);
@@ -27,16 +32,13 @@ impl<'g> Lower<'g, '_> {
             }
         };
         self.meanings.macro_path(&m.mac.path);
-        let mut given: Vec<(&Expr, Node<'g>)> = Vec::new();
-        for (operand, indices) in operands.iter().zip(&parsed.inputs) {
-            let node = self.float(operand)?;
+        for ((operand, node), indices) in given.iter().zip(&parsed.inputs) {
             if node.rank() != indices.len() {
                 let letters: String = indices.iter().collect();
                 let axes = if node.rank() == 1 { "axis" } else { "axes" };
                 self.errors.at(operand, format!("an array of {} {axes}, but its subscripts are `{letters}`", node.rank()));
                 return None;
             }
-            given.push((operand, node));
         }
         let nodes: Vec<Node<'g>> = given.iter().map(|g| g.1).collect();
         let id = self.in_context(e, &given, |b| parsed.contract(b, &nodes).map(|e| e.id()))?;

@@ -378,6 +378,7 @@ impl<'g> Lower<'g, '_> {
             (None, BinOp::Ne(_)) => &compare::NE,
             (None, BinOp::And(_) | BinOp::BitAnd(_)) => &compare::AND,
             (None, BinOp::Or(_) | BinOp::BitOr(_)) => &compare::OR,
+            (None, BinOp::BitXor(_)) => &compare::NE,
             _ => {
                 self.errors.at(e, format!("the operator `{}` is not supported on floats", b.op.to_token_stream()));
                 return None;
@@ -388,7 +389,7 @@ impl<'g> Lower<'g, '_> {
         }
         match (left, right) {
             (Value::Node(x), Value::Node(y)) => {
-                let logic = std::ptr::eq(op, &compare::AND) || std::ptr::eq(op, &compare::OR);
+                let logic = matches!(b.op, BinOp::And(_) | BinOp::BitAnd(_) | BinOp::Or(_) | BinOp::BitOr(_) | BinOp::BitXor(_));
                 for (side, v) in [(&b.left, x), (&b.right, y)] {
                     if logic == v.is_float() {
                         self.errors.at(
@@ -539,6 +540,9 @@ impl<'g> Lower<'g, '_> {
             Expr::Tuple(t) => t.elems.iter().collect(),
             one => vec![one],
         };
+        if indices.is_empty() && x.rank() == 0 {
+            return Some(Value::Node(x));
+        }
         if let Some(range) = indices.iter().find(|i| matches!(i, Expr::Range(_))) {
             if matches!(range, Expr::Range(r) if r.start.is_none() && r.end.is_none()) && indices.len() == 1 {
                 return Some(Value::Node(x));

@@ -22,7 +22,7 @@ impl<'g> Lower<'g, '_> {
     /// The tokens after a method of linear algebra, or an error that asks for them.
     pub(super) fn failure_of(&mut self, method: &str, after: Option<TokenStream>, e: &Expr) -> Option<String> {
         if !cfg!(feature = "linalg") {
-            self.errors.at(e, format!("`{method}` needs the feature `linalg` of `autodiff-runtime`, which is turned off here"));
+            self.errors.at(e, format!("`{method}` needs the feature `linalg` of `autodiff-runtime`: add it in `Cargo.toml`, as in `features = [\"linalg\"]`"));
             return None;
         }
         if after.is_none() {
@@ -35,19 +35,23 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// One of two paths, `UPLO::Lower` and `UPLO::Upper`: whether it is the second.
-    pub(super) fn choice(&mut self, e: &Expr, [first, second]: [&str; 2]) -> Option<bool> {
+    pub(super) fn choice(&mut self, e: &Expr, choices: [&str; 2]) -> Option<bool> {
+        self.one_of(e, &choices).map(|i| i == 1)
+    }
+
+    /// The number of one of several paths.
+    pub(super) fn one_of(&mut self, e: &Expr, choices: &[&str]) -> Option<usize> {
         let last = |path: &str| path.rsplit("::").next().unwrap_or_default().to_string();
         if let Expr::Path(p) = e
             && let Some(segment) = p.path.segments.last()
+            && let Some(i) = choices.iter().position(|c| segment.ident == last(c))
         {
-            match segment.ident.to_string() {
-                name if name == last(first) => return Some(false),
-                name if name == last(second) => return Some(true),
-                _ => {}
-            }
+            return Some(i);
         }
         let found = super::compact(&e.to_token_stream().to_string());
-        self.errors.at(e, format!("`{found}` must be known when compiling: write `{first}` or `{second}`"));
+        let [first @ .., last] = choices else { return None };
+        let first: Vec<String> = first.iter().map(|c| format!("`{c}`")).collect();
+        self.errors.at(e, format!("`{found}` must be known when compiling: write {} or `{last}`", first.join(", ")));
         None
     }
 

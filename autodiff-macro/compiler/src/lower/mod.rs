@@ -18,6 +18,7 @@ mod failures;
 mod inline;
 mod lanes;
 mod linalg;
+mod masks;
 mod mutate;
 mod place;
 mod returns;

@@ -214,7 +214,7 @@ elementwise! {
     }
     /// Negation.
     NEG = neg(a) -> y {
-        spell: [method("neg", &[])],
+        spell: [method("neg", &[]).used(&[("x[nm]", 2, "-x.to_owned()"), ("x[nm]", 2, "!-&x.to_owned()"), ("x[nm]", 2, "x.mapv(|v| -v)")])],
         value: -a,
         pullback: |g| [-g],
         emit: [-#a] cost 1,
@@ -238,7 +238,10 @@ elementwise! {
 pub static BROADCAST: Operation = Operation {
     name: "broadcast",
     family: FAMILY,
-    spellings: &[method("broadcast", &[Arg::Shape])],
+    spellings: &[method("broadcast", &[Arg::Shape]).used(&[
+        ("x[m]", 2, "x.broadcast((3, x.len())).unwrap().to_owned()"),
+        ("x[n1]", 2, "x.broadcast((x.nrows(), 2)).unwrap().to_owned()"),
+    ])],
     infer: |b, x, attrs| {
         let shape = attrs[0].dims().to_vec();
         b.require_broadcasts_into(&x[0].shape(), &shape)?;

@@ -66,11 +66,11 @@ predicate! {
     #[doc = "Negated mask."]
     NOT = "not"(a) [!#a] 8, "¬", &[], a == 0.0;
     #[doc = "Whether an element is NaN."]
-    IS_NAN = "is_nan"(a) [(#a).is_nan()] 9, "isnan", &[method("is_nan", &[])], a.is_nan();
+    IS_NAN = "is_nan"(a) [(#a).is_nan()] 9, "isnan", &[method("is_nan", &[]).used(&[("x[nm] y[nm]", 2, "select(&x.is_nan(), x, y)"), ("x[nm]", 2, "x.mapv(|v| if v.is_nan() { v } else { v * v })")])], a.is_nan();
     #[doc = "Whether an element is infinite."]
-    IS_INFINITE = "is_infinite"(a) [(#a).is_infinite()] 9, "isinf", &[method("is_infinite", &[])], a.is_infinite();
+    IS_INFINITE = "is_infinite"(a) [(#a).is_infinite()] 9, "isinf", &[method("is_infinite", &[]).used(&[("x[nm] y[nm]", 2, "select(&x.is_infinite(), x, y)"), ("x[nm]", 2, "x.mapv(|v| if v.is_infinite() { v } else { v * v })")])], a.is_infinite();
     #[doc = "Whether an element is finite."]
-    IS_FINITE = "is_finite"(a) [(#a).is_finite()] 9, "isfinite", &[method("is_finite", &[])], a.is_finite();
+    IS_FINITE = "is_finite"(a) [(#a).is_finite()] 9, "isfinite", &[method("is_finite", &[]).used(&[("x[nm]", 2, "x.mapv(|v| if v.is_finite() { v * v } else { v })")])], a.is_finite();
 }
 
 /// `a` where the condition holds, else `b`.
@@ -121,13 +121,14 @@ pub static SELECT: Operation = Operation {
     source: "JAX lax.select",
 };
 
-const SELECT_SPELLINGS: &[Spelling] = &[function("select", &[Arg::Mask, Arg::Operand, Arg::Operand])];
+const SELECT_SPELLINGS: &[Spelling] = &[function("select", &[Arg::Mask, Arg::Operand, Arg::Operand])
+    .used(&[("m?[nm] x[nm] y[nm]", 2, "select(m, x, y)"), ("m?[n1] x[nm] y[m]", 2, "select(m, x, y)")])];
 
 /// The operand as a constant of the differentiation.
 pub static STOP_GRADIENT: Operation = Operation {
     name: "stop_gradient",
     family: FAMILY,
-    spellings: &[function("stop_gradient", &[Arg::Operand])],
+    spellings: &[function("stop_gradient", &[Arg::Operand]).used(&[("x[nm] y![nm]", 2, "x * stop_gradient(y)")])],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,
     derivative: Derivative::Zero,

@@ -5,6 +5,8 @@
 //! its indices are shared, and a matrix product elsewhere, batched over what is shared and kept. Derivatives are those
 //! of the operations it becomes.
 
+use std::collections::BTreeSet;
+
 use super::product::outer;
 use super::structure::{DIAG, DIAGONAL};
 use super::{Arg, Composite, Form, Spelling};
@@ -12,18 +14,30 @@ use crate::ir::{Attr, Builder, Dim, Expr};
 
 /// The composite of this file.
 pub static COMPOSITES: &[Composite] = &[Composite {
-    spelling: Spelling { form: Form::Macro, name: "einsum", args: &[Arg::Subscripts, Arg::List] },
+    spelling: Spelling {
+        form: Form::Macro,
+        name: "einsum",
+        args: &[Arg::Subscripts, Arg::List],
+        uses: &[
+            ("x[nm] y[mk]", 2, "einsum!(\"ij,jk->ik\", x, y)"),
+            ("x[bnm] y[mk]", 3, "einsum!(\"bij,jk->kbi\", x, y)"),
+            ("x[bnm] y[bkm]", 3, "einsum!(\"bij,bkj->bik\", x, y)"),
+            ("x[bnm] y[mk]", 3, "einsum!(\"...ij,jk->...ik\", x, y).into_dimensionality::<Ix3>().unwrap()"),
+            ("x[abnm] y[bm]", 3, "einsum!(\"...ij,...j\", x, y).into_dimensionality::<Ix3>().unwrap()"),
+        ],
+    },
     family: "matrix products",
     build: |b, x, attrs| {
         let text = match &attrs[0] {
             Attr::Text(text) => text.as_str(),
             _ => "",
         };
-        let subscripts = Subscripts::parse(text, x.len())?;
+        let ranks: Vec<usize> = x.iter().map(|e| e.rank()).collect();
+        let subscripts = Subscripts::parse(text, &ranks)?;
         Ok(b.expr(subscripts.contract(b, x)?.id()))
     },
     doc: "Einstein summation: the product of the operands, summed over the indices that are not behind `->`; an index \
-          repeated in an operand takes its diagonal.",
+          repeated in an operand takes its diagonal, `...` stands for the axes without a letter.",
 }];
 
 /// No array has more axes than this.
@@ -40,6 +54,45 @@ pub struct Subscripts {
     pub output: Vec<char>,
 }
 
+/// Subscripts with letters of their own in place of each `...`.
+fn spelled_out(text: &str, ranks: &[usize]) -> Result<String, String> {
+    if !text.contains("...") {
+        return Ok(text.to_string());
+    }
+    let free: Vec<char> = ('A'..='Z').chain('a'..='z').filter(|c| !text.contains(*c)).collect();
+    let last = |n: usize| free[free.len().saturating_sub(n)..].iter().collect::<String>();
+    let (inputs, output) = match text.split_once("->") {
+        Some((inputs, output)) => (inputs, Some(output)),
+        None => (text, None),
+    };
+    if output.is_some_and(|o| o.matches("...").count() > 1) || inputs.split(',').any(|part| part.matches("...").count() > 1) {
+        return Err("`...` stands once in an operand, for all axes without a letter".to_string());
+    }
+    let mut most = 0;
+    let mut written = Vec::new();
+    for (k, part) in inputs.split(',').enumerate() {
+        let (named, rank) = (part.replace("...", "").len(), ranks.get(k).copied().unwrap_or(0));
+        let more = if part.contains("...") { rank.saturating_sub(named).min(free.len()) } else { 0 };
+        most = most.max(more);
+        written.push(part.replace("...", &last(more)));
+    }
+    let inputs = written.join(",");
+    let output = match output {
+        Some(output) => output.replace("...", &last(most)),
+        None => {
+            let once = |c: &char| inputs.chars().filter(|d| d == c).count() == 1;
+            last(most)
+                + &text
+                    .chars()
+                    .filter(|c| c.is_ascii_alphabetic() && once(c))
+                    .collect::<BTreeSet<char>>()
+                    .iter()
+                    .collect::<String>()
+        }
+    };
+    Ok(format!("{inputs}->{output}"))
+}
+
 /// A value whose axes are named by indices, each once.
 #[derive(Clone)]
 struct Term<'g> {
@@ -49,12 +102,11 @@ struct Term<'g> {
 
 impl Subscripts {
     /// Reads NumPy's notation: `"ij,jk->ik"`. Without `->` the result has the indices that occur once, in alphabetical
-    /// order.
-    pub fn parse(text: &str, operands: usize) -> Result<Self, String> {
+    /// order. `...` stands for the axes of an operand that have no letter, counted from the last.
+    pub fn parse(text: &str, ranks: &[usize]) -> Result<Self, String> {
+        let operands = ranks.len();
         let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        if text.contains("...") {
-            return Err("`...` in the subscripts is not supported: give each axis a letter".to_string());
-        }
+        let text = spelled_out(&text, ranks)?;
         let (inputs, output) = match text.split_once("->") {
             Some((inputs, output)) => (inputs, Some(output)),
             None => (text.as_str(), None),

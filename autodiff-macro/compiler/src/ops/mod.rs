@@ -16,13 +16,16 @@ pub mod leaf;
 pub mod linalg;
 pub mod loss;
 pub mod neural;
+pub mod order;
 pub mod positions;
 pub mod product;
 pub mod rearrange;
 pub mod reduce;
+pub mod reductions;
 mod reference;
 pub mod scalar;
 pub mod signal;
+mod spelling;
 pub mod structure;
 mod table;
 
@@ -30,7 +33,8 @@ use proc_macro2::TokenStream;
 
 use crate::ir::{Attr, Builder, Dim, Dims, Expr, Tensor, Type};
 pub use formula::Formula;
-pub use table::{documentation, overview, written};
+pub use spelling::{Arg, Form, Spelling, Use, function, method};
+pub use table::{Written, documentation, overview, written};
 
 /// One operation.
 pub struct Operation {
@@ -74,67 +78,6 @@ pub type Simplify = for<'g> fn(&'g Builder, &[Expr<'g>], &[Attr]) -> Option<Expr
 /// No local simplification.
 pub fn no_simplification<'g>(_: &'g Builder, _: &[Expr<'g>], _: &[Attr]) -> Option<Expr<'g>> {
     None
-}
-
-/// A spelling in user code.
-#[derive(Clone, Copy, Debug)]
-pub struct Spelling {
-    /// Method, function or macro.
-    pub form: Form,
-    /// The name.
-    pub name: &'static str,
-    /// What the arguments are (for a method: those after the receiver, which is an operand).
-    pub args: &'static [Arg],
-}
-
-/// Method or function.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
-    /// `x.name(…)`, also `f64::name(x, …)` and `F::name(x, …)`.
-    Method,
-    /// `name(x, …)`
-    Function,
-    /// `name!(…)`
-    Macro,
-}
-
-/// What an argument of a call is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Arg {
-    /// A float array or scalar.
-    Operand,
-    /// A boolean array.
-    Mask,
-    /// A boolean array, or a float one of zeros and ones.
-    Gate,
-    /// An array of indices.
-    Indices,
-    /// `Axis(k)` with a `k` known when compiling.
-    Axis,
-    /// An integer known when compiling.
-    Int,
-    /// A float known when compiling, or computed by passive code (it becomes an operand).
-    Float,
-    /// A size: a literal or an integer of passive code.
-    Size,
-    /// Widths `&[(before, after), …]`, an axis each.
-    Widths,
-    /// A shape: a tuple or array of sizes.
-    Shape,
-    /// A list of axes.
-    Axes,
-    /// `UPLO::Lower` or `UPLO::Upper`; the flag is set for the latter.
-    Triangle,
-    /// `Diag::NonUnit` or `Diag::Unit`; the flag is set for the latter.
-    Diagonal,
-    /// `true` or `false`.
-    Switch,
-    /// A slice `s![…]`.
-    Slice,
-    /// A list of arrays.
-    List,
-    /// The subscripts of an `einsum!`, a string literal.
-    Subscripts,
 }
 
 /// A place in the graph where a rule is applied.
@@ -306,13 +249,17 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         product::OPERATIONS,
         structure::OPERATIONS,
         rearrange::OPERATIONS,
+        order::OPERATIONS,
         signal::OPERATIONS,
         assign::OPERATIONS,
         positions::OPERATIONS,
         neural::OPERATIONS,
         linalg::factor::OPERATIONS,
+        linalg::determinant::OPERATIONS,
+        linalg::cholesky::OPERATIONS,
         linalg::triangular::OPERATIONS,
         linalg::spectral::OPERATIONS,
+        linalg::symmetric_function::OPERATIONS,
         linalg::function::OPERATIONS,
     ]
     .into_iter()
@@ -338,11 +285,12 @@ pub type Build = for<'g> fn(&'g Builder, &[Expr<'g>], &[Attr]) -> Result<Expr<'g
 /// All composites.
 pub fn composites() -> impl Iterator<Item = &'static Composite> {
     [
-        reduce::COMPOSITES,
+        reductions::COMPOSITES,
         product::COMPOSITES,
         einsum::COMPOSITES,
         structure::COMPOSITES,
         rearrange::COMPOSITES,
+        order::COMPOSITES,
         neural::COMPOSITES,
         loss::COMPOSITES,
         linalg::COMPOSITES,
@@ -495,14 +443,4 @@ pub(crate) fn attr_code(attr: &Attr) -> TokenStream {
         }
         _ => TokenStream::new(),
     }
-}
-
-/// A method spelling.
-pub const fn method(name: &'static str, args: &'static [Arg]) -> Spelling {
-    Spelling { form: Form::Method, name, args }
-}
-
-/// A function spelling.
-pub const fn function(name: &'static str, args: &'static [Arg]) -> Spelling {
-    Spelling { form: Form::Function, name, args }
 }

@@ -42,7 +42,13 @@ pub fn outer<'g>(x: Expr<'g>, y: Expr<'g>) -> Expr<'g> {
 pub static DOT: Operation = Operation {
     name: "dot",
     family: FAMILY,
-    spellings: &[method("dot", &[Arg::Operand])],
+    spellings: &[method("dot", &[Arg::Operand]).used(&[
+        ("x[nm] y[mk]", 2, "x.dot(y)"),
+        ("x[nm] y[m]", 1, "x.dot(y)"),
+        ("x[n] y[nm]", 1, "x.dot(y)"),
+        ("x[n] y[n]", 0, "x.dot(y)"),
+        ("x[mn] y[km]", 2, "x.t().dot(&y.t())"),
+    ])],
     infer: infer_dot,
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -244,7 +250,7 @@ const CHAIN_DOMAINS: &[(f64, f64)] = &[(-2.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)];
 pub static OUTER: Operation = Operation {
     name: "outer",
     family: FAMILY,
-    spellings: &[super::function("outer", &[Arg::Operand, Arg::Operand])],
+    spellings: &[super::function("outer", &[Arg::Operand, Arg::Operand]).used(&[("x[n] y[m]", 2, "outer(x, y)")])],
     infer: |_, x, _| match (x[0].shape().as_slice(), x[1].shape().as_slice()) {
         ([m], [n]) => Ok(Type::float(vec![*m, *n])),
         (p, q) => Err(format!("`outer` takes two vectors, not ranks {} and {}", p.len(), q.len())),
@@ -276,7 +282,12 @@ pub static OUTER: Operation = Operation {
 pub static MATMUL: Operation = Operation {
     name: "matmul",
     family: FAMILY,
-    spellings: &[method("matmul", &[Arg::Operand])],
+    spellings: &[method("matmul", &[Arg::Operand]).used(&[
+        ("x[nm] y[mk]", 2, "x.matmul(y)"),
+        ("x[bnm] y[mk]", 3, "x.matmul(y)"),
+        ("x[bnm] y[bmk]", 3, "x.matmul(y)"),
+        ("x[abnm] y[bmk]", 4, "x.matmul(y)"),
+    ])],
     infer: |b, x, _| {
         let (p, q) = (x[0].shape(), x[1].shape());
         if p.len() < 2 || q.len() < 2 || p.len() > 4 || q.len() > 4 {
@@ -358,5 +369,33 @@ composites! {
         let (p, q) = (b.expr(norms(x[0])), b.expr(norms(x[1])));
         let distance = p + q.t() - 2.0 * x[0].dot(x[1].t());
         Ok(distance.zip(&super::scalar::MAXIMUM, b.constant(0.0)))
-    }, "Squared Euclidean distances between the rows of two matrices, not below 0.";
+    }, "Squared Euclidean distances between the rows of two matrices, not below 0.", [("x[nk] y[mk]", 2, "pairwise_sqdist(x, y)")];
+    function "cross"(Operand, Operand): |b, x, _| {
+        let Some(last) = x[0].rank().checked_sub(1) else { return Err("`cross` takes arrays, not scalars".to_string()) };
+        b.require_same_shape(&x[0].shape(), &x[1].shape())?;
+        b.require_equal(x[0].dim(last), b.literal(3))?;
+        let at = |x: Expr<'_>, i: usize| b.expr(super::rearrange::at(x, last, i as i64).id());
+        let part = |i: usize| {
+            let (j, k) = ((i + 1) % 3, (i + 2) % 3);
+            (at(x[0], j) * at(x[1], k) - at(x[0], k) * at(x[1], j)).insert_axis(last)
+        };
+        Ok(b.make(&super::structure::CONCATENATE, vec![Attr::Int(last as i64)], &[part(0), part(1), part(2)]))
+    }, "Vector product over the last axis, which has three elements.", [("x[3] y[3]", 1, "cross(x, y)"), ("x[n3] y[n3]", 2, "cross(x, y)")];
+    function "tensordot"(Operand, Operand, Int): |b, x, a| {
+        let (left, right) = (x[0].shape(), x[1].shape());
+        let n = usize::try_from(a[0].int()).unwrap_or(usize::MAX);
+        if n > left.len() || n > right.len() {
+            return Err(format!("`tensordot` over {} axes of arrays of ranks {} and {}", a[0].int(), left.len(), right.len()));
+        }
+        let (lead, trail) = (&left[..left.len() - n], &right[n..]);
+        b.require_same_shape(&left[left.len() - n..], &right[..n])?;
+        let (rows, inner, columns) = (b.count(lead), b.count(&right[..n]), b.count(trail));
+        let shape: Vec<_> = lead.iter().chain(trail).copied().collect();
+        Ok(x[0].reshape(&[rows, inner]).dot(x[1].reshape(&[inner, columns])).reshape(&shape))
+    }, "Product summed over the last n axes of the one and the first n of the other.", [
+        ("x[nmk] y[mkj]", 2, "tensordot(x, y, 2)"),
+        ("x[nm] y[mkj]", 3, "tensordot(x, y, 1)"),
+        ("x[nm] y[nm]", 0, "{ let z: Array0<F> = tensordot(x, y, 2); z.into_scalar() }"),
+        ("x[n] y[m]", 2, "tensordot(x, y, 0)"),
+    ];
 }

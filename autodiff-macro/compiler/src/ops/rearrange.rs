@@ -23,7 +23,7 @@ fn same_type<'g>(_: &'g Builder, x: &[Expr<'g>], attrs: &[Attr]) -> Result<Type,
     }
 }
 
-fn check_axis(x: Expr<'_>, axis: usize) -> Result<usize, String> {
+pub(super) fn check_axis(x: Expr<'_>, axis: usize) -> Result<usize, String> {
     if axis < x.rank() { Ok(axis) } else { Err(format!("there is no axis {axis} in a rank-{} array", x.rank())) }
 }
 
@@ -148,7 +148,7 @@ pub static ADD_ALONG: Operation = Operation {
     source: "PyTorch scatter_add",
 };
 
-fn order(l: &[f64]) -> Vec<usize> {
+pub(super) fn order(l: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..l.len()).collect();
     order.sort_by(|&i, &j| l[i].total_cmp(&l[j]));
     order
@@ -174,7 +174,7 @@ fn lanes(axis: usize, x: &Tensor, v: &Tensor, f: impl Fn(&[f64], &[f64]) -> Vec<
 pub static SORT_AXIS: Operation = Operation {
     name: "sort_axis",
     family: FAMILY,
-    spellings: &[method("sort_axis", &[Arg::Axis])],
+    spellings: &[method("sort_axis", &[Arg::Axis]).used(&[("x[nm]", 2, "x.sort_axis(Axis(1))")])],
     infer: same_type,
     simplify: |_, x, attrs| x[0].matches(&SORT_AXIS).filter(|n| n.attrs == attrs).map(|_| x[0]),
     derivative: Derivative::Rule {
@@ -249,7 +249,7 @@ by_order!(
 pub static CUMPROD: Operation = Operation {
     name: "cumprod",
     family: FAMILY,
-    spellings: &[method("cumprod", &[Arg::Axis])],
+    spellings: &[method("cumprod", &[Arg::Axis]).used(&[("x[nm]", 2, "x.cumprod(Axis(0))")])],
     infer: same_type,
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -340,7 +340,7 @@ fn range<'g>(x: Expr<'g>, axis: usize, start: i64, end: Option<i64>) -> Expr<'g>
 }
 
 /// Element `i` along an axis, which goes away.
-fn at<'g>(x: Expr<'g>, axis: usize, i: i64) -> Expr<'g> {
+pub(super) fn at<'g>(x: Expr<'g>, axis: usize, i: i64) -> Expr<'g> {
     let mut slices = vec![whole(); x.rank()];
     slices[axis] = Slice::Index(Bound::Literal(i));
     x.with(&SLICE, vec![Attr::Slices(slices)])
@@ -396,28 +396,81 @@ fn pad<'g>(b: &'g Builder, x: Expr<'g>, widths: &[usize], value: Expr<'g>) -> Re
     Ok(y)
 }
 
+/// A border of an array's own elements, by the number of its [`Arg::PadMode`].
+fn pad_mode<'g>(b: &'g Builder, x: Expr<'g>, widths: &[usize], mode: i64) -> Result<Expr<'g>, String> {
+    if widths.len() != 2 * x.rank() {
+        return Err(format!(
+            "`pad_mode` takes a pair of widths for each axis: {} are given for a rank-{} array",
+            widths.len() / 2,
+            x.rank()
+        ));
+    }
+    let backwards = |e: Expr<'g>, axis: usize| {
+        let mut slices = vec![whole(); e.rank()];
+        slices[axis] = Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(-1) };
+        e.with(&SLICE, vec![Attr::Slices(slices)])
+    };
+    let mut y = x;
+    for (axis, width) in widths.chunks_exact(2).enumerate() {
+        let stretched = |part: Expr<'g>, n: i64| {
+            let mut shape = part.shape();
+            shape[axis] = b.literal(n);
+            part.broadcast(&shape)
+        };
+        let [before, after] = [width[0] as i64, width[1] as i64];
+        let border = |n: i64, first: bool| match (mode, first) {
+            (0, true) => stretched(range(y, axis, 0, Some(1)), n),
+            (0, false) => stretched(range(y, axis, -1, None), n),
+            (1, true) => backwards(range(y, axis, 1, Some(n + 1)), axis),
+            (1, false) => backwards(range(y, axis, -n - 1, Some(-1)), axis),
+            (2, true) => backwards(range(y, axis, 0, Some(n)), axis),
+            (2, false) => backwards(range(y, axis, -n, None), axis),
+            (_, true) => range(y, axis, -n, None),
+            (_, false) => range(y, axis, 0, Some(n)),
+        };
+        let parts = [(before > 0).then(|| border(before, true)), Some(y), (after > 0).then(|| border(after, false))];
+        let parts: Vec<Expr<'g>> = parts.into_iter().flatten().collect();
+        if parts.len() > 1 {
+            y = b.make(&CONCATENATE, vec![Attr::Int(axis as i64)], &parts);
+        }
+    }
+    Ok(y)
+}
+
 composites! {
     method "roll"(Int, Axis): |_, x, a| {
         let axis = check_axis(x[0], a[1].axis())?;
         Ok(x[0].with(&ROLL, vec![Attr::Int(axis as i64), a[0].clone()]))
-    }, "Moved along an axis, what leaves at one end coming in at the other.";
-    method "take_along_axis"(Indices, Axis): |b, x, a| Ok(b.expr(b.apply(&TAKE_ALONG, a.to_vec(), x)?.id())), "In each lane along an axis the elements at indices; repeated indices add up in the adjoint.";
+    }, "Moved along an axis, what leaves at one end coming in at the other.", [
+        ("x[nm]", 2, "x.roll(2, Axis(0))"),
+        ("x[nm]", 2, "x.roll(-1, Axis(1))"),
+    ];
+    method "take_along_axis"(Indices, Axis): |b, x, a| Ok(b.expr(b.apply(&TAKE_ALONG, a.to_vec(), x)?.id())), "In each lane along an axis the elements at indices; repeated indices add up in the adjoint.", [("x[nm] i#[km<n]", 2, "x.take_along_axis(i, Axis(0))")];
     method "repeat"(Size, Axis): |_, x, a| {
         let axis = check_axis(x[0], a[1].axis())?;
         Ok(copies(x[0], axis, a[0].dims()[0], true))
-    }, "Each element n times along an axis; the adjoint sums the copies.";
+    }, "Each element n times along an axis; the adjoint sums the copies.", [("x[nm]", 2, "x.repeat(2, Axis(1))")];
     method "tile"(Axes): |b, x, a| {
         let Some(lead) = x[0].rank().checked_sub(a[0].axes().len()) else {
             return Err(format!("`tile` takes at most a count for each axis: {} are given for a rank-{} array", a[0].axes().len(), x[0].rank()));
         };
         let tiled = a[0].axes().iter().enumerate().filter(|(_, n)| **n != 1);
         Ok(tiled.fold(x[0], |y, (i, n)| copies(y, lead + i, b.literal(*n as i64), false)))
-    }, "Copies side by side along the last axes; the adjoint sums them.";
-    method "pad"(Widths, Float): |b, x, a| pad(b, x[0], a[0].axes(), x[1]), "A border of given widths before and after each axis, filled with a value.";
+    }, "Copies side by side along the last axes; the adjoint sums them.", [
+        ("x[nm]", 2, "x.tile(&[2, 3])"),
+        ("x[nm]", 2, "x.tile(&[2])"),
+    ];
+    method "pad"(Widths, Float): |b, x, a| pad(b, x[0], a[0].axes(), x[1]), "A border of given widths before and after each axis, filled with a value.", [("x[nm] c[]", 2, "x.pad(&[(1, 2), (0, 1)], c)")];
+    method "pad_mode"(Widths, PadMode): |b, x, a| pad_mode(b, x[0], a[0].axes(), a[1].int()), "A border made of the array's own elements: `PadMode::Edge`, `Reflect`, `Symmetric` or `Wrap`; the adjoint folds it back.", [
+        ("x[nm] >0", 2, "x.pad_mode(&[(1, 2), (0, 3)], PadMode::Edge)"),
+        ("x[45]", 2, "x.pad_mode(&[(1, 2), (0, 3)], PadMode::Reflect)"),
+        ("x[45]", 2, "x.pad_mode(&[(4, 2), (0, 3)], PadMode::Symmetric)"),
+        ("x[n4] >1", 2, "x.pad_mode(&[(1, 1), (2, 4)], PadMode::Wrap)"),
+    ];
     method "diff"(Int, Axis): |_, x, a| {
         let axis = check_axis(x[0], a[1].axis())?;
         Ok((0..a[0].int()).fold(x[0], |y, _| range(y, axis, 1, None) - range(y, axis, 0, Some(-1))))
-    }, "Differences of neighbours along an axis, n times over.";
+    }, "Differences of neighbours along an axis, n times over.", [("x[nm] >1", 2, "x.diff(1, Axis(0))")];
     function "rotary"(Operand, Operand): |b, x, _| {
         let (Some(&d), rank) = (x[0].shape().last(), x[0].rank()) else { return Err("`rotary` takes an array, not a scalar".to_string()) };
         let two = b.literal(2);
@@ -432,7 +485,10 @@ composites! {
         let (sin, cos) = (x[1].map(&super::scalar::SIN), x[1].map(&super::scalar::COS));
         let turned = [(p * cos - q * sin).insert_axis(rank), (p * sin + q * cos).insert_axis(rank)];
         Ok(b.make(&CONCATENATE, vec![Attr::Int(rank as i64)], &turned).reshape(&x[0].shape()))
-    }, "Each pair (x₂ᵢ, x₂ᵢ₊₁) of the last axis turned by the angle θᵢ; the angles broadcast.";
+    }, "Each pair (x₂ᵢ, x₂ᵢ₊₁) of the last axis turned by the angle θᵢ; the angles broadcast.", [
+        ("x[n4] y[n2]", 2, "rotary(x, y)"),
+        ("x[kn4] y[2]", 3, "rotary(x, y)"),
+    ];
     function "kron"(Operand, Operand): |b, x, _| {
         let (left, right) = (x[0].shape(), x[1].shape());
         let ([m, n], [p, q]) = (&left[..], &right[..]) else {
@@ -441,5 +497,5 @@ composites! {
         let shape = b.dims(|d| [d.product(*m, *p), d.product(*n, *q)]);
         let (left, right) = (x[0].insert_axis(1).insert_axis(3), x[1].insert_axis(0).insert_axis(2));
         Ok((left * right).reshape(&shape))
-    }, "Kronecker product of two matrices.";
+    }, "Kronecker product of two matrices.", [("x[nm] y[k2] >0", 2, "kron(x, y)")];
 }

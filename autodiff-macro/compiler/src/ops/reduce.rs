@@ -1,10 +1,8 @@
 //! Reductions.
 
 use super::compare::{eq, gt0, when};
-use super::scalar::{ABS, EXP, LN, MAXIMUM, ROOT, SQRT};
-use super::{
-    Arg, Code, Composite, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification,
-};
+use super::scalar::{EXP, ROOT, SQRT};
+use super::{Arg, Code, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification};
 use crate::ir::{Attr, Builder, Dim, Expr, Tensor, Type};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -127,7 +125,7 @@ fn var_of(x: &[f64], ddof: f64) -> f64 {
 pub static VAR: Operation = Operation {
     name: "var",
     family: FAMILY,
-    spellings: &[method("var", &[Arg::Float])],
+    spellings: &[method("var", &[Arg::Float]).used(&[("x[nm] >0", 0, "x.var(F::zero())"), ("x[nm] >1", 0, "x.var(F::one())")])],
     infer: scalar_type,
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -161,7 +159,7 @@ pub static VAR: Operation = Operation {
 pub static STD: Operation = Operation {
     name: "std",
     family: FAMILY,
-    spellings: &[method("std", &[Arg::Float])],
+    spellings: &[method("std", &[Arg::Float]).used(&[("x[nm] >0", 0, "x.std(F::zero())"), ("x[nm] >1", 0, "x.std(F::one())")])],
     infer: scalar_type,
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -253,7 +251,8 @@ macro_rules! extremum {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
-            spellings: &[method($name, &[Arg::Axis])],
+            spellings: &[method($name, &[Arg::Axis])
+                .used(&[("x[nm]", 1, concat!("x.", $name, "(Axis(0))")), ("x[knm]", 2, concat!("x.", $name, "(Axis(2))"))])],
             infer: without_axis,
             simplify: no_simplification,
             derivative: Derivative::Rule {
@@ -337,7 +336,7 @@ pub static EXTREMUM_GRAD: Operation = Operation {
 pub static LOGSUMEXP_AXIS: Operation = Operation {
     name: "logsumexp_axis",
     family: FAMILY,
-    spellings: &[method("logsumexp_axis", &[Arg::Axis])],
+    spellings: &[method("logsumexp_axis", &[Arg::Axis]).used(&[("x[nm]", 1, "x.logsumexp_axis(Axis(1))")])],
     infer: without_axis,
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -388,7 +387,7 @@ pub static LOGSUMEXP_GRAD: Operation = Operation {
 pub static PRODUCT_AXIS: Operation = Operation {
     name: "product_axis",
     family: FAMILY,
-    spellings: &[method("product_axis", &[Arg::Axis])],
+    spellings: &[method("product_axis", &[Arg::Axis]).used(&[("x[nm]", 1, "x.product_axis(Axis(1))")])],
     infer: without_axis,
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -450,21 +449,11 @@ fn product_of_others(x: Expr<'_>, axis: usize) -> Expr<'_> {
     lanes.with(&PRODUCT_AXIS, vec![Attr::Int(axis as i64 + 1)])
 }
 
-/// All elements as one axis.
-fn flat<'g>(b: &'g Builder, x: Expr<'g>) -> Expr<'g> {
-    if x.rank() == 1 { x } else { x.reshape(&[b.count(&x.shape())]) }
-}
-
-fn check_axis(x: Expr<'_>, attrs: &[Attr]) -> Result<usize, String> {
-    let axis = attrs[0].axis();
-    if axis < x.rank() { Ok(axis) } else { Err(format!("there is no axis {axis} in a rank-{} array", x.rank())) }
-}
-
 macro_rules! composites {
-    ($($form:ident $name:literal ($($arg:ident),*): $build:expr, $doc:literal;)*) => {
+    ($($form:ident $name:literal ($($arg:ident),*): $build:expr, $doc:literal, [$($use:expr),* $(,)?];)*) => {
         /// The composites of this file.
         pub static COMPOSITES: &[Composite] = &[$(Composite {
-            spelling: super::$form($name, &[$(Arg::$arg),*]),
+            spelling: super::$form($name, &[$(Arg::$arg),*]).used(&[$($use),*]),
             family: FAMILY,
             build: $build,
             doc: $doc,
@@ -473,64 +462,9 @@ macro_rules! composites {
 }
 pub(crate) use composites;
 
-composites! {
-    method "sum"(): |_, x, _| Ok(x[0].sum()), "Sum of all elements.";
-    method "sum_axis"(Axis): |_, x, a| Ok(x[0].sum_axis(check_axis(x[0], a)?)), "Sum along an axis.";
-    method "mean"(): |_, x, _| Ok(x[0].mean()), "Mean of all elements.";
-    method "mean_axis"(Axis): |_, x, a| {
-        let axis = check_axis(x[0], a)?;
-        Ok(x[0].mean_keep(axis).remove_axis(axis))
-    }, "Mean along an axis.";
-    method "var_axis"(Axis, Float): |_, x, a| {
-        let axis = check_axis(x[0], a)?;
-        Ok(variance_axis(x[0], x[1], axis))
-    }, "Variance along an axis.";
-    method "std_axis"(Axis, Float): |b, x, a| {
-        let axis = check_axis(x[0], a)?;
-        let n = b.size(x[0].dim(axis)) - x[1];
-        let centred = x[0] - x[0].mean_keep(axis);
-        Ok((norm_keep(centred, axis) / n.map(&SQRT)).remove_axis(axis))
-    }, "Standard deviation along an axis; slope 0 where all elements are equal.";
-    method "product"(): |b, x, _| Ok(flat(b, x[0]).with(&PRODUCT_AXIS, vec![Attr::Int(0)])), "Product of all elements.";
-    method "max_all"(): |b, x, _| Ok(flat(b, x[0]).with(&MAX_AXIS, vec![Attr::Int(0)])), "Largest element.";
-    method "min_all"(): |b, x, _| Ok(flat(b, x[0]).with(&MIN_AXIS, vec![Attr::Int(0)])), "Smallest element.";
-    method "logsumexp"(): |b, x, _| Ok(flat(b, x[0]).with(&LOGSUMEXP_AXIS, vec![Attr::Int(0)])), "`ln Σ e^x` over all elements.";
-    method "logmeanexp_axis"(Axis): |b, x, a| {
-        let axis = check_axis(x[0], a)?;
-        Ok(x[0].with(&LOGSUMEXP_AXIS, a.to_vec()) - b.size(x[0].dim(axis)).map(&LN))
-    }, "`ln mean e^x` along an axis.";
-    method "norm_l1"(): |_, x, _| Ok(x[0].map(&ABS).sum()), "Sum of absolute values; slope 0 at 0.";
-    method "norm_l2"(): |_, x, _| Ok(x[0].with(&NORM, vec![Attr::Dims(vec![])])), "Euclidean norm; slope 0 at 0.";
-    method "norm_max"(): |b, x, _| {
-        let largest = flat(b, x[0].map(&ABS)).with(&MAX_AXIS, vec![Attr::Int(0)]);
-        Ok(largest.zip(&MAXIMUM, b.constant(0.0)))
-    }, "Largest absolute value, 0 of no elements; ties share the slope.";
-    method "norm_lp"(Float): |_, x, _| Ok(norm_lp(x[0], x[1])), "`(Σ|x|^p)^(1/p)`.";
-    method "norm_axis"(Axis): |_, x, a| {
-        let axis = check_axis(x[0], a)?;
-        Ok(norm_keep(x[0], axis).remove_axis(axis))
-    }, "Euclidean norm along an axis; slope 0 at 0.";
-}
-
 /// Euclidean norm along an axis, which stays with length 1.
 pub(crate) fn norm_keep(x: Expr<'_>, axis: usize) -> Expr<'_> {
     let mut shape = x.shape();
     shape[axis] = x.builder().literal(1);
     x.with(&NORM, vec![Attr::Dims(shape)])
-}
-
-fn variance_axis<'g>(x: Expr<'g>, ddof: Expr<'g>, axis: usize) -> Expr<'g> {
-    let b = x.builder();
-    // The mean is a constant of the rule: its adjoint is Σ(x − mean)·2g/n = 0, which rounding would make noise.
-    let centred = x - x.mean_keep(axis);
-    centred.square().sum_axis(axis) / (b.size(x.dim(axis)) - ddof)
-}
-
-/// In the ratio form, which cannot overflow; slope 0 at the zero vector.
-fn norm_lp<'g>(x: Expr<'g>, p: Expr<'g>) -> Expr<'g> {
-    let a = x.map(&ABS);
-    let total = a.zip(&super::scalar::POWF, p).sum();
-    let zero = total.zeros_like();
-    let positive = gt0(total);
-    Expr::select(positive, Expr::select(positive, total, zero + 1.0).zip(&super::scalar::POWF, 1.0 / p), zero)
 }

@@ -64,7 +64,7 @@ fn sized_kernel(c: &KernelCall, name: TokenStream, n: usize) -> TokenStream {
 pub static CONV1D: Operation = Operation {
     name: "conv1d",
     family: FAMILY,
-    spellings: &[function("conv1d", &[Arg::Operand, Arg::Operand])],
+    spellings: &[function("conv1d", &[Arg::Operand, Arg::Operand]).used(&[("x[n] y[k] >0", 1, "conv1d(x, y)")])],
     infer: |b, x, _| {
         let (n, k) = vectors("conv1d", x)?;
         let one = b.literal(1);
@@ -100,7 +100,7 @@ pub static CONV1D: Operation = Operation {
 pub static CONVOLVE: Operation = Operation {
     name: "convolve",
     family: FAMILY,
-    spellings: &[function("convolve", &[Arg::Operand, Arg::Operand])],
+    spellings: &[function("convolve", &[Arg::Operand, Arg::Operand]).used(&[("x[n] y[k] >0", 1, "convolve(x, y)")])],
     infer: |b, x, _| {
         let (n, k) = vectors("convolve", x)?;
         let one = b.literal(1);
@@ -196,7 +196,8 @@ fn shaped(s: &super::Site<'_>, of: Expr<'_>) -> Vec<Attr> {
 pub static CONV2D: Operation = Operation {
     name: "conv2d",
     family: FAMILY,
-    spellings: &[function("conv2d", &[Arg::Operand, Arg::Operand, Arg::Size, Arg::Size])],
+    spellings: &[function("conv2d", &[Arg::Operand, Arg::Operand, Arg::Size, Arg::Size])
+        .used(&[("x[k254] y[m223] >0", 4, "conv2d(x, y, 1, 0)"), ("x[k254] y[m223] >0", 4, "conv2d(x, y, 2, 1)")])],
     infer: |b, x, attrs| Ok(Type::float(conv2d_shape(b, &x[0].shape(), &x[1].shape(), attrs)?)),
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -334,7 +335,7 @@ fn largest<'a>(x: &Tensor, window: &'a [Vec<usize>]) -> &'a [usize] {
 pub static MAX_POOL2D: Operation = Operation {
     name: "max_pool2d",
     family: FAMILY,
-    spellings: &[function("max_pool2d", &[Arg::Operand, Arg::Size])],
+    spellings: &[function("max_pool2d", &[Arg::Operand, Arg::Size]).used(&[("x[kn46] >0", 4, "max_pool2d(x, 2)")])],
     infer: pooled,
     simplify: no_simplification,
     derivative: Derivative::Rule {
@@ -416,7 +417,7 @@ pub static MAX_POOL2D_PICK: Operation = Operation {
 pub static AVG_POOL2D: Operation = Operation {
     name: "avg_pool2d",
     family: FAMILY,
-    spellings: &[function("avg_pool2d", &[Arg::Operand, Arg::Size])],
+    spellings: &[function("avg_pool2d", &[Arg::Operand, Arg::Size]).used(&[("x[kn46] >0", 4, "avg_pool2d(x, 2)")])],
     infer: pooled,
     simplify: no_simplification,
     derivative: Derivative::Linear(|s, g| g.with(&AVG_POOL2D_GRAD, vec![s.attrs[0].clone(), Attr::Dims(s.x[0].shape())])),

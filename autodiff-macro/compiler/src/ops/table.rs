@@ -1,6 +1,6 @@
 //! The documentation tables: every spelling the compiler knows, from the registry.
 
-use super::{Arg, Form, Spelling, composites, registry};
+use super::{Arg, Form, Spelling, Use, composites, registry};
 
 /// The operations written as infix operators.
 const OPERATORS: [(&str, char); 5] = [("add", '+'), ("sub", '-'), ("mul", '*'), ("div", '/'), ("rem", '%')];
@@ -8,21 +8,33 @@ const OPERATORS: [(&str, char); 5] = [("add", '+'), ("sub", '-'), ("mul", '*'), 
 /// A spelling with its family, meaning and source.
 struct Entry {
     family: &'static str,
-    written: Vec<String>,
+    written: Vec<Written>,
     meaning: &'static str,
     source: &'static str,
+}
+
+/// A spelling as the documentation has it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The family it is documented under.
+    pub family: &'static str,
+    /// `x.softmax(Axis(k))`
+    pub text: String,
+    /// Functions that use it.
+    pub uses: &'static [Use],
 }
 
 /// Everything with a spelling, family by family; the parts of derivatives have none.
 fn families() -> Vec<(&'static str, Vec<Entry>)> {
     let operations = registry().filter_map(|op| {
         let operator = OPERATORS.iter().find(|o| o.0 == op.name).map(|o| format!("x {} y", o.1));
-        let written: Vec<String> = operator.into_iter().chain(op.spellings.iter().map(spelled)).collect();
+        let operator = operator.map(|text| Written { family: op.family, text, uses: &[] });
+        let written: Vec<Written> = operator.into_iter().chain(op.spellings.iter().map(|s| written_of(op.family, s))).collect();
         (!written.is_empty()).then_some(Entry { family: op.family, written, meaning: op.doc, source: op.source })
     });
     let composites = composites().map(|c| Entry {
         family: c.family,
-        written: vec![spelled(&c.spelling)],
+        written: vec![written_of(c.family, &c.spelling)],
         meaning: c.doc,
         source: "that of its parts",
     });
@@ -36,13 +48,13 @@ fn families() -> Vec<(&'static str, Vec<Entry>)> {
     families
 }
 
-/// Family and text of every spelling that the documentation lists.
-pub fn written() -> Vec<(&'static str, String)> {
-    let split = |(family, entries): (&'static str, Vec<Entry>)| {
-        let texts: Vec<String> = entries.into_iter().flat_map(|e| e.written).collect();
-        texts.into_iter().map(move |text| (family, text))
-    };
-    families().into_iter().flat_map(split).collect()
+fn written_of(family: &'static str, spelling: &Spelling) -> Written {
+    Written { family, text: spelled(spelling), uses: spelling.uses }
+}
+
+/// Every spelling that the documentation lists.
+pub fn written() -> Vec<Written> {
+    families().into_iter().flat_map(|(_, entries)| entries).flat_map(|e| e.written).collect()
 }
 
 /// The README's Markdown table: the spellings of each family in a row.
@@ -69,7 +81,7 @@ pub fn documentation() -> String {
 
 /// The spellings of an entry, each in backticks.
 fn code(entry: &Entry) -> String {
-    entry.written.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" ")
+    entry.written.iter().map(|w| format!("`{}`", w.text)).collect::<Vec<_>>().join(" ")
 }
 
 fn capitalised(text: &str) -> String {
@@ -99,6 +111,7 @@ fn spelled(spelling: &Spelling) -> String {
             Arg::Axis => "Axis(k)",
             Arg::Int | Arg::Size => "n",
             Arg::Widths => "[(n, n), …]",
+            Arg::PadMode => "PadMode::Edge",
             Arg::Float => "c",
             Arg::Shape => "shape",
             Arg::Axes => "axes",

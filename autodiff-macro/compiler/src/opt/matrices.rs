@@ -7,17 +7,17 @@
 
 use std::cell::Cell;
 
-use super::{rewritten, uses};
+use super::{batches, rewritten, uses};
 use crate::ir::{Attr, Bound, Builder, Dim, Elem, Expr, Joint, Node, NodeId, Slice};
 use crate::ops::{Code, Operation, arith, neural, product, reduce, structure};
 
 /// Where a rule is tried: a node of the old graph with the copies of its operands.
 pub struct Place<'a, 'g> {
     builder: &'g Builder,
-    node: &'a Node,
-    x: &'a [Expr<'g>],
+    pub(super) node: &'a Node,
+    pub(super) x: &'a [Expr<'g>],
     /// Whether operand `i` is read here only.
-    once: &'a dyn Fn(usize) -> bool,
+    pub(super) once: &'a dyn Fn(usize) -> bool,
     /// Whether the node is read by loops only, which compute it as they go.
     fused: &'a dyn Fn() -> bool,
 }
@@ -38,6 +38,8 @@ pub static RULES: &[Rule] = &[
     Rule { name: "diag(x·yᵀ) = x∘y", source: "Giles 2008 §2.2.1", apply: diagonal_of_outer },
     Rule { name: "diag(f(A, B)) = f(diag A, diag B)", source: "PyTensor local_lift", apply: diagonal_of_elementwise },
     Rule { name: "sums of A·B are products with sums", source: "Laue, Mitterreiter and Giesen 2018", apply: sum_of_product },
+    Rule { name: "sums of batches of products", source: "Laue, Mitterreiter and Giesen 2018", apply: batches::sum_of_batch },
+    Rule { name: "diagonals of batches of products", source: "Giles 2008 §2.2.1", apply: batches::diagonal_of_batch },
     Rule { name: "sum(diag(d)) = sum(d)", source: "structure", apply: sum_of_diagonal },
     Rule { name: "diag(d)·A = d∘A by rows, A·diag(d) = A∘d", source: "PyTensor", apply: product_with_diagonal },
     Rule { name: "A·1 = sums of rows", source: "PyTensor, XLA", apply: product_with_repeated },
@@ -104,12 +106,12 @@ fn in_loops(joint: &Joint, live: &[bool], id: NodeId) -> bool {
 }
 
 impl<'g> Place<'_, 'g> {
-    fn is(&self, op: &'static Operation) -> bool {
+    pub(super) fn is(&self, op: &'static Operation) -> bool {
         self.node.op.name == op.name
     }
 
     /// The operands of operand `i`, if that applies `op`.
-    fn operands(&self, i: usize, op: &'static Operation) -> Option<Vec<Expr<'g>>> {
+    pub(super) fn operands(&self, i: usize, op: &'static Operation) -> Option<Vec<Expr<'g>>> {
         operands(*self.x.get(i)?, op)
     }
 
@@ -123,7 +125,7 @@ impl<'g> Place<'_, 'g> {
         self.builder.dims(|dims| dims.min(a, b))
     }
 
-    fn is_one(&self, d: crate::ir::Dim) -> bool {
+    pub(super) fn is_one(&self, d: crate::ir::Dim) -> bool {
         self.builder.dims(|dims| dims.is_one(d))
     }
 }

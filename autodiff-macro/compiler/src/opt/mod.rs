@@ -9,11 +9,15 @@ use std::rc::Rc;
 use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Header, Joint, Node, Region, rebuild, verify};
 use crate::ops::{Code, Site, arith, product};
 
+mod batches;
 mod chain;
+mod diagonals;
+mod kronecker;
 pub mod matrices;
 mod scales;
 mod slices;
 mod solves;
+mod spectra;
 mod transposes;
 
 pub use solves::recognise;
@@ -33,6 +37,8 @@ pub static PASSES: &[Pass] = &[
     Pass { name: "simplify", run: simplify },
     Pass { name: "transpose products", run: transposes::transpose_products },
     Pass { name: "matrix rules", run: matrices::matrix_rules },
+    Pass { name: "add to diagonals", run: diagonals::add_to_diagonals },
+    Pass { name: "share factorisations", run: solves::share_factorisations },
     Pass { name: "scale products", run: scales::scale_products },
     Pass { name: "accumulate slices", run: slices::accumulate_slices },
     Pass { name: "accumulate products", run: accumulate_products },

@@ -3,8 +3,10 @@
 
 use std::collections::HashSet;
 
-use crate::ir::{Builder, Expr, Node, NodeId, Region, rebuild};
-use crate::ops::linalg::factor::{INVERSE, LOWER, solve_like};
+use super::{kronecker, rewritten, spectra};
+use crate::ir::{Builder, Expr, Joint, Node, NodeId, Region, rebuild};
+use crate::ops::linalg::cholesky::{CHOLESKY, CHOLESKY_SHARED, LOWER};
+use crate::ops::linalg::factor::{FACTOR, INVERSE, solve_like};
 use crate::ops::linalg::triangular::TRIANGULAR_SOLVE;
 use crate::ops::linalg::{Failure, factor::Factored};
 use crate::ops::{product, reduce, scalar, structure};
@@ -13,14 +15,28 @@ use crate::ops::{product, reduce, scalar, structure};
 /// summed, the logarithm of the determinant; two solves with the two factors one with the matrix. The attribute's `literal`
 /// turns that off.
 pub fn recognise(region: Region) -> Result<Region, String> {
-    let of_factors = |node: &Node| node.op.family == INVERSE.family;
-    if region.dims.rules().literal || !region.graph.ids().any(|id| of_factors(region.graph.node(id))) {
+    let node = |id: &NodeId| region.graph.node(*id);
+    let reads = |of: &Node, op: &str| of.operands.iter().any(|o| node(o).op.name == op);
+    let concerned = |of: &Node| match of.op.name {
+        name if name == product::DOT.name => {
+            let transposed = |o: &NodeId| node(o).op.name == structure::PERMUTE.name && reads(node(o), structure::RESHAPE.name);
+            reads(of, structure::RESHAPE.name) || of.operands.iter().any(transposed)
+        }
+        name if name == structure::CONCATENATE.name => reads(of, product::DOT.name),
+        _ => of.op.family == INVERSE.family,
+    };
+    if region.dims.rules().literal || !region.graph.ids().any(|id| concerned(region.graph.node(id))) {
         return Ok(region);
     }
     let in_products = inverses_in_products(&region);
     let builder = Builder::with_dims(region.dims.clone());
     let copies = rebuild(&builder, &region, &region.outputs, |node, x| {
-        product_with_inverse(&builder, &in_products, node, x).or_else(|| ln_det(node, x)).or_else(|| both_triangles(node, x))
+        product_with_inverse(&builder, &in_products, node, x)
+            .or_else(|| ln_det(node, x))
+            .or_else(|| both_triangles(node, x))
+            .or_else(|| kronecker::product(node, x))
+            .or_else(|| spectra::symmetric_function(node, x))
+            .or_else(|| joined_products(&region, node, x))
     });
     let outputs = region.outputs.iter().filter_map(|id| copies[id.index()]).collect();
     let (graph, dims, _, bug) = builder.finish();
@@ -94,4 +110,52 @@ fn both_triangles<'g>(node: &Node, x: &[Expr<'g>]) -> Option<Expr<'g>> {
     let same = inner.operands[0] == l.id() && read(&inner) == (false, false) && l.matches(&LOWER).is_some();
     let b = x[1].builder().expr(inner.operands[1]);
     same.then(|| Factored::with_lower(l).map(|a| a.solve(b, false, Failure::NONE)))?
+}
+
+/// `[A·B, A·C] = A·[B, C]` and `[A·C; B·C] = [A; B]·C`: one product in place of several, forward and backward. They must be
+/// read here only, and all be products of matrices.
+fn joined_products<'g>(region: &Region, node: &Node, x: &[Expr<'g>]) -> Option<Expr<'g>> {
+    if node.op.name != structure::CONCATENATE.name || node.ty.rank() != 2 || x.len() < 2 {
+        return None;
+    }
+    let graph = &region.graph;
+    let once = |id: NodeId| graph.users(id).count() == 1 && !region.outputs.contains(&id);
+    let distinct = node.operands.iter().all(|o| node.operands.iter().filter(|p| *p == o).count() == 1);
+    if !distinct || !node.operands.iter().all(|id| once(*id)) {
+        return None;
+    }
+    let b = x[0].builder();
+    let factors: Option<Vec<[Expr<'g>; 2]>> = x
+        .iter()
+        .map(|e| e.matches(&product::DOT).map(|n| [b.expr(n.operands[0]), b.expr(n.operands[1])]))
+        .map(|f| f.filter(|f| f.iter().all(|e| e.rank() == 2)))
+        .collect();
+    let factors = factors?;
+    // Along columns the left factor is the common one.
+    let (common, other) = if node.attrs[0].axis() == 1 { (0, 1) } else { (1, 0) };
+    if factors.iter().any(|f| f[common].id() != factors[0][common].id()) {
+        return None;
+    }
+    let parts: Vec<Expr<'g>> = factors.iter().map(|f| f[other]).collect();
+    let joined = b.make(&structure::CONCATENATE, node.attrs.clone(), &parts);
+    Some(if common == 0 { factors[0][0].dot(joined) } else { joined.dot(factors[0][1]) })
+}
+
+/// The Cholesky factor of a matrix that is factored for something else as well is a copy of that factor, where that is
+/// by Cholesky.
+pub(super) fn share_factorisations(joint: Joint) -> Result<Joint, String> {
+    let graph = &joint.region.graph;
+    let live = graph.reachable(joint.region.outputs.iter().copied());
+    let found = |name: &str| graph.ids().any(|id| live[id.index()] && graph.node(id).op.name == name);
+    if !found(CHOLESKY.name) || !found(FACTOR.name) {
+        return Ok(joint);
+    }
+    rewritten(&joint, |builder, node, x| {
+        if node.op.name != CHOLESKY.name {
+            return None;
+        }
+        let factored = graph.users(node.operands[0]).find(|u| live[u.index()] && graph.node(*u).op.name == FACTOR.name)?;
+        let factor = builder.make(&FACTOR, graph.node(factored).attrs.clone(), &x[..1]);
+        Some(builder.make(&CHOLESKY_SHARED, node.attrs.clone(), &[x[0], factor.part(0), factor.part(1)]))
+    })
 }

@@ -81,6 +81,21 @@ fn subscripts_of_every_kind() {
 }
 
 #[test]
+fn axes_without_a_letter() {
+    let (a, b) = (numbers(5, (2, 3, 4, 5)), numbers(6, (3, 5, 2)));
+    let wanted = dynamic("abij,bjk->abik", &[a.view().into_dyn(), b.view().into_dyn()]);
+    let got: ArrayD<f64> = einsum!("...ij,...jk->...ik", a, b);
+    assert_close(&got, &wanted, 1e-15);
+    // They come first without `->`, and `...` may stand for none.
+    let c = numbers(7, (2, 4));
+    let wanted = dynamic("iajb,ik->abjk", &[a.view().into_dyn(), c.view().into_dyn()]);
+    let got: ArrayD<f64> = einsum!("iaj...,i...k->a...jk", a, c.view().insert_axis(ndarray::Axis(1)).broadcast((2, 5, 4)).unwrap());
+    assert_close(&got, &wanted, 1e-15);
+    let product: ArrayD<f64> = einsum!("...ij,jk", c, c.t());
+    assert_close(&product, &c.dot(&c.t()).into_dyn(), 1e-15);
+}
+
+#[test]
 fn the_macro_knows_the_rank() {
     let (q, k): (Array4<f64>, Array4<f64>) = (numbers(1, (2, 3, 4, 5)), numbers(2, (2, 3, 6, 5)));
     let scores: Array4<f64> = einsum!("bhqd,bhkd->bhqk", q, k);

@@ -182,3 +182,47 @@ fn pools() {
         assert_number(mean[[b, c, i, j]], window.sum() / 4.0, 1e-15);
     }
 }
+
+#[test]
+fn norms_of_groups() {
+    let x: Array3<f64> = numbers(40, (3, 4, 5));
+    let (w, b) = (numbers(41, 4), numbers(42, 4));
+    let (one, zero) = (Array1::ones(4), Array1::zeros(4));
+    // One group is layer normalisation of a sample, as many groups as channels normalise each channel.
+    let whole = group_norm(&x, 1, &one, &zero, 1e-5);
+    let rows = x.to_shape((3, 20)).expect("contiguous").to_owned();
+    let flat = layer_norm(&rows, &Array1::ones(20), &Array1::zeros(20), 1e-5);
+    assert_close(&whole.into_shape_with_order((3, 20)).expect("contiguous"), &flat, 1e-14);
+    assert_eq!(group_norm(&x, 4, &w, &b, 1e-5), instance_norm(&x, &w, &b, 1e-5));
+    let each = instance_norm(&x, &w, &b, 1e-5);
+    let lane = x.slice(s![1, 2, ..]);
+    let r = 1.0 / (lane.var(0.0) + 1e-5).sqrt();
+    let mean = lane.mean().expect("a mean");
+    assert_close(&each.slice(s![1, 2, ..]).to_owned(), &lane.mapv(|v| (v - mean) * r * w[2] + b[2]), 1e-14);
+    // With the statistics of the batch the form after training is the one in it.
+    let means = x.mean_axis(Axis(2)).expect("a mean").mean_axis(Axis(0)).expect("a mean");
+    let squares = x.mapv(|v| v * v).mean_axis(Axis(2)).expect("a mean").mean_axis(Axis(0)).expect("a mean");
+    let variances = squares - &means * &means;
+    assert_close(&batch_norm_eval(&x, &means, &variances, &w, &b, 1e-3), &batch_norm(&x, &w, &b, 1e-3), 1e-12);
+}
+
+#[test]
+fn gates_crosses_and_tensor_products() {
+    let (a, b) = (numbers(43, (2, 3)), numbers(44, 3));
+    assert_close(&glu(&a, &b), &(&a * &b.sigmoid()), 1e-15);
+    assert_close(&swiglu(&a, &b), &(a.silu() * &b), 1e-15);
+    assert_close(&geglu(&a, &b), &(a.gelu() * &b), 1e-15);
+    assert_eq!(cross(&array![1.0, 0.0, 0.0], &array![0.0, 1.0, 0.0]), array![0.0, 0.0, 1.0]);
+    let c = cross(&a, &a.slice(s![..;-1, ..]));
+    assert_number((&c * &a).sum(), 0.0, 1e-15);
+    let x: Array3<f64> = numbers(45, (2, 3, 4));
+    let y: Array3<f64> = numbers(46, (3, 4, 5));
+    let z: Array2<f64> = tensordot(&x, &y, 2);
+    assert_close(&z, &einsum_of("ijk,jkl->il", &x, &y), 1e-14);
+    let all: ndarray::Array0<f64> = tensordot(&x, &x, 3);
+    assert_number(all.into_scalar(), (&x * &x).sum(), 1e-13);
+}
+
+fn einsum_of(subscripts: &str, x: &Array3<f64>, y: &Array3<f64>) -> Array2<f64> {
+    einsum(subscripts, &[x.view().into_dyn(), y.view().into_dyn()]).into_dimensionality().expect("two axes")
+}

@@ -81,3 +81,37 @@ fn a_label_that_is_no_column() {
 fn a_label_too_few() {
     let _ = cross_entropy(&Array2::<f64>::zeros((2, 3)), &[0]);
 }
+
+#[test]
+fn margins_and_likelihoods() {
+    matrices(|p| {
+        let t = numbers(35, p.raw_dim());
+        let v = t.mapv(|v| v * v + 0.3);
+        let (r, mean) = (&p - &t, |x: Array2<f64>| x.sum() / x.len() as f64);
+        assert_number(log_cosh_loss(&p, &t), mean(r.mapv(|v| v.cosh().ln())), 1e-13);
+        assert_number(pinball(&p, &t, 0.3), mean(r.mapv(|v| if v < 0.0 { -0.3 * v } else { 0.7 * v })), 1e-14);
+        assert_number(hinge(&p, &t), mean((1.0 - &t * &p).mapv(|v| v.max(0.0))), 1e-14);
+        assert_number(squared_hinge(&p, &t), mean((1.0 - &t * &p).mapv(|v| v.max(0.0).powi(2))), 1e-14);
+        assert_number(poisson_nll(&p, &t), mean(p.mapv(f64::exp) - &t * &p), 1e-13);
+        assert_number(gaussian_nll(&p, &t, &v), mean((v.mapv(f64::ln) + &r * &r / &v) * 0.5), 1e-13);
+        let labels = t.mapv(|v| f64::from(u8::from(v > 0.0)));
+        assert_number(focal_with_logits(&p, &labels, 0.0), bce_with_logits(&p, &labels), 1e-13);
+        let s = p.mapv(|v| 1.0 / (1.0 + (-v).exp()));
+        let right = &labels * &s + (1.0 - &labels) * (1.0 - &s);
+        assert_number(focal_with_logits(&p, &labels, 2.0), mean(right.mapv(|q| -(1.0 - q).powi(2) * q.ln())), 1e-12);
+    });
+    let (p, q) = (array![0.2, 0.3, 0.5], array![0.4, 0.6, 0.0]);
+    let m = (&p + &q) * 0.5;
+    assert_number(js_div(&p, &q), 0.5 * (kl_div(&p, &m) + kl_div(&q, &m)), 1e-15);
+    let x = numbers(36, (4, 3)) * 2.0;
+    let labels = [0usize, 2, 1, 2];
+    let smooth = Array2::from_shape_fn((4, 3), |(i, j)| 0.1 / 3.0 + if labels[i] == j { 0.9 } else { 0.0 });
+    assert_number(cross_entropy_smooth(&x, &labels, 0.1), cross_entropy_onehot(&x, &smooth), 1e-14);
+}
+
+#[test]
+fn distances_of_rows() {
+    let (a, p, n) = (array![[0.0, 0.0], [1.0, 0.0]], array![[1.0, 0.0], [1.0, 1.0]], array![[0.0, 2.0], [1.0, 0.0]]);
+    assert_eq!(triplet_margin(&a, &p, &n, 0.5), (0.0 + 1.5) / 2.0);
+    assert_eq!(contrastive_margin(&a, &n, &array![1.0, 0.0], 3.0), (4.0 + 9.0) / 2.0);
+}

@@ -5,6 +5,7 @@ mod einsum;
 mod elementwise;
 mod functions;
 mod losses;
+mod order;
 
 use ndarray::{Array, Array2, ArrayView2, Dimension, ShapeBuilder, s};
 

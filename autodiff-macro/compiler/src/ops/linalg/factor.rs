@@ -1,22 +1,22 @@
-//! Factored matrices and what is computed from them: solutions, inverses, determinants.
+//! Factored matrices and what is computed from them: solutions and inverses.
 
 use quote::quote;
 
-use super::triangular::{phi, solve as triangular_solve};
-use super::{FAMILY, Failure, checked, failure, is_symmetric, reference, square, symmetric_part};
+use super::cholesky::{CHOLESKY, LOWER};
+use super::determinant::LN_DET;
+use super::{FAMILY, Failure, checked, is_symmetric, reference, square};
 use crate::ir::{Attr, Builder, Expr, Node, NodeId, Tensor, Type};
 use crate::ops::product::{outer, sum_options};
-use crate::ops::{Code, Derivative, Formula, KernelCall, Operation, Sample, Text, arith, no_attrs, no_simplification, structure};
+use crate::ops::{Code, Derivative, Formula, KernelCall, Operation, Sample, Text, arith, no_attrs, no_simplification};
 
 /// The operations of this file.
-pub static OPERATIONS: &[&Operation] =
-    &[&FACTOR, &CHOLESKY, &SOLVE, &INVERSE, &DET, &COFACTORS, &LN_DET, &SIGN_AND_LN_DET, &LOWER, &CHOLESKY_GRAD];
+pub static OPERATIONS: &[&Operation] = &[&FACTOR, &SOLVE, &INVERSE];
 
 /// A factored matrix: by Cholesky alone if there are no pivots.
 #[derive(Clone, Copy)]
 pub(crate) struct Factored<'g> {
-    packed: Expr<'g>,
-    pivots: Option<Expr<'g>>,
+    pub(super) packed: Expr<'g>,
+    pub(super) pivots: Option<Expr<'g>>,
 }
 
 impl<'g> Factored<'g> {
@@ -38,11 +38,11 @@ impl<'g> Factored<'g> {
     }
 
     /// The operands of a site whose first is a factored matrix with pivots at `pivots`, if there are so many.
-    fn at(x: &[Expr<'g>], pivots: usize) -> Self {
+    pub(super) fn at(x: &[Expr<'g>], pivots: usize) -> Self {
         Factored { packed: x[0], pivots: x.get(pivots).copied() }
     }
 
-    fn make(self, op: &'static Operation, attrs: Vec<Attr>, operands: &[Expr<'g>]) -> Expr<'g> {
+    pub(super) fn make(self, op: &'static Operation, attrs: Vec<Attr>, operands: &[Expr<'g>]) -> Expr<'g> {
         let mut all = vec![self.packed];
         all.extend(operands);
         all.extend(self.pivots);
@@ -61,7 +61,7 @@ impl<'g> Factored<'g> {
     }
 
     /// A⁻ᵀ, of what was checked before.
-    fn inverse_transposed(self) -> Expr<'g> {
+    pub(super) fn inverse_transposed(self) -> Expr<'g> {
         let inverse = self.inverse(Failure::NONE);
         if is_symmetric(self.packed) { inverse } else { inverse.t() }
     }
@@ -81,19 +81,6 @@ impl<'g> Factored<'g> {
 pub(crate) fn solve_like<'g>(inverse: &Node, operands: &[Expr<'g>], b: Expr<'g>, transposed: bool) -> Expr<'g> {
     let [operation, suffix] = [0, 1].map(|k| inverse.attrs[k].text());
     Factored::at(operands, 1).solve(b, transposed, Failure { operation, suffix })
-}
-
-/// The determinant of a square matrix.
-pub(crate) fn det(a: Expr<'_>) -> Expr<'_> {
-    let f = Factored::of(a);
-    let mut operands = vec![a, f.packed];
-    operands.extend(f.pivots);
-    a.builder().make(&DET, vec![], &operands)
-}
-
-/// The sign of the determinant and the logarithm of its size.
-pub(crate) fn sign_and_ln_det(a: Expr<'_>) -> Expr<'_> {
-    Factored::of(a).make(&SIGN_AND_LN_DET, vec![], &[])
 }
 
 /// For what a rule computes of checked values: the same that the user's code computes and checks, if it is there.
@@ -129,8 +116,8 @@ fn product_transposed<'g>(x: Expr<'g>, y: Expr<'g>) -> Expr<'g> {
     if x.rank() == 1 { outer(x, y) } else { x.dot(y.t()) }
 }
 
-const MATRIX: &[(f64, f64)] = &[(-1.0, 1.0)];
-const SQUARE: &[Sample] = &[
+pub(super) const MATRIX: &[(f64, f64)] = &[(-1.0, 1.0)];
+pub(super) const SQUARE: &[Sample] = &[
     Sample { shapes: &[&[3, 3]], domains: MATRIX, attrs: no_attrs },
     Sample { shapes: &[&[1, 1]], domains: MATRIX, attrs: no_attrs },
     Sample { shapes: &[&[4, 4]], domains: MATRIX, attrs: no_attrs },
@@ -163,33 +150,6 @@ pub static FACTOR: Operation = Operation {
     samples: &[Sample { shapes: &[&[3, 3]], domains: MATRIX, attrs: |_| vec![Attr::Flag(false)] }],
     doc: "A square matrix in factored form: by Cholesky if it is symmetric and positive definite, else by LU.",
     source: "the identity: the factors stand for the matrix",
-};
-
-/// A symmetric positive definite matrix in factored form, from its lower triangle.
-pub static CHOLESKY: Operation = Operation {
-    name: "cholesky",
-    family: FAMILY,
-    spellings: &[],
-    infer: |b, x, _| {
-        let n = square(b, x[0], "cholesky")?;
-        Ok(Type::float(vec![n, n]))
-    },
-    simplify: no_simplification,
-    derivative: Derivative::Rule { vjp: |_, g| vec![Some(symmetric_part(g))], jvp: |_, dx| dx[0].map(symmetric_part) },
-    formula: Text::Write(|x, _| x[0].clone()),
-    code: Code::Kernel {
-        emit: |c| {
-            let (k, dst, a, symmetric) = (c.kernels, &c.results[0], &c.operands[0], c.attrs[0].flag());
-            // Made by the user's calls alone, so there is always something that follows.
-            let (operation, suffix) = failure(c).unwrap_or_else(|| ("cholesky".to_string(), quote!(.unwrap())));
-            quote!(#k::linalg::cholesky_into(#dst, #a, #symmetric, #operation) #suffix)
-        },
-        in_place: None,
-    },
-    value: |_, x| vec![reference::symmetric_part(&x[0])],
-    samples: SQUARE,
-    doc: "The symmetric matrix of a Cholesky factorisation, in factored form; one triangle is read, the adjoint is symmetric.",
-    source: "the symmetric part: the factor stands for the matrix",
 };
 
 /// A⁻¹·b or A⁻ᵀ·b.
@@ -309,198 +269,4 @@ pub static INVERSE: Operation = Operation {
     samples: SQUARE,
     doc: "The inverse of a factored matrix.",
     source: "Giles 2008 §2.2.3",
-};
-
-/// The determinant, from the matrix and its factors.
-pub static DET: Operation = Operation {
-    name: "det",
-    family: FAMILY,
-    spellings: &[],
-    infer: |b, x, _| {
-        square(b, x[0], "det")?;
-        Ok(Type::float(vec![]))
-    },
-    simplify: no_simplification,
-    derivative: Derivative::Rule {
-        vjp: |s, g| {
-            let mut out = vec![Some(g * s.builder.make(&COFACTORS, vec![], &s.x))];
-            out.resize(s.x.len(), None);
-            out
-        },
-        jvp: |s, dx| dx[0].map(|d| (s.builder.make(&COFACTORS, vec![], &s.x) * d).sum()),
-    },
-    formula: Text::Write(|x, _| Formula::call("det", &x[..1])),
-    code: Code::Kernel {
-        emit: |c| {
-            let (k, packed, pivots) = (c.kernels, &c.operands[1], &c.operands[2]);
-            quote!(#k::linalg::det(#packed, #pivots))
-        },
-        in_place: None,
-    },
-    value: |_, x| vec![Tensor::scalar(reference::det(&x[0]))],
-    samples: SQUARE,
-    doc: "Determinant; the adjoint is the matrix of cofactors.",
-    source: "Giles 2008 §2.2.4",
-};
-
-/// The matrix of cofactors, from the matrix and its factors: det A·A⁻ᵀ where A is regular.
-pub static COFACTORS: Operation = Operation {
-    name: "cofactors",
-    family: FAMILY,
-    spellings: &[],
-    infer: |b, x, _| {
-        let n = square(b, x[0], "det")?;
-        Ok(Type::float(vec![n, n]))
-    },
-    simplify: no_simplification,
-    derivative: Derivative::Definition(|s| {
-        // Through the matrix, so that its tangent is the matrix's.
-        let a = s.x[0];
-        vec![det(a) * Factored::of(a).inverse_transposed()]
-    }),
-    formula: Text::Write(|x, _| Formula::call("cof", &x[..1])),
-    code: Code::Kernel {
-        emit: |c| {
-            let (k, dst, x) = (c.kernels, &c.results[0], c.operands);
-            quote!(#k::linalg::cofactors_into(#dst, #(#x),*))
-        },
-        in_place: None,
-    },
-    value: |_, x| vec![reference::cofactors(&x[0])],
-    samples: &[],
-    doc: "The matrix of cofactors: the slope of the determinant.",
-    source: "Jacobi's formula",
-};
-
-fn ln_det_tangent<'g>(f: Factored<'g>, d: Expr<'g>) -> Expr<'g> {
-    (f.inverse_transposed() * d).sum()
-}
-
-/// ln |det A|.
-pub static LN_DET: Operation = Operation {
-    name: "ln_det",
-    family: FAMILY,
-    spellings: &[],
-    infer: |b, x, _| {
-        square(b, x[0], "ln_det")?;
-        Ok(Type::float(vec![]))
-    },
-    simplify: no_simplification,
-    derivative: Derivative::Rule {
-        vjp: |s, g| {
-            let mut out = vec![Some(g * Factored::at(&s.x, 1).inverse_transposed())];
-            out.resize(s.x.len(), None);
-            out
-        },
-        jvp: |s, dx| dx[0].map(|d| ln_det_tangent(Factored::at(&s.x, 1), d)),
-    },
-    formula: Text::Write(|x, _| Formula { text: format!("ln det {}", x[0].at(9)), strength: 8 }),
-    code: Code::Kernel {
-        emit: |c| {
-            let (k, packed) = (c.kernels, &c.operands[0]);
-            match c.operands.get(1) {
-                None => quote!(#k::linalg::cholesky_ln_det(#packed)),
-                Some(pivots) => {
-                    let check = checked(c, quote!(definite), &[packed, pivots]);
-                    let value = quote!(#k::linalg::ln_abs_det(#packed, #pivots));
-                    if check.is_empty() { value } else { quote!({ #check #value }) }
-                }
-            }
-        },
-        in_place: None,
-    },
-    value: |_, x| vec![Tensor::scalar(reference::det(&x[0]).abs().ln())],
-    samples: SQUARE,
-    doc: "Logarithm of the size of the determinant; at a singular matrix −∞, with slopes that are infinite or NaN.",
-    source: "Giles 2008 §2.2.4",
-};
-
-/// The sign of the determinant and ln |det A|.
-pub static SIGN_AND_LN_DET: Operation = Operation {
-    name: "sln_det",
-    family: FAMILY,
-    spellings: &[],
-    infer: |b, x, _| {
-        square(b, x[0], "sln_det")?;
-        Ok(Type::Tuple(vec![Type::float(vec![]), Type::float(vec![])]))
-    },
-    simplify: no_simplification,
-    derivative: Derivative::Several {
-        vjp: |s, g| {
-            let mut out = vec![g[1].map(|g| g * Factored::at(&s.x, 1).inverse_transposed())];
-            out.resize(s.x.len(), None);
-            out
-        },
-        jvp: |s, dx| vec![None, dx[0].map(|d| ln_det_tangent(Factored::at(&s.x, 1), d))],
-    },
-    formula: Text::Write(|x, _| Formula::call("sln_det", &x[..1])),
-    code: Code::Kernel {
-        emit: |c| {
-            let (k, packed, pivots) = (c.kernels, &c.operands[0], &c.operands[1]);
-            quote!(#k::linalg::sign_and_ln_det(#packed, #pivots))
-        },
-        in_place: None,
-    },
-    value: |_, x| {
-        let det = reference::det(&x[0]);
-        let sign = if det == 0.0 { 0.0 } else { det.signum() };
-        vec![Tensor::scalar(sign), Tensor::scalar(det.abs().ln())]
-    },
-    samples: SQUARE,
-    doc: "The sign of the determinant, with slope 0, and the logarithm of its size.",
-    source: "Giles 2008 §2.2.4",
-};
-
-/// L of A = L·Lᵀ, from the matrix factored by Cholesky.
-pub static LOWER: Operation = Operation {
-    name: "cholesky_factor",
-    family: FAMILY,
-    spellings: &[],
-    infer: |_, x, _| Ok(x[0].ty()),
-    simplify: no_simplification,
-    derivative: Derivative::Rule {
-        vjp: |s, g| vec![Some(s.builder.make(&CHOLESKY_GRAD, vec![], &[s.x[0], g]))],
-        jvp: |s, dx| {
-            let l = s.y;
-            let left = triangular_solve(l, symmetric_part(dx[0]?), false, false, Failure::NONE);
-            Some(l.dot(phi(triangular_solve(l, left.t(), false, false, Failure::NONE))))
-        },
-    },
-    formula: Text::Call("cholesky"),
-    code: Code::View(|c| {
-        let x = &c.operands[0];
-        quote!(#x.reversed_axes())
-    }),
-    value: |_, x| vec![reference::cholesky(&reference::symmetric_part(&x[0]))],
-    samples: SQUARE,
-    doc: "The lower triangular factor L of a matrix factored by Cholesky: a view.",
-    source: "Murray 2016 eq. 8",
-};
-
-/// Adjoint of the Cholesky factor: the symmetric part of L⁻ᵀ·Φ(Lᵀ·g)·L⁻¹.
-pub static CHOLESKY_GRAD: Operation = Operation {
-    name: "cholesky_grad",
-    family: FAMILY,
-    spellings: &[],
-    infer: |_, x, _| Ok(x[0].ty()),
-    simplify: no_simplification,
-    derivative: Derivative::Definition(|s| {
-        let l = s.x[0].with(&LOWER, vec![]);
-        let lower = s.x[1].with(&structure::TRIL, vec![Attr::Int(0)]);
-        let left = triangular_solve(l.t(), phi(l.t().dot(lower)), true, false, Failure::NONE);
-        let both = triangular_solve(l.t(), left.t(), true, false, Failure::NONE);
-        vec![0.5 * (both + both.t())]
-    }),
-    formula: Text::Write(|x, _| Formula::call("cholesky_adjoint", x)),
-    code: Code::Kernel {
-        emit: |c| {
-            let (k, dst, packed, g) = (c.kernels, &c.results[0], &c.operands[0], &c.operands[1]);
-            quote!(#k::linalg::cholesky_grad_into(#dst, #packed, #g))
-        },
-        in_place: None,
-    },
-    value: |_, _| vec![],
-    samples: &[],
-    doc: "`L⁻ᵀ·Φ(Lᵀ·g)·L⁻¹`, symmetric part; Φ takes the lower triangle and half the diagonal.",
-    source: "Murray 2016 eq. 9",
 };

@@ -9,7 +9,7 @@ use crate::ops::product::{outer, sum_options};
 use crate::ops::{Code, Derivative, Formula, KernelCall, Operation, Sample, Text, no_simplification, structure};
 
 /// The operations of this file.
-pub static OPERATIONS: &[&Operation] = &[&EXPM, &SQRTM, &LOGM, &FRECHET, &PINV, &LEAST_SQUARES];
+pub static OPERATIONS: &[&Operation] = &[&EXPM, &SQRTM, &LOGM, &FRECHET, &SYLVESTER, &PINV, &LEAST_SQUARES];
 
 const MATRIX: &[(f64, f64)] = &[(-1.0, 1.0)];
 
@@ -118,6 +118,49 @@ pub static FRECHET: Operation = Operation {
     samples: &[],
     doc: "The Fréchet derivative of `expm`, `sqrtm` or `logm`: the upper right block of the function of `[A E; 0 A]`.",
     source: "Higham 2008 eq. 3.16",
+};
+
+fn sylvester<'g>(a: Expr<'g>, b: Expr<'g>, c: Expr<'g>) -> Expr<'g> {
+    a.builder().make(&SYLVESTER, Failure::NONE.attrs().to_vec(), &[a, b, c])
+}
+
+/// The solution of A·X + X·B = C.
+pub static SYLVESTER: Operation = Operation {
+    name: "sylvester",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, _| {
+        let (m, n) = (square(b, x[0], "sylvester")?, square(b, x[1], "sylvester")?);
+        b.require_same_shape(&[m, n], &x[2].shape())?;
+        Ok(Type::float(vec![m, n]))
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Rule {
+        vjp: |s, g| {
+            let z = sylvester(s.x[0].t(), s.x[1].t(), g);
+            vec![Some(-z.dot(s.y.t())), Some(-s.y.t().dot(z)), Some(z)]
+        },
+        jvp: |s, dx| {
+            let (a, b, y) = (s.x[0], s.x[1], s.y);
+            let of_matrices = sum_options(dx[0].map(|d| -d.dot(y)), dx[1].map(|d| -y.dot(d)));
+            sum_options(of_matrices, dx[2]).map(|c| sylvester(a, b, c))
+        },
+    },
+    formula: Text::Call("sylvester"),
+    code: Code::Kernel {
+        emit: |c| {
+            let x = c.operands;
+            attempted(c, quote!(sylvester_into), &[&c.results[0], &x[0], &x[1], &x[2]])
+        },
+        in_place: None,
+    },
+    value: |_, x| vec![reference::sylvester(&x[0], &x[1], &x[2])],
+    samples: &[
+        Sample { shapes: &[&[3, 3], &[2, 2], &[3, 2]], domains: &[(1.0, 3.0), (0.0, 0.2), (-2.0, 2.0)], attrs },
+        Sample { shapes: &[&[1, 1], &[1, 1], &[1, 1]], domains: &[(1.0, 3.0), (0.0, 0.2), (-2.0, 2.0)], attrs },
+    ],
+    doc: "The solution of `A·X + X·B = C`.",
+    source: "ChainRules.jl",
 };
 
 /// The adjoint of a pseudoinverse P of A.

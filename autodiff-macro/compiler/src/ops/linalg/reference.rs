@@ -76,6 +76,17 @@ pub(super) fn cofactors(a: &Tensor) -> Tensor {
     })
 }
 
+/// The derivative of the matrix of cofactors in a direction: that of each minor is its cofactors times the direction's part.
+pub(super) fn cofactors_slope(a: &Tensor, d: &Tensor) -> Tensor {
+    let n = a.shape[0];
+    let skip = |k: usize, at: usize| if at < k { at } else { at + 1 };
+    matrix(n, n, |i, j| {
+        let minor = |x: &Tensor| matrix(n - 1, n - 1, |p, q| x.at(&[skip(i, p), skip(j, q)]));
+        let slope: f64 = cofactors(&minor(a)).data.iter().zip(&minor(d).data).map(|(c, d)| c * d).sum();
+        if (i + j).is_multiple_of(2) { slope } else { -slope }
+    })
+}
+
 /// Lower triangular L with L·Lᵀ = A.
 pub(super) fn cholesky(a: &Tensor) -> Tensor {
     let n = a.shape[0];
@@ -216,6 +227,18 @@ pub(super) fn logm(a: &Tensor) -> Tensor {
         sum = combined(&sum, &power, |s, p| s + p / f64::from(2 * k + 1));
     }
     sum.map(|v| v * 512.0)
+}
+
+/// The solution of A·X + X·B = C, by elimination in the Kronecker form.
+pub(super) fn sylvester(a: &Tensor, b: &Tensor, c: &Tensor) -> Tensor {
+    let (m, n) = (a.shape[0], b.shape[0]);
+    let whole = matrix(m * n, m * n, |p, q| {
+        let ((i, j), (k, l)) = ((p / n, p % n), (q / n, q % n));
+        let same = |x: usize, y: usize| f64::from(u8::from(x == y));
+        a.at(&[i, k]) * same(j, l) + same(i, k) * b.at(&[l, j])
+    });
+    let right = Tensor { shape: vec![m * n], data: c.data.clone() };
+    Tensor { shape: c.shape.clone(), data: solve(&whole, &right).data }
 }
 
 /// The pseudoinverse of a matrix of full rank.

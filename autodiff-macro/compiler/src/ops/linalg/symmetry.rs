@@ -1,6 +1,7 @@
 //! What is symmetric by the way it is computed.
 
-use super::factor::{CHOLESKY, FACTOR, INVERSE};
+use super::cholesky::{CHOLESKY, CHOLESKY_SHARED};
+use super::factor::{FACTOR, INVERSE};
 use crate::ir::{Builder, Expr, NodeId};
 use crate::ops::{Derivative, arith, leaf, product, structure};
 
@@ -34,7 +35,7 @@ fn symmetric<'g>(x: Expr<'g>, left: &mut usize) -> bool {
         name if name == structure::PERMUTE.name => symmetric(at(0), left),
         name if name == product::DOT.name => transposes(b, node.operands[0], node.operands[1]),
         name if name == product::OUTER.name => node.operands[0] == node.operands[1],
-        name if name == CHOLESKY.name => true,
+        name if name == CHOLESKY.name || name == CHOLESKY_SHARED.name => true,
         name if name == INVERSE.name => symmetric(at(0), left),
         name if name == leaf::PART.name => match at(0).matches(&FACTOR) {
             Some(factor) => factor.attrs[0].flag() || symmetric(b.expr(factor.operands[0]), left),

@@ -48,29 +48,60 @@ const LANES: &[Sample] = &[
 ];
 const ONE: &[(f64, f64)] = &[(-2.0, 2.0)];
 
-/// `e^x / Σ e^x` along an axis.
-pub static SOFTMAX: Operation = Operation {
-    name: "softmax",
-    family: FAMILY,
-    spellings: &[crate::ops::method("softmax", &[Arg::Axis])],
-    infer: same_axis,
-    simplify: |b, x, attrs| Some(without_shift(b, x[0], attrs[0].axis())?.with(&SOFTMAX, attrs.to_vec())),
-    derivative: Derivative::Rule {
+/// What softmax and its logarithm have in common; neither sees a shift of its lanes.
+macro_rules! over_lanes {
+    ($(#[doc = $doc:literal])+ $id:ident = $name:literal, [$($use:expr),+], $kernel:ident, $derivative:expr, $lane:expr, $means:literal, $source:literal) => {
+        $(#[doc = $doc])+
+        pub static $id: Operation = Operation {
+            name: $name,
+            family: FAMILY,
+            spellings: &[crate::ops::method($name, &[Arg::Axis]).used(&[$($use),+])],
+            infer: same_axis,
+            simplify: |b, x, attrs| Some(without_shift(b, x[0], attrs[0].axis())?.with(&$id, attrs.to_vec())),
+            derivative: $derivative,
+            formula: Text::Call($name),
+            code: Code::Kernel { emit: |c| axis_kernel(c, quote!($kernel)), in_place: None },
+            value: |attrs, x| {
+                let lane: fn(f64, f64) -> f64 = $lane;
+                vec![x[0].map_lanes(attrs[0].axis(), |l| {
+                    let total: f64 = l.iter().map(|v| v.exp()).sum();
+                    l.iter().map(|v| lane(*v, total)).collect()
+                })]
+            },
+            samples: LANES,
+            doc: $means,
+            source: $source,
+        };
+    };
+}
+
+over_lanes! {
+    /// `e^x / Σ e^x` along an axis.
+    SOFTMAX = "softmax",
+    [("x[nm]", 2, "x.softmax(Axis(1))"), ("x[knm]", 3, "x.softmax(Axis(0))")],
+    softmax_into,
+    Derivative::Rule {
         vjp: |s, g| vec![Some(s.builder.make(&SOFTMAX_GRAD, s.attrs.clone(), &[s.y, g]))],
         jvp: |s, dx| dx[0].map(|d| s.builder.make(&SOFTMAX_GRAD, s.attrs.clone(), &[s.y, d])),
     },
-    formula: Text::Call("softmax"),
-    code: Code::Kernel { emit: |c| axis_kernel(c, quote!(softmax_into)), in_place: None },
-    value: |attrs, x| {
-        vec![x[0].map_lanes(attrs[0].axis(), |l| {
-            let total: f64 = l.iter().map(|v| v.exp()).sum();
-            l.iter().map(|v| v.exp() / total).collect()
-        })]
+    |v, total| v.exp() / total,
+    "`e^x / Σ e^x` along an axis, with the maximum taken out.",
+    "JAX nn.softmax"
+}
+
+over_lanes! {
+    /// `x − ln Σ e^x` along an axis.
+    LOG_SOFTMAX = "log_softmax",
+    [("x[nm]", 2, "x.log_softmax(Axis(0))"), ("x[n]", 1, "x.log_softmax(Axis(0))")],
+    log_softmax_into,
+    Derivative::Rule {
+        vjp: |s, g| vec![Some(s.builder.make(&LOG_SOFTMAX_GRAD, s.attrs.clone(), &[s.y, g]))],
+        jvp: |s, dx| dx[0].map(|d| d - (s.y.map(&EXP) * d).sum_keep(s.attrs[0].axis())),
     },
-    samples: LANES,
-    doc: "`e^x / Σ e^x` along an axis, with the maximum taken out.",
-    source: "JAX nn.softmax",
-};
+    |v, total| v - total.ln(),
+    "Logarithm of softmax without underflow.",
+    "JAX nn.log_softmax"
+}
 
 /// Adjoint and tangent of softmax from its value.
 pub static SOFTMAX_GRAD: Operation = Operation {
@@ -124,30 +155,6 @@ pub static SOFTMAX_GRAD_SCALED: Operation = Operation {
     samples: &[],
     doc: "`s·y·(g − Σ y·g)`.",
     source: "JAX nn.softmax",
-};
-
-/// `x − ln Σ e^x` along an axis.
-pub static LOG_SOFTMAX: Operation = Operation {
-    name: "log_softmax",
-    family: FAMILY,
-    spellings: &[crate::ops::method("log_softmax", &[Arg::Axis])],
-    infer: same_axis,
-    simplify: |b, x, attrs| Some(without_shift(b, x[0], attrs[0].axis())?.with(&LOG_SOFTMAX, attrs.to_vec())),
-    derivative: Derivative::Rule {
-        vjp: |s, g| vec![Some(s.builder.make(&LOG_SOFTMAX_GRAD, s.attrs.clone(), &[s.y, g]))],
-        jvp: |s, dx| dx[0].map(|d| d - (s.y.map(&EXP) * d).sum_keep(s.attrs[0].axis())),
-    },
-    formula: Text::Call("log_softmax"),
-    code: Code::Kernel { emit: |c| axis_kernel(c, quote!(log_softmax_into)), in_place: None },
-    value: |attrs, x| {
-        vec![x[0].map_lanes(attrs[0].axis(), |l| {
-            let total: f64 = l.iter().map(|v| v.exp()).sum();
-            l.iter().map(|v| v - total.ln()).collect()
-        })]
-    },
-    samples: LANES,
-    doc: "Logarithm of softmax without underflow.",
-    source: "JAX nn.log_softmax",
 };
 
 /// Adjoint of log-softmax from its value.

@@ -135,7 +135,7 @@ elementwise! {
     }
     /// Larger of two; NaN propagates.
     MAXIMUM = maximum(a, b) -> y {
-        spell: [method("maximum", &[Arg::Operand])],
+        spell: [method("maximum", &[Arg::Operand]).used(&[("x[nm] y[m]", 2, "x.maximum(y)")])],
         value: a.max(b),
         pullback: |g| [when_or_half(gt(a, b), eq(a, b), g, a, b), when_or_half(gt(b, a), eq(a, b), g, b, a)],
         emit: [m.maximum(#a, #b)] cost 1,
@@ -146,7 +146,7 @@ elementwise! {
     }
     /// Smaller of two; NaN propagates.
     MINIMUM = minimum(a, b) -> y {
-        spell: [method("minimum", &[Arg::Operand])],
+        spell: [method("minimum", &[Arg::Operand]).used(&[("x[nm] y[nm]", 2, "x.minimum(y)")])],
         value: a.min(b),
         pullback: |g| [when_or_half(gt(b, a), eq(a, b), g, a, b), when_or_half(gt(a, b), eq(a, b), g, b, a)],
         emit: [m.minimum(#a, #b)] cost 1,
@@ -167,7 +167,7 @@ elementwise! {
     }
     /// Magnitude of a with the sign of b; slope 0 at a = 0.
     COPYSIGN = copysign(a, b) -> y {
-        spell: [method("copysign", &[Arg::Operand])],
+        spell: [method("copysign", &[Arg::Operand]).used(&[("x[nm] y[m]", 2, "x.copysign(y)")])],
         value: a.copysign(b),
         pullback: |g| [g * (a.map(&SIGN) * b.map(&SIGNUM)), None::<Expr>],
         emit: [m.copysign(#a, #b)] cost 1,

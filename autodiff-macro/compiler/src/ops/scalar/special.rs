@@ -131,7 +131,7 @@ elementwise! {
     }
     /// `ln(e^a + e^b)` without overflow; both −∞ give slope 0.
     LOGADDEXP = logaddexp(a, b) -> y {
-        spell: [method("logaddexp", &[Arg::Operand])],
+        spell: [method("logaddexp", &[Arg::Operand]).used(&[("x[n1] y[m]", 2, "x.logaddexp(y)")])],
         value: (a.exp() + b.exp()).ln(),
         pullback: |g| [g * logaddexp_share(a, y), g * logaddexp_share(b, y)],
         emit: [m.logaddexp(#a, #b)] cost 30,
@@ -141,7 +141,7 @@ elementwise! {
     }
     /// `a·ln b`, 0 where a = 0.
     XLOGY = xlogy(a, b) -> y {
-        spell: [method("xlogy", &[Arg::Operand])],
+        spell: [method("xlogy", &[Arg::Operand]).used(&[("x[nm] y[m]0.3..2", 2, "x.xlogy(y)")])],
         value: if a == 0.0 { 0.0 } else { a * b.ln() },
         pullback: |g| [g * b.map(&LN), when(ne0(a), g * a / b)],
         emit: [m.xlogy(#a, #b)] cost 15,

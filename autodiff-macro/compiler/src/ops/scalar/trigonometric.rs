@@ -192,7 +192,7 @@ elementwise! {
     }
     /// Angle of the point (b, a); slope 0 at the origin.
     ATAN2 = atan2(a, b) -> y {
-        spell: [method("atan2", &[Arg::Operand])],
+        spell: [method("atan2", &[Arg::Operand]).used(&[("x[nm] y[m]", 2, "x.atan2(y)")])],
         value: a.atan2(b),
         pullback: |g| [guarded(g, b, a, b), guarded(-g, a, a, b)],
         emit: [m.atan2(#a, #b)] cost 30,

@@ -9,7 +9,10 @@ use quote::quote;
 pub static DIAG: Operation = Operation {
     name: "diag",
     family: FAMILY,
-    spellings: &[method("diag", &[]), method("into_diag", &[])],
+    spellings: &[
+        method("diag", &[]).used(&[("x[nm]", 1, "x.diag().to_owned()")]),
+        method("into_diag", &[]).used(&[("x[nm]", 1, "x.to_owned().into_diag()")]),
+    ],
     infer: |b, x, _| match x[0].shape().as_slice() {
         [m, n] => Ok(like(x[0], vec![b.dims(|d| d.min(*m, *n))])),
         shape => Err(format!("`diag` takes a matrix, not a rank-{} array", shape.len())),
@@ -62,6 +65,41 @@ pub static FROM_DIAG: Operation = Operation {
     source: "JAX numpy.diag",
 };
 
+/// A matrix with a vector added to its diagonal, in place.
+pub static ADD_DIAGONAL: Operation = Operation {
+    name: "add_diagonal",
+    family: FAMILY,
+    spellings: &[],
+    infer: |b, x, _| match x[0].shape().as_slice() {
+        [m, n] => {
+            let length = b.dims(|d| d.min(*m, *n));
+            b.require_same_shape(&[length], &x[1].shape())?;
+            Ok(x[0].ty())
+        }
+        shape => Err(format!("the diagonal of a rank-{} array", shape.len())),
+    },
+    simplify: no_simplification,
+    derivative: Derivative::Definition(|s| vec![s.x[0] + s.x[1].with(&FROM_DIAG, vec![Attr::Dims(s.x[0].shape())])]),
+    formula: Text::Write(|x, _| Formula::infix(&x[0], " + ", &Formula::call("diag", &x[1..]), 6)),
+    code: Code::Kernel {
+        emit: |c| {
+            let (k, dst, d) = (c.kernels, &c.results[0], &c.operands[1]);
+            quote!(#k::add_to_diagonal(#dst, #d))
+        },
+        in_place: Some(0),
+    },
+    value: |_, x| {
+        let mut y = x[0].clone();
+        for (i, v) in x[1].data.iter().enumerate() {
+            *y.at_mut(&[i, i]) += v;
+        }
+        vec![y]
+    },
+    samples: &[],
+    doc: "`A + diag(d)`, without the matrix of zeros.",
+    source: "NumPy fill_diagonal",
+};
+
 impl<'g> Expr<'g> {
     pub(super) fn map_diag(self) -> Expr<'g> {
         self.with(&DIAG, vec![])
@@ -74,7 +112,8 @@ macro_rules! triangle {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
-            spellings: &[method($name, &[Arg::Int])],
+            spellings: &[method($name, &[Arg::Int])
+                .used(&[("x[nm]", 2, concat!("x.", $name, "(1)")), ("x[nm]", 2, concat!("x.", $name, "(-1)"))])],
             infer: |_, x, _| match x[0].rank() {
                 2.. => Ok(x[0].ty()),
                 r => Err(format!("`triu` and `tril` take a matrix or several, not a rank-{r} array")),
@@ -115,7 +154,7 @@ triangle!(TRIL, "tril", tril_into, |i, j, k| j - i <= k, "Lower triangle of the 
 pub static CUMSUM: Operation = Operation {
     name: "cumsum",
     family: FAMILY,
-    spellings: &[method("cumsum", &[Arg::Axis])],
+    spellings: &[method("cumsum", &[Arg::Axis]).used(&[("x[nm]", 2, "x.cumsum(Axis(1))"), ("x[knm]", 3, "x.cumsum(Axis(1))")])],
     infer: |_, x, attrs| {
         if attrs[0].axis() >= x[0].rank() {
             return Err(format!("there is no axis {} in a rank-{} array", attrs[0].axis(), x[0].rank()));

@@ -9,7 +9,10 @@ use quote::quote;
 pub static CONCATENATE: Operation = Operation {
     name: "concatenate",
     family: FAMILY,
-    spellings: &[crate::ops::function("concatenate", &[Arg::Axis, Arg::List])],
+    spellings: &[crate::ops::function("concatenate", &[Arg::Axis, Arg::List]).used(&[
+        ("x[nm] y[km]", 2, "concatenate(Axis(0), &[x.view(), y.view(), x.view()]).unwrap()"),
+        ("x[nm] y[nk]", 2, "concatenate![Axis(1), x.view(), y.view()]"),
+    ])],
     infer: |b, x, attrs| {
         let axis = attrs[0].axis();
         let mut shape = x[0].shape();
@@ -97,7 +100,8 @@ pub(super) fn bound(b: &Builder, d: Dim) -> Bound {
 pub static GATHER: Operation = Operation {
     name: "gather",
     family: FAMILY,
-    spellings: &[method("select", &[Arg::Axis, Arg::Indices])],
+    spellings: &[method("select", &[Arg::Axis, Arg::Indices])
+        .used(&[("x[nm] i#[k<n]", 2, "x.select(Axis(0), i)"), ("x[nm] i#[k<m]", 2, "x.select(Axis(1), i)")])],
     infer: |_, x, attrs| {
         let axis = attrs[0].axis();
         let mut shape = x[0].shape();

@@ -31,6 +31,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &SCATTER_ADD,
     &DIAG,
     &FROM_DIAG,
+    &ADD_DIAGONAL,
     &DIAGONAL,
     &FROM_DIAGONAL,
     &TRIU,
@@ -56,38 +57,38 @@ fn check_axis(x: Expr<'_>, a: &[Attr], i: usize) -> Result<usize, String> {
 }
 
 composites! {
-    method "t"(): |_, x, _| Ok(x[0].t()), "All axes reversed: a view.";
-    method "reversed_axes"(): |_, x, _| Ok(x[0].t()), "All axes reversed: a view.";
-    method "permuted_axes"(Axes): |b, x, a| b.apply(&PERMUTE, a.to_vec(), x), "Axes permuted: a view.";
-    method "flatten"(): |b, x, _| Ok(x[0].reshape(&[b.count(&x[0].shape())])), "All elements as a vector, row-major.";
-    method "into_flat"(): |b, x, _| Ok(x[0].reshape(&[b.count(&x[0].shape())])), "All elements as a vector, row-major.";
+    method "t"(): |_, x, _| Ok(x[0].t()), "All axes reversed: a view.", [("x[nm]", 2, "x.t().to_owned()")];
+    method "reversed_axes"(): |_, x, _| Ok(x[0].t()), "All axes reversed: a view.", [("x[knm]", 3, "x.view().reversed_axes().to_owned()")];
+    method "permuted_axes"(Axes): |b, x, a| b.apply(&PERMUTE, a.to_vec(), x), "Axes permuted: a view.", [("x[knm]", 3, "x.view().permuted_axes([2, 0, 1]).to_owned()")];
+    method "flatten"(): |b, x, _| Ok(x[0].reshape(&[b.count(&x[0].shape())])), "All elements as a vector, row-major.", [("x[nm]", 1, "x.flatten().into_owned()")];
+    method "into_flat"(): |b, x, _| Ok(x[0].reshape(&[b.count(&x[0].shape())])), "All elements as a vector, row-major.", [("x[nm]", 1, "x.to_owned().into_flat()")];
     method "remove_axis"(Axis): |_, x, a| {
         let axis = check_axis(x[0], a, 0)?;
         Ok(x[0].with(&SLICE, single(Slice::Index(Bound::Literal(0)), axis, x[0].rank())))
-    }, "Index 0 along an axis, which goes away.";
+    }, "Index 0 along an axis, which goes away.", [("x[nm] >0", 1, "x.view().remove_axis(Axis(0)).to_owned()")];
     method "flip"(Axis): |_, x, a| {
         let axis = check_axis(x[0], a, 0)?;
         let reversed = Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(-1) };
         Ok(x[0].with(&SLICE, single(reversed, axis, x[0].rank())))
-    }, "Reversed along an axis.";
+    }, "Reversed along an axis.", [("x[nm]", 2, "x.flip(Axis(1))")];
     method "masked_fill"(Mask, Float): |b, x, _| {
         let shape = b.broadcast_shape(&x[0].shape(), &x[1].shape())?;
         b.require_broadcasts_into(&shape, &x[0].shape())?;
         Ok(Expr::select(x[1].broadcast(&x[0].shape()), x[2].broadcast(&x[0].shape()), x[0]))
-    }, "The value where the mask holds, else the array; the mask broadcasts.";
+    }, "The value where the mask holds, else the array; the mask broadcasts.", [("x[nm] m?[m] c[]", 2, "x.masked_fill(m, c)")];
     method "index_add"(Axis, Indices, Operand): |b, x, a| {
         check_axis(x[0], a, 0)?;
         let update = b.apply(&SCATTER_ADD, vec![a[0].clone(), Attr::Dims(x[0].shape())], &[x[1], x[2]])?;
         Ok(x[0] + b.expr(update.id()))
-    }, "Slices added at indices along an axis.";
-    method "trace"(): |_, x, _| Ok(x[0].map_diag().sum()), "Sum of the main diagonal.";
+    }, "Slices added at indices along an axis.", [("x[nm] i#[k<n] y[km]", 2, "x.index_add(Axis(0), i, y)")];
+    method "trace"(): |_, x, _| Ok(x[0].map_diag().sum()), "Sum of the main diagonal.", [("x[nn]", 0, "x.trace().unwrap()")];
     function "from_diag"(Operand): |_, x, _| {
         if x[0].rank() != 1 {
             return Err(format!("`from_diag` takes a vector, not a rank-{} array", x[0].rank()));
         }
         let n = x[0].dim(0);
         Ok(x[0].with(&FROM_DIAG, vec![Attr::Dims(vec![n, n])]))
-    }, "A square matrix with the given diagonal.";
+    }, "A square matrix with the given diagonal.", [("x[n]", 2, "Array2::from_diag(&x.to_owned())")];
     function "stack"(Axis, List): |b, x, a| {
         match x.first() {
             Some(first) if a[0].axis() <= first.rank() => {}
@@ -99,5 +100,8 @@ composites! {
             b.require_same_shape(&x[0].shape(), &e.shape())?;
         }
         Ok(b.expr(b.apply(&CONCATENATE, a.to_vec(), &parts)?.id()))
-    }, "Joins arrays of one shape along a new axis.";
+    }, "Joins arrays of one shape along a new axis.", [
+        ("x[nm] y[nm]", 3, "stack(Axis(1), &[x.view(), y.view()]).unwrap()"),
+        ("x[n] y[n]", 2, "stack![Axis(0), x.view(), y.view()]"),
+    ];
 }

@@ -129,7 +129,15 @@ pub(in crate::ops) fn slice_indices(shape: &[usize], slices: &[Slice]) -> (Vec<u
 pub static SLICE: Operation = Operation {
     name: "slice",
     family: FAMILY,
-    spellings: &[method("slice", &[Arg::Slice]), method("slice_move", &[Arg::Slice])],
+    spellings: &[
+        method("slice", &[Arg::Slice]).used(&[
+            ("x[nm] >0", 2, "x.slice(s![1.., ..;-1]).to_owned()"),
+            ("x[nm]", 2, "x.slice(s![..;2, ..]).to_owned()"),
+            ("x[nm] >0", 1, "x.slice(s![-1, ..]).to_owned()"),
+            ("x[nm]", 3, "x.slice(s![.., NewAxis, ..]).to_owned()"),
+        ]),
+        method("slice_move", &[Arg::Slice]).used(&[("x[nm] >0", 1, "x.to_owned().slice_move(s![.., 0])")]),
+    ],
     infer: |b, x, attrs| {
         let slices = attrs[0].slices();
         let taken = slices.iter().filter(|s| **s != Slice::NewAxis).count();

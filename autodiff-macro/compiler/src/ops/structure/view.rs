@@ -83,18 +83,33 @@ pub static RESHAPE: Operation = Operation {
     name: "reshape",
     family: FAMILY,
     spellings: &[
-        method("to_shape", &[Arg::Shape]),
-        method("into_shape_with_order", &[Arg::Shape]),
-        method("into_shape_clone", &[Arg::Shape]),
+        method("to_shape", &[Arg::Shape]).used(&[
+            ("x[nm]", 2, "x.to_shape((x.ncols(), x.nrows())).unwrap().to_owned()"),
+            ("x[nm]", 1, "x.to_shape(x.len()).unwrap().to_owned()"),
+        ]),
+        method("into_shape_with_order", &[Arg::Shape]).used(&[(
+            "x[nm]",
+            3,
+            "x.as_standard_layout().into_owned().into_shape_with_order((1, x.ncols(), x.nrows())).unwrap()",
+        )]),
+        method("into_shape_clone", &[Arg::Shape]).used(&[(
+            "x[nm]",
+            2,
+            "x.to_owned().into_shape_clone((x.ncols(), x.nrows())).unwrap()",
+        )]),
     ],
     infer: |b, x, attrs| {
         let (from, to) = (x[0].count(), b.count(attrs[0].dims()));
         b.require_equal(from, to)?;
         Ok(like(x[0], attrs[0].dims().to_vec()))
     },
-    simplify: |_, x, attrs| {
+    simplify: |b, x, attrs| {
         if x[0].shape() == attrs[0].dims() {
             return Some(x[0]);
+        }
+        // One element is a number.
+        if attrs[0].dims().is_empty() {
+            return b.require_equal(x[0].count(), b.literal(1)).is_ok().then(|| x[0].sum());
         }
         x[0].operand_of(&RESHAPE, 0).map(|inner| inner.reshape(attrs[0].dims()))
     },
@@ -121,7 +136,7 @@ pub static RESHAPE: Operation = Operation {
 pub static INSERT_AXIS: Operation = Operation {
     name: "insert_axis",
     family: FAMILY,
-    spellings: &[method("insert_axis", &[Arg::Axis])],
+    spellings: &[method("insert_axis", &[Arg::Axis]).used(&[("x[nm]", 3, "x.view().insert_axis(Axis(1)).to_owned()")])],
     infer: |b, x, attrs| {
         let mut shape = x[0].shape();
         if attrs[0].axis() > shape.len() {
