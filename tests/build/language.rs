@@ -21,7 +21,7 @@ pub(crate) const LANGUAGE: &[Line] = &[
     ("column", "x[nm] >0", 1, "&x.column(0) * &x.column(x.ncols() - 1)"),
     ("index_axis", "x[knm] >0", 2, "x.index_axis(Axis(1), 0).to_owned()"),
     ("split_at", "x[nm] >0", 2, "{ let (a, b) = x.view().split_at(Axis(0), 1); concatenate![Axis(0), b, &a * &a] }"),
-    ("split_at", "x[nm]", 0, "{ let (a, b) = x.split_at(Axis(1), x.ncols() / 2); a.sum() * b.sum() }"),
+    ("split_at", "x[nm]", 0, "{ let (a, b) = x.view().split_at(Axis(1), x.ncols() / 2); a.sum() * b.sum() }"),
     ("elements", "x[nm] >0", 0, "x[[0, 0]] * x[(x.nrows() - 1, 0)]"),
     ("first and last", "x[n] >0", 0, "*x.first().unwrap() * *x.last().unwrap()"),
     (

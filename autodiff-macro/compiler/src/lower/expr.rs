@@ -378,7 +378,7 @@ impl<'g> Lower<'g, '_> {
             (None, BinOp::Ne(_)) => &compare::NE,
             (None, BinOp::And(_) | BinOp::BitAnd(_)) => &compare::AND,
             (None, BinOp::Or(_) | BinOp::BitOr(_)) => &compare::OR,
-            (None, BinOp::BitXor(_)) => &compare::NE,
+            (None, BinOp::BitXor(_)) if matches!(left, Value::Node(x) if !x.is_float()) => &compare::NE,
             _ => {
                 self.errors.at(e, format!("the operator `{}` is not supported on floats", b.op.to_token_stream()));
                 return None;
