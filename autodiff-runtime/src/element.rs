@@ -1,7 +1,7 @@
 //! The float types a differentiated function can compute in.
 
 use crate::Parameters;
-use crate::math::{self, Math};
+use crate::math::{self, Branching};
 use ndarray::NdFloat;
 
 mod private {
@@ -20,9 +20,9 @@ pub trait Element:
 {
     /// Scalar functions that use the processor's fused multiply-add. Use it only where that instruction is known to
     /// exist: elsewhere every operation becomes a library call (the results stay right).
-    type Fma: Math<Self>;
+    type Fma: Branching<Self>;
     /// Scalar functions for any processor.
-    type NoFma: Math<Self>;
+    type NoFma: Branching<Self>;
     /// The type itself, as the linear algebra library knows it.
     #[cfg(feature = "linalg")]
     #[doc(hidden)]

@@ -573,6 +573,9 @@ macro_rules! __output {
     (sum $out:ident) => {
         $crate::kernels::fuse::Output::sum(&mut $out)
     };
+    (part $out:ident) => {
+        $out
+    };
 }
 
 pub use crate::{__each as each, __each_row as each_row};

@@ -32,6 +32,16 @@ fn exp_m1_core<R: Real, const FMA: bool>(r: R) -> R {
     R::fma::<FMA>(r * r, polynomial::<R, FMA>(R::EXP, r), r)
 }
 
+/// e^(x + tail) for x ≤ 0 and a small tail, as three factors: a factor of the caller's goes to the first, so that the
+/// product is rounded once even where the exponential is subnormal. Where x·eˣ rounds to 0, the first is 0.
+#[inline(always)]
+pub(super) fn exp_factors<R: Real, const FMA: bool>(x: R, tail: R) -> [R; 3] {
+    let low = R::EXP_RANGE.0 - R::of(15.0);
+    let (t, _, r) = reduce_exp::<R, FMA>(within(x, (low, R::zero())));
+    let (a, b) = R::powers(t);
+    [select(x > low, exp_m1_core::<R, FMA>(r + tail) + R::one(), R::zero()), a, b]
+}
+
 /// e^(x + tail) for a small tail.
 #[inline(always)]
 pub(super) fn exp_tail<R: Real, const FMA: bool>(x: R, tail: R) -> R {
@@ -197,10 +207,10 @@ fn sin_cos_core<R: Real, const FMA: bool>(r: R, low: R) -> (R, R) {
     (sin, cos)
 }
 
-/// Beyond, neighbouring `f64` are further apart than 1/4 and the reduction has lost the quadrant.
+/// Whether neighbouring `f64` are further apart than 1/4, so that the reduction has lost the quadrant.
 #[inline(always)]
-fn in_range<R: Real>(x: R, y: R) -> R {
-    select(x.magnitude() <= R::of((1u64 << 50) as f64), y, R::nan())
+pub(super) fn is_far<R: Real>(x: R) -> bool {
+    x.magnitude() > R::of((1u64 << 50) as f64)
 }
 
 #[inline(always)]
@@ -209,7 +219,7 @@ pub(super) fn sin<R: Real, const FMA: bool>(x: R) -> R {
     let (s, c) = sin_cos_core::<R, FMA>(r, low);
     let y = select(n & 1 == 0, s, c);
     let y = select(n & 2 == 0, y, -y);
-    select(x == R::zero(), x, in_range(x, y))
+    select(x == R::zero(), x, y)
 }
 
 #[inline(always)]
@@ -217,7 +227,7 @@ pub(super) fn cos<R: Real, const FMA: bool>(x: R) -> R {
     let (r, low, n) = R::reduce::<FMA>(x);
     let (s, c) = sin_cos_core::<R, FMA>(r, low);
     let y = select(n & 1 == 0, c, s);
-    in_range(x, select(n.wrapping_add(1) & 2 == 0, y, -y))
+    select(n.wrapping_add(1) & 2 == 0, y, -y)
 }
 
 #[inline(always)]
@@ -225,7 +235,7 @@ pub(super) fn tan<R: Real, const FMA: bool>(x: R) -> R {
     let (r, low, n) = R::reduce::<FMA>(x);
     let (s, c) = sin_cos_core::<R, FMA>(r, low);
     let odd = n & 1 == 1;
-    select(x == R::zero(), x, in_range(x, select(odd, -c, s) / select(odd, s, c)))
+    select(x == R::zero(), x, select(odd, -c, s) / select(odd, s, c))
 }
 
 #[inline(always)]

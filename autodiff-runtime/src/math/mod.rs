@@ -3,19 +3,20 @@
 //! What comes in and goes out is a single `T`. What is guaranteed: the functions that a model calls for every element
 //! (exponentials, logarithms, hyperbolic and trigonometric functions, `erf`, the activations) have no branch and no
 //! call, so a loop around them compiles to vector code under whatever instruction set the surrounding function is
-//! compiled for; special values (±0, ±∞, NaN, subnormals, overflow) are those of `std`. The exception: `sin`, `cos` and
-//! `tan` give NaN beyond 2⁵⁰ ≈ 10¹⁵, where neighbouring `f64` are a quarter apart and `std` itself needs a slow path.
+//! compiled for; special values (±0, ±∞, NaN, subnormals, overflow) are those of `std`. The exception: beyond 2⁵⁰ ≈ 10¹⁵,
+//! where neighbouring `f64` are a quarter apart, `sin`, `cos` and `tan` are those of `std`. That is a branch; fused loops run
+//! on the token without it, [`Branching::straight`], and again where that has noted such an argument.
 //!
 //! Largest errors seen against 60-digit values, in units of the last place (`f64`; `f32` is alike): at most 1 for `exp`,
 //! `exp2`, the logarithms, `powf`, `sin`, `cos`, `erf`, `softplus`, `sinh`, `cosh`, `atan`; 2 for `exp_m1`, `tan`, `tanh`,
-//! `sigmoid`, `silu`, `logit`, `erfinv`; 3 for `erfc`, `ndtr`, `log_ndtr`, `gelu`, `mish`, `lgamma`. `gelu_tanh` has 2 near
-//! the origin and up to 150 in its lower tail, where the rounding of the cubic is magnified by the exponential, and
-//! `digamma` loses relative accuracy near its root 1.4616.
+//! `sigmoid`, `silu`, `logit`, `erfinv`; 3 for `erfc`, `ndtr`, `log_ndtr`, `gelu`, `gelu_tanh`, `mish`, `lgamma`. `digamma` loses
+//! relative accuracy near its root 1.4616.
 //!
 //! [`Math`] is implemented by two zero-size tokens. [`Fma`] uses the fused multiply-add instruction and belongs inside a
 //! function compiled with that target feature; [`NoFma`] runs anywhere. A kernel is generic over the token and the
 //! runner in [`kernels::fuse`](crate::kernels::fuse) picks the instruction set.
 
+mod activation;
 mod elementary;
 mod error;
 mod gamma;
@@ -28,13 +29,22 @@ mod tests;
 mod tokens;
 
 use crate::Element;
-pub use tokens::{Fma, NoFma, Token};
+use std::cell::Cell;
+pub use tokens::{Fma, NoFma, Straight, Token};
+
+/// A token whose functions branch for arguments that a vectorised loop cannot afford to look for.
+pub trait Branching<T: Element>: Math<T> + Default + Send + Sync + 'static {
+    /// The token for a loop: right for all arguments if nothing is noted.
+    type Straight<'w>: Math<T>;
+    /// The token that sets `rare` at an argument for which its result may be wrong.
+    fn straight(rare: &Cell<bool>) -> Self::Straight<'_>;
+}
 
 /// The scalar functions, as methods of a zero-size token.
 ///
 /// Every method is `#[inline(always)]`. Names and meaning are those of the methods of `f64` in `std` where such a method
 /// exists. The derived functions (provided methods) are written in the form that neither overflows nor cancels.
-pub trait Math<T: Element>: Copy + Default + Send + Sync + 'static {
+pub trait Math<T: Element>: Copy {
     // ---- arithmetic -------------------------------------------------------------------------------------------------
 
     /// `a * b + c`, with one rounding where the token has the instruction.
@@ -308,28 +318,11 @@ pub trait Math<T: Element>: Copy + Default + Send + Sync + 'static {
     }
     /// The tanh form of [`gelu`](Math::gelu): ½x(1 + tanh(√(2/π)(x + 0.044715x³))), computed as x·sigmoid(2·√(2/π)(…)), which
     /// keeps its digits in the lower tail.
-    #[inline(always)]
-    fn gelu_tanh(self, x: T) -> T {
-        let c = T::of;
-        let u = x * self.mul_add(c(GELU_SLOPE * 0.044_715), x * x, c(GELU_SLOPE));
-        self.select(x == T::neg_infinity(), -T::zero(), x * self.sigmoid(u))
-    }
+    fn gelu_tanh(self, x: T) -> T;
     /// x·sigmoid(x), also called swish.
-    #[inline(always)]
-    fn silu(self, x: T) -> T {
-        self.select(x == T::neg_infinity(), -T::zero(), x * self.sigmoid(x))
-    }
+    fn silu(self, x: T) -> T;
     /// x·tanh(softplus(x)) (Misra 2019), with tanh(ln(1 + e)) = (e² + 2e)/(e² + 2e + 2).
-    #[inline(always)]
-    fn mish(self, x: T) -> T {
-        let c = T::of;
-        let e = self.exp(-self.abs(x));
-        // With e = e^(−|x|): numerator and denominator are divided by e^(2x) on the positive side.
-        let negative = e * (e + c(2.0));
-        let positive = self.mul_add(c(2.0), e, T::one());
-        let tanh = self.select(x < T::zero(), negative / (negative + c(2.0)), positive / (positive + c(2.0) * e * e));
-        self.select(x == T::neg_infinity(), -T::zero(), x * tanh)
-    }
+    fn mish(self, x: T) -> T;
     /// x clamped to [−1, 1]; NaN stays NaN.
     #[inline(always)]
     fn hard_tanh(self, x: T) -> T {
@@ -375,8 +368,6 @@ pub trait Math<T: Element>: Copy + Default + Send + Sync + 'static {
     }
 }
 
-/// 2·√(2/π): the slope of the argument of [`Math::gelu_tanh`]'s sigmoid at 0.
-const GELU_SLOPE: f64 = 1.595_769_121_605_730_7;
 /// λ of the self-normalising unit.
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 /// α of the self-normalising unit.

@@ -16,7 +16,7 @@ macro_rules! functions {
     ($token:ty) => {
         table![$token; exp 1.0, exp2 1.0, exp_m1 2.0, ln 1.0, ln_1p 2.0, log2 2.0, log10 2.0, sin 1.5, cos 1.5, tan 3.0, atan 2.0,
             tanh 3.0, sinh 3.0, cosh 2.0, asinh 4.0, acosh 4.0, atanh 4.0, erf 2.0, erfc 4.0, erfinv 4.0, ndtr 4.0,
-            log_ndtr 4.0, sigmoid 3.0, softplus 3.0, gelu 4.0, gelu_tanh 300.0, silu 3.0, mish 6.0, lgamma 30.0, digamma 30.0,
+            log_ndtr 4.0, sigmoid 3.0, softplus 3.0, gelu 4.0, gelu_tanh 3.0, silu 3.0, mish 4.0, lgamma 30.0, digamma 30.0,
             trigamma 6.0, log_cosh 4.0, log1mexp 6.0, sinc 3.0, sinc_grad 60.0, log_sigmoid 3.0, logit 6.0]
     };
 }
@@ -54,8 +54,8 @@ fn f64_matches_the_reference() {
 #[test]
 fn f32_matches_f64() {
     for f in functions!(Fma).iter().chain(&functions!(NoFma)) {
-        // the lower tails of these magnify the rounding of the argument
-        let range = if matches!(f.0, "gelu_tanh" | "gelu" | "mish" | "silu") { 8.0 } else { 85.0 };
+        // the lower tail of this magnifies the rounding of the argument
+        let range = if f.0 == "gelu" { 8.0 } else { 85.0 };
         for i in 0..4000 {
             let t = i as f32 / 4000.0;
             for x in [range * (2.0 * t - 1.0), 2.0 * t - 1.0, (2.0 * t - 1.0) * 1e-3] {
@@ -80,9 +80,7 @@ fn special_values_are_those_of_std() {
                 let (y, want) = (Math::<$t>::$name(NoFma::default(), x), x.$name());
                 let close = (y - want).abs() <= 4.0 * $t::EPSILON * want.abs();
                 let same = y == want && y.is_sign_negative() == want.is_sign_negative();
-                // beyond the range of the reduction the trigonometric functions are NaN by contract
-                let beyond = x.abs() == $t::MAX && ["sin", "cos", "tan"].contains(&stringify!($name));
-                assert!(same || (close && want != 0.0) || (y.is_nan() && (want.is_nan() || beyond)),
+                assert!(same || (close && want != 0.0) || (y.is_nan() && want.is_nan()),
                     "{} {}({x:e}): {y:e}, not {want:e}", stringify!($t), stringify!($name));
             }
         })*};

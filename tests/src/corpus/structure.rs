@@ -60,6 +60,30 @@ fn kronecker(a: &Array2<f64>, b: &Array2<f64>, w: &Array2<f64>) -> f64 {
     (kron(a, b) * w).sum()
 }
 
+/// Neighbours along one axis: parts that overlap, of one loop.
+#[differentiate(wrt(x))]
+fn valley(x: &Array1<f64>) -> f64 {
+    let (now, next) = (x.slice(s![..-1]), x.slice(s![1..]));
+    let rise = &next - &now * &now;
+    (&rise * &rise * 100.0 + now.mapv(|v| (1.0 - v) * (1.0 - v))).sum()
+}
+
+/// The five-point stencil, with an even and an odd part on the way.
+#[differentiate(wrt(x))]
+fn stencil(x: &Array2<f64>) -> f64 {
+    let centre = x.slice(s![1..-1, 1..-1]);
+    let ring = &x.slice(s![..-2, 1..-1]) + &x.slice(s![2.., 1..-1]) + x.slice(s![1..-1, ..-2]) * x.slice(s![1..-1, 2..]);
+    (ring - &centre * 4.0).powi(2).sum()
+}
+
+/// Halves, one of them backwards, and columns of a matrix; the whole is read too.
+#[differentiate(wrt(x, a))]
+fn halves(x: &Array1<f64>, a: &Array2<f64>) -> f64 {
+    let (even, odd) = (x.slice(s![..;2]), x.slice(s![1..;-2]));
+    let columns = &a.slice(s![.., 0]) * &a.slice(s![.., -1]) + a.slice(s![.., 1]).exp();
+    (&even * &odd).sin().sum() + x.powi(2).sum() + columns.powi(2).sum()
+}
+
 #[test]
 fn wraps() {
     for (n, m) in [(4, 3), (1, 5), (3, 2)] {
@@ -117,4 +141,20 @@ fn drops() {
 fn kroneckers() {
     let (a, b, w) = (matrix(2, 3, 14), matrix(3, 1, 15), matrix(6, 3, 16));
     verify!(kronecker, [a, b], (&a, &b, &w), allocates);
+}
+
+#[test]
+fn neighbours() {
+    for n in [2, 3, 10, 300] {
+        let x = vector(n, 17);
+        verify!(valley, [x], (&x));
+    }
+    for (n, m) in [(3, 3), (4, 7), (6, 70)] {
+        let x = matrix(n, m, 18);
+        verify!(stencil, [x], (&x));
+    }
+    let (x, a) = (vector(8, 19), matrix(5, 3, 20));
+    verify!(halves, [x, a], (&x, &a));
+    let one = array![0.5];
+    assert_eq!(valley::value_and_grad(&one), (0.0, array![0.0]));
 }

@@ -7,8 +7,9 @@ use quote::{format_ident, quote};
 
 use super::program::Program;
 use crate::ir::{Elem, NodeId};
+use crate::ops::structure::part_of;
 use crate::ops::{Code, Scalar};
-use crate::schedule::{Kind, Loop, Place, RowPass};
+use crate::schedule::{Kind, Loop, LoopOutput, Place, RowPass};
 
 /// Scalar code nested this deep gets a `let`.
 const DEEPEST_CODE: usize = 24;
@@ -88,10 +89,13 @@ impl Program<'_> {
         let products = pass.map(|pass| self.products(pass, output));
         let values: Vec<TokenStream> = l.outputs.iter().map(|o| self.element(o.value, &codes).tokens).collect();
         let mut outputs = Vec::new();
+        self.parts(l, output);
         for o in &l.outputs {
             let ty = self.schedule.node(o.node).ty.clone();
             let name = self.names.node(&self.schedule.joint, o.node, 0);
-            if ty.rank() == 0 {
+            if o.part.is_some() {
+                outputs.push(quote!(part #name));
+            } else if ty.rank() == 0 {
                 let zero = self.literal(0.0).tokens;
                 self.statements.push(quote!(let mut #name = #zero;));
                 outputs.push(quote!(sum #name));
@@ -119,6 +123,30 @@ impl Program<'_> {
         self.statements.push(quote! {
             #kernels::#name!(#elem, #space, #products (#(#arrays),*), (#(#masks),*), (#(#scalars),*), |#math| { #lets [#(#values),*] }, [#(#outputs),*] #cost);
         });
+    }
+
+    /// The arrays that a loop makes in parts, and the parts.
+    fn parts(&mut self, l: &Loop, output: &dyn Fn(usize) -> TokenStream) {
+        let mut arrays: Vec<(NodeId, Vec<&LoopOutput>)> = Vec::new();
+        for (o, part) in l.outputs.iter().filter_map(|o| Some((o, o.part?))) {
+            match arrays.iter_mut().find(|(array, _)| *array == part.array) {
+                Some((_, parts)) => parts.push(o),
+                None => arrays.push((part.array, vec![o])),
+            }
+        }
+        for (array, parts) in arrays {
+            let kernels = self.kernels.clone();
+            let shape = self.schedule.node(array).ty.shape().to_vec();
+            let name = self.names.node(&self.schedule.joint, array, 0);
+            let place = self.place((array, 0), &shape, output);
+            let locals: Vec<Ident> = parts.iter().map(|o| self.names.node(&self.schedule.joint, o.node, 0)).collect();
+            let slices = parts.iter().filter_map(|o| o.part).map(|part| self.call(part.kernel, &[], &[], part_of));
+            let slices: Vec<TokenStream> = slices.collect();
+            self.statements.push(quote! {
+                let mut #name = #place;
+                let [#(#locals),*] = #kernels::parts(#name.view_mut(), [#(&|dst| #slices),*]);
+            });
+        }
     }
 
     /// The memory of the products around a loop, and the arguments that name them.

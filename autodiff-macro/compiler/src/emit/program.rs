@@ -373,7 +373,7 @@ impl<'a> Program<'a> {
         self.statements.push(quote!(let #name = #code;));
     }
 
-    fn call(
+    pub(super) fn call(
         &mut self,
         id: NodeId,
         results: &[TokenStream],

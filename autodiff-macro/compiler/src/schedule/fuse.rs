@@ -30,6 +30,24 @@ pub struct LoopOutput {
     pub value: NodeId,
     /// Whether the elements are summed to the node's shape (else stored).
     pub sum: bool,
+    /// The part of an array that the elements are added to, instead of being stored.
+    pub part: Option<Part>,
+}
+
+/// A part of an array that a loop makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// The array.
+    pub array: NodeId,
+    /// The kernel that the loop stands for, which says what part it is.
+    pub kernel: NodeId,
+}
+
+impl LoopOutput {
+    /// What the loop makes of it.
+    pub fn made(&self) -> NodeId {
+        self.part.map_or(self.node, |part| part.array)
+    }
 }
 
 /// A value recomputed by several loops may cost this much an element; a dearer one is stored.
@@ -206,7 +224,7 @@ fn new_loop(joint: &Joint, stored: &[bool], node: NodeId, value: NodeId, sum: bo
         inputs: vec![],
         scalars: vec![],
         body: vec![],
-        outputs: vec![LoopOutput { node, value, sum }],
+        outputs: vec![LoopOutput { node, value, sum, part: None }],
     };
     collect(joint, stored, value, node == value, &mut new);
     new
@@ -295,7 +313,7 @@ pub(crate) fn drop_unread(joint: &Joint, steps: &mut Vec<Step>, outputs: &BTreeS
     }
     for step in steps.iter_mut() {
         if let Step::Loop(l) = step {
-            l.outputs.retain(|o| read.contains(&o.node));
+            l.outputs.retain(|o| read.contains(&o.made()));
         }
     }
     steps.retain(|step| !matches!(step, Step::Loop(l) if l.outputs.is_empty()));

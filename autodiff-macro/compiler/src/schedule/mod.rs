@@ -6,6 +6,7 @@
 
 mod control;
 mod fuse;
+mod parts;
 mod rows;
 mod slots;
 
@@ -16,7 +17,7 @@ use crate::ir::{Elem, Joint, Node, NodeId, Type};
 use crate::ops::Code;
 
 pub use control::{ArmPlan, ControlPlan, Give, Parts};
-pub use fuse::Loop;
+pub use fuse::{Loop, LoopOutput};
 pub use rows::RowPass;
 pub use slots::Place;
 
@@ -131,6 +132,7 @@ pub(crate) fn schedule_body(joint: Joint, adds: &[Option<usize>], parts: Parts) 
     let outputs: BTreeSet<NodeId> = joint.region.outputs.iter().copied().collect();
     let stored = fuse::stored(&joint, &live, &outputs);
     let mut steps = fuse::steps(&joint, &live, &stored);
+    parts::write_parts(&joint, &mut steps, &outputs);
     let places_of_outputs = slots::claim_outputs(&joint, &mut steps, &live, adds);
     fuse::drop_unread(&joint, &mut steps, &outputs);
     rows::join_products(&joint, &mut steps, &outputs, &places_of_outputs);
@@ -166,7 +168,12 @@ pub fn makes(joint: &Joint, step: &Step) -> Vec<NodeId> {
             }
             _ => vec![*id],
         },
-        Step::Loop(l) => l.outputs.iter().map(|o| o.node).collect(),
+        Step::Loop(l) => {
+            let mut made: Vec<NodeId> = l.outputs.iter().map(|o| o.made()).collect();
+            let mut seen = BTreeSet::new();
+            made.retain(|id| seen.insert(*id));
+            made
+        }
         Step::Rows(pass) => pass.each.outputs.iter().map(|o| o.node).chain([pass.product, pass.reverse]).collect(),
         Step::Copy { .. } => vec![],
     }

@@ -49,7 +49,7 @@ fn pass_at(joint: &Joint, steps: &[Step], at: usize, places: &HashMap<(NodeId, u
     let [n] = each.space[..] else { return None };
     let rows = |id: &NodeId| graph.node(*id).ty.shape() == [n];
     let simple = each.inputs.iter().all(rows)
-        && each.outputs.iter().all(|o| if o.sum { graph.node(o.node).ty.rank() == 0 } else { rows(&o.node) });
+        && each.outputs.iter().all(|o| o.part.is_none() && if o.sum { graph.node(o.node).ty.rank() == 0 } else { rows(&o.node) });
     if !simple {
         return None;
     }

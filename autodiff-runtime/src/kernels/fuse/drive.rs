@@ -50,19 +50,19 @@ impl<T, const N: usize, const O: usize> Scratch<T, N, O> {
 /// [`Scratch`] without its lengths in the type, so that the loop is compiled once per element type.
 pub(super) struct Parts<'s, T> {
     pub(super) inputs: &'s mut [MaybeUninit<[T; TILE]>],
-    outputs: &'s mut [MaybeUninit<[T; TILE]>],
+    pub(super) outputs: &'s mut [MaybeUninit<[T; TILE]>],
     columns: &'s mut [MaybeUninit<[f64; TILE]>],
-    sources: &'s mut [Source],
-    sinks: &'s mut [Sink],
+    pub(super) sources: &'s mut [Source],
+    pub(super) sinks: &'s mut [Sink],
     pub(super) from: &'s mut [*const T],
     pub(super) to: &'s mut [*mut T],
 }
 
 /// Progress of one input.
 #[derive(Clone, Copy)]
-struct Source {
+pub(super) struct Source {
     /// Offset of the outer loops' position.
-    base: isize,
+    pub(super) base: isize,
     /// What the tile buffer holds: offset, rows, columns. A splat or repeated row is filled once.
     held: Option<(isize, usize, usize)>,
 }
@@ -73,11 +73,11 @@ impl Source {
 
 /// Progress of one output.
 #[derive(Clone, Copy)]
-struct Sink {
-    base: isize,
+pub(super) struct Sink {
+    pub(super) base: isize,
     /// The place being reduced to, as an offset and a count of columns (0 for a single place).
     open: Option<(isize, usize)>,
-    total: f64,
+    pub(super) total: f64,
     /// How many of the element accumulators hold something.
     filled: usize,
     /// Whether several rows fall on one place, so that column accumulators pay.
@@ -148,17 +148,21 @@ pub(super) fn advance(index: &mut [usize; MAX_RANK], dims: &[usize; MAX_RANK], r
 }
 
 /// One walk over the iteration space.
-struct Walk<'w, 's, 'a, T> {
-    row: Row<T>,
-    kernel: *const (),
-    plan: Plan,
-    inputs: &'w [Input<'a, T>],
-    outputs: &'w [Output<'a, T>],
-    scratch: &'w mut Parts<'s, T>,
+pub(super) struct Walk<'w, 's, 'a, T> {
+    pub(super) row: Row<T>,
+    pub(super) kernel: *const (),
+    pub(super) plan: Plan,
+    pub(super) inputs: &'w [Input<'a, T>],
+    pub(super) outputs: &'w [Output<'a, T>],
+    pub(super) scratch: &'w mut Parts<'s, T>,
 }
 
 impl<T: Element> Walk<'_, '_, '_, T> {
     unsafe fn all(mut self) {
+        if self.is_lined() {
+            // SAFETY: as promised by the caller.
+            return unsafe { self.lines() };
+        }
         let rank = self.plan.rank;
         let inner = rank - 1;
         let columns = self.plan.dims[inner];
@@ -216,7 +220,7 @@ impl<T: Element> Walk<'_, '_, '_, T> {
     }
 
     /// Moves every operand to a position of the outer axes.
-    fn base(&mut self, index: &[usize; MAX_RANK], outer: usize) {
+    pub(super) fn base(&mut self, index: &[usize; MAX_RANK], outer: usize) {
         let at = |strides: &[isize; MAX_RANK]| (0..outer).map(|a| index[a] as isize * strides[a]).sum();
         for (input, source) in self.inputs.iter().zip(self.scratch.sources.iter_mut()) {
             source.base = at(&input.layout.strides);
@@ -269,19 +273,16 @@ impl<T: Element> Walk<'_, '_, '_, T> {
                 let (so, si) = self.steps(&output.layout.strides);
                 let offset = self.scratch.sinks[k].base + i as isize * so + j as isize * si;
                 let contiguous = (si == 1 || n == 1) && (rows == 1 || so == columns as isize);
-                self.scratch.to[k] = if output.mode == Mode::Set && contiguous {
-                    output.pointer.offset(offset)
-                } else {
-                    self.scratch.outputs[k].as_mut_ptr().cast::<T>()
-                };
+                self.scratch.to[k] =
+                    if output.mode == Mode::Set && contiguous { output.pointer.offset(offset) } else { std::ptr::null_mut() };
             }
-            (self.row)(self.kernel, self.scratch.from.as_ptr(), self.scratch.to.as_ptr(), n);
+            let Parts { from, to, outputs, .. } = &mut *self.scratch;
+            (self.row)(self.kernel, from.as_ptr(), to.as_ptr(), outputs.as_mut_ptr(), n);
             for k in 0..self.outputs.len() {
-                let tile = self.scratch.outputs[k].as_ptr().cast::<T>();
-                if !std::ptr::eq(self.scratch.to[k], tile) {
+                if !self.scratch.to[k].is_null() {
                     continue;
                 }
-                let tile = std::slice::from_raw_parts(tile, n);
+                let tile = std::slice::from_raw_parts(self.scratch.outputs[k].as_ptr().cast::<T>(), n);
                 let (so, si) = self.steps(&self.outputs[k].layout.strides);
                 let offset = self.scratch.sinks[k].base + i as isize * so + j as isize * si;
                 self.store(k, tile, offset, rows, so, columns, si);
@@ -379,7 +380,7 @@ impl<T: Element> Walk<'_, '_, '_, T> {
 }
 
 #[inline(always)]
-unsafe fn update<T: Element>(place: *mut T, mode: Mode, x: f64) {
+pub(super) unsafe fn update<T: Element>(place: *mut T, mode: Mode, x: f64) {
     // SAFETY: the caller passes a valid place.
     unsafe { place.write(T::of(reduce::combine(mode, (*place).widen(), x))) }
 }

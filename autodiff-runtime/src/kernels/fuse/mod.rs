@@ -9,9 +9,11 @@
 //! results are bit for bit the same whatever the number of threads.
 
 mod drive;
+mod lines;
 mod operand;
 #[cfg(feature = "rayon")]
 mod parallel;
+mod parts;
 mod plan;
 mod prepare;
 mod reduce;
@@ -23,6 +25,7 @@ mod tests;
 use crate::Element;
 use crate::math::Math;
 pub use operand::{Input, Output};
+pub use parts::parts;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use row::isa;
 pub use rows::run_rows;

@@ -129,7 +129,18 @@ impl<'a, T> Output<'a, T> {
     pub(super) unsafe fn part(&self, offset: isize) -> Output<'a, T> {
         // SAFETY: as promised by the caller.
         let pointer = unsafe { self.pointer.offset(offset) };
-        Output { pointer, mode: self.mode, fresh: self.fresh, layout: self.layout, lifetime: PhantomData }
+        Output { pointer, mode: self.mode, fresh: self.fresh, shared: self.shared, layout: self.layout, lifetime: PhantomData }
+    }
+}
+
+impl<T> Output<'_, T> {
+    /// The same output, that may overlap with others of the same loop. Whoever calls this holds the array for `'a`.
+    ///
+    /// A loop writes to its outputs through pointers, one after the other, so an overlap is no fault as long as it runs in
+    /// one thread.
+    pub(super) fn detached<'a>(self) -> Output<'a, T> {
+        let Output { pointer, mode, fresh, layout, .. } = self;
+        Output { pointer, mode, fresh, shared: true, layout, lifetime: PhantomData }
     }
 }
 
@@ -178,6 +189,8 @@ pub struct Output<'a, T> {
     pub(super) mode: Mode,
     /// Whether a reduction starts from its neutral element instead of what is there.
     pub(super) fresh: bool,
+    /// Whether other outputs reach the same places.
+    pub(super) shared: bool,
     pub(super) layout: Layout,
     lifetime: PhantomData<&'a mut T>,
 }
@@ -186,12 +199,12 @@ impl<'a, T: Element> Output<'a, T> {
     #[inline]
     fn array<D: Dimension>(mut view: ArrayViewMut<'a, T, D>, mode: Mode, fresh: bool) -> Self {
         let layout = Layout::new(view.shape(), view.strides());
-        Output { pointer: view.as_mut_ptr(), mode, fresh, layout, lifetime: PhantomData }
+        Output { pointer: view.as_mut_ptr(), mode, fresh, shared: false, layout, lifetime: PhantomData }
     }
 
     #[inline]
     fn place(place: &'a mut T, mode: Mode, fresh: bool) -> Self {
-        Output { pointer: place, mode, fresh, layout: Layout::SCALAR, lifetime: PhantomData }
+        Output { pointer: place, mode, fresh, shared: false, layout: Layout::SCALAR, lifetime: PhantomData }
     }
 
     /// Writes every element. The view has the shape of the iteration space; what it held is not read.

@@ -2,7 +2,8 @@
 //!
 //! The outermost axis is cut where every output moves along it, so that no two parts write to one place. The cuts depend
 //! on the sizes alone, and a place is computed in one part by the same steps as in an uncut loop: the result does not
-//! depend on the number of threads. A sum over the outermost axis is not cut.
+//! depend on the number of threads. A sum over the outermost axis is not cut,
+//! nor are overlapping parts of an array.
 
 use super::drive::{Scratch, walk};
 use super::operand::{Input, Mode, Output};
@@ -59,7 +60,7 @@ pub(super) unsafe fn run<'a, T: Element, const N: usize, const O: usize>(
     let each: usize = plan.dims[1..plan.rank].iter().product::<usize>() * (cost as usize + N + O);
     if length * each < WORTH_IT
         || length < 2
-        || outputs.iter().any(|o| o.layout.strides[0] == 0 || (plan.rank == 1 && o.mode != Mode::Set))
+        || outputs.iter().any(|o| o.shared || o.layout.strides[0] == 0 || (plan.rank == 1 && o.mode != Mode::Set))
         || rayon::current_num_threads() == 1
     {
         return false;

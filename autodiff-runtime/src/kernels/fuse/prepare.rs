@@ -82,7 +82,7 @@ pub(super) unsafe fn straight<T: Element>(
         *to = output.pointer;
     }
     // SAFETY: every operand has n elements in a row.
-    unsafe { row(kernel, scratch.from.as_ptr(), scratch.to.as_ptr(), n) };
+    unsafe { row(kernel, scratch.from.as_ptr(), scratch.to.as_ptr(), scratch.outputs.as_mut_ptr(), n) };
     true
 }
 

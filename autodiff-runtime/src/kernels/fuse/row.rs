@@ -2,15 +2,18 @@
 
 use super::{Kernel, TILE};
 use crate::Element;
-use crate::math::Math;
+use crate::math::Branching;
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 
-/// Evaluates a kernel on `n` elements: `inputs[k][i]` for all k, to `outputs[k][i]`.
+/// Evaluates a kernel on `n` elements: `inputs[k][i]` for all k, to `outputs[k][i]`, or where that is null to tile `k`.
 ///
 /// # Safety
 /// The kernel pointer is of the type the row was made for; every input is readable and every output writable for `n`
-/// elements, and no output overlaps another operand.
-pub(super) type Row<T> = unsafe fn(kernel: *const (), inputs: *const *const T, outputs: *const *mut T, n: usize);
+/// elements, and no output overlaps another operand; there are as many tiles as outputs, and at most [`TILE`] elements if
+/// one is for a tile.
+pub(super) type Row<T> =
+    unsafe fn(kernel: *const (), inputs: *const *const T, outputs: *const *mut T, tiles: *mut MaybeUninit<[T; TILE]>, n: usize);
 
 /// The row for the instruction set of this processor.
 #[inline]
@@ -70,10 +73,11 @@ unsafe fn baseline<T: Element, K: Kernel<T, N, O>, const N: usize, const O: usiz
     kernel: *const (),
     inputs: *const *const T,
     outputs: *const *mut T,
+    tiles: *mut MaybeUninit<[T; TILE]>,
     n: usize,
 ) {
     // SAFETY: as promised by the caller.
-    unsafe { body::<T, Baseline<T>, K, N, O>(kernel, inputs, outputs, n) }
+    unsafe { body::<T, Baseline<T>, K, N, O>(kernel, inputs, outputs, &mut *tiles.cast(), n) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -82,10 +86,11 @@ unsafe fn avx2<T: Element, K: Kernel<T, N, O>, const N: usize, const O: usize>(
     kernel: *const (),
     inputs: *const *const T,
     outputs: *const *mut T,
+    tiles: *mut MaybeUninit<[T; TILE]>,
     n: usize,
 ) {
     // SAFETY: as promised by the caller.
-    unsafe { body::<T, T::Fma, K, N, O>(kernel, inputs, outputs, n) }
+    unsafe { body::<T, T::Fma, K, N, O>(kernel, inputs, outputs, &mut *tiles.cast(), n) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -94,19 +99,21 @@ unsafe fn avx512<T: Element, K: Kernel<T, N, O>, const N: usize, const O: usize>
     kernel: *const (),
     inputs: *const *const T,
     outputs: *const *mut T,
+    tiles: *mut MaybeUninit<[T; TILE]>,
     n: usize,
 ) {
     // SAFETY: as promised by the caller.
-    unsafe { body::<T, T::Fma, K, N, O>(kernel, inputs, outputs, n) }
+    unsafe { body::<T, T::Fma, K, N, O>(kernel, inputs, outputs, &mut *tiles.cast(), n) }
 }
 
-/// The loop. Results go to a buffer of this function, which nothing else can alias, so that the loop vectorises without
+/// The loop. Results go to tiles, which by their type nothing else can alias, so that the loop vectorises without
 /// run-time overlap checks (there would be `N·O` of them, more than LLVM accepts); the copy out hits the first-level cache.
 #[inline(always)]
-unsafe fn body<T: Element, M: Math<T>, K: Kernel<T, N, O>, const N: usize, const O: usize>(
+unsafe fn body<T: Element, M: Branching<T>, K: Kernel<T, N, O>, const N: usize, const O: usize>(
     kernel: *const (),
     inputs: *const *const T,
     outputs: *const *mut T,
+    tiles: &mut [MaybeUninit<[T; TILE]>; O],
     n: usize,
 ) {
     // SAFETY: as promised by the caller.
@@ -118,17 +125,55 @@ unsafe fn body<T: Element, M: Math<T>, K: Kernel<T, N, O>, const N: usize, const
         while start < n {
             let len = TILE.min(n - start);
             let from = inputs.map(|p| p.add(start));
-            let mut tile = [const { MaybeUninit::<[T; TILE]>::uninit() }; O];
-            for i in 0..len {
-                let y = kernel.eval(M::default(), from.map(|p| *p.add(i)));
-                for k in 0..O {
-                    tile[k].as_mut_ptr().cast::<T>().add(i).write(y[k]);
+            tile::<T, M, K, N, O>(kernel, from, tiles, len);
+            for k in 0..O {
+                if !outputs[k].is_null() {
+                    outputs[k].add(start).copy_from_nonoverlapping(tiles[k].as_ptr().cast::<T>(), len);
                 }
             }
-            for k in 0..O {
-                outputs[k].add(start).copy_from_nonoverlapping(tile[k].as_ptr().cast::<T>(), len);
-            }
             start += len;
+        }
+    }
+}
+
+/// The elements of a tile.
+#[inline(always)]
+unsafe fn tile<T: Element, M: Branching<T>, K: Kernel<T, N, O>, const N: usize, const O: usize>(
+    kernel: &K,
+    from: [*const T; N],
+    tiles: &mut [MaybeUninit<[T; TILE]>; O],
+    len: usize,
+) {
+    let rare = Cell::new(false);
+    // SAFETY: as promised by the caller.
+    unsafe {
+        for i in 0..len {
+            let y = kernel.eval(M::straight(&rare), from.map(|p| *p.add(i)));
+            for k in 0..O {
+                tiles[k].as_mut_ptr().cast::<T>().add(i).write(y[k]);
+            }
+        }
+        if rare.get() {
+            again::<T, K, N, O>(kernel, from, tiles, len);
+        }
+    }
+}
+
+/// A tile that holds an argument out of the range of the vectorised functions. Compiled once for all processors.
+#[cold]
+#[inline(never)]
+unsafe fn again<T: Element, K: Kernel<T, N, O>, const N: usize, const O: usize>(
+    kernel: &K,
+    from: [*const T; N],
+    tile: &mut [MaybeUninit<[T; TILE]>; O],
+    len: usize,
+) {
+    for i in 0..len {
+        // SAFETY: as promised by the caller.
+        let y = kernel.eval(T::NoFma::default(), from.map(|p| unsafe { *p.add(i) }));
+        for k in 0..O {
+            // SAFETY: i < TILE.
+            unsafe { tile[k].as_mut_ptr().cast::<T>().add(i).write(y[k]) };
         }
     }
 }

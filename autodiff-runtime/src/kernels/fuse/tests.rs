@@ -275,3 +275,111 @@ fn long_loops_do_not_depend_on_threads() {
         }
     }
 }
+
+struct Waves;
+
+impl<T: Element> Kernel<T, 1, 3> for Waves {
+    #[inline(always)]
+    fn eval<M: Math<T>>(&self, m: M, [x]: [T; 1]) -> [T; 3] {
+        [m.sin(x), m.cos(x) + m.sinc(x), m.tan(x)]
+    }
+}
+
+#[test]
+fn waves_are_right_for_every_number() {
+    fn check<T: Element>(extremes: &[T]) {
+        let x = ndarray::Array1::from_shape_fn(1000, |i| T::of(i as f64 * 0.37 - 100.0));
+        for &extreme in extremes {
+            for place in [0, 255, 256, 700, 999] {
+                let mut x = x.clone();
+                x[place] = extreme;
+                let mut y = ndarray::Array2::zeros((3, 1000));
+                let [a, b, c] = [0, 1, 2].map(|k| y.row(k).to_owned());
+                let (mut a, mut b, mut c) = (a, b, c);
+                let outputs = [Output::set(a.view_mut()), Output::set(b.view_mut()), Output::set(c.view_mut())];
+                run(&Waves, &[1000], [x.view().into()], outputs);
+                for (k, row) in [a, b, c].iter().enumerate() {
+                    y.row_mut(k).assign(row);
+                }
+                for (i, &x) in x.iter().enumerate() {
+                    let sinc = if x == T::zero() { T::one() } else { x.sin() / x };
+                    for (k, want) in [x.sin(), x.cos() + sinc, x.tan()].into_iter().enumerate() {
+                        let (got, close) = (y[[k, i]], T::epsilon() * T::of(8.0));
+                        let fits = (got - want).abs() <= close * (T::one() + want.abs()) || got.is_nan() && want.is_nan();
+                        assert!(fits, "{k} {x}: {got}, not {want}");
+                    }
+                }
+            }
+        }
+    }
+    check::<f64>(&[1e16, -2.5e22, 1e300, f64::MAX, f64::NAN, f64::INFINITY, 1.1e15, -1.2e15]);
+    check::<f32>(&[1e16, -2.5e22, 1e37, f32::MAX, f32::NAN, f32::NEG_INFINITY, 1.1e15]);
+}
+
+struct Twice;
+
+impl<T: Element> Kernel<T, 2, 3> for Twice {
+    #[inline(always)]
+    fn eval<M: Math<T>>(&self, _: M, [a, b]: [T; 2]) -> [T; 3] {
+        [a * b, a - b, a + b]
+    }
+}
+
+/// Parts of one array by one loop, against the same one after the other.
+#[test]
+fn parts_are_added_where_they_overlap() {
+    use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2, Ix1, Ix2};
+    let cut = |start: isize, end: isize, step: isize| Slice { start, end: Some(end), step };
+    for n in [1, 2, 3, 7, 255, 256, 257, 258, 700, 1025] {
+        for (one, two, wide) in [
+            (cut(1, n, 1), cut(0, n - 1, 1), 1_isize),
+            (cut(0, n - 1, 1), cut(1, n, 1), 1),
+            (cut(0, n - 1, 1), cut(0, n - 1, 1), 1),
+            (cut(0, n - 1, -1), cut(1, n, 1), 1),
+            (cut(1, n, 1), cut(0, n - 1, 1), 2),
+            (cut(1, n, -1), cut(0, n - 1, -1), -1),
+        ] {
+            let m = n as usize - 1;
+            let (a, b) = (Array1::from_shape_fn(m, |i| i as f64 + 0.5), Array1::from_shape_fn(m, |i| (i % 7) as f64));
+            let mut stored = Array1::from_elem(n as usize * wide.unsigned_abs() as usize, f64::NAN);
+            let untouched = stored.len() - n as usize;
+            let mut y = stored.slice_axis_mut(Axis(0), Slice::new(0, None, wide));
+            fn part(mut dst: ArrayViewMut1<'_, f64>, slice: Slice) -> ArrayViewMut1<'_, f64> {
+                dst.slice_axis_inplace(Axis(0), slice);
+                dst
+            }
+            let [p, q] = parts::<f64, Ix1, Ix1, 2>(y.view_mut(), [&|dst| part(dst, one), &|dst| part(dst, two)]);
+            let mut total = 0.0;
+            run(&Twice, &[m], [a.view().into(), b.view().into()], [p, q, Output::sum(&mut total)]);
+            let mut want = Array1::zeros(n as usize);
+            let mut to = want.slice_axis_mut(Axis(0), one);
+            to += &(&a * &b);
+            let mut to = want.slice_axis_mut(Axis(0), two);
+            to += &(&a - &b);
+            assert_eq!(y, want, "{n} {one:?} {two:?} {wide}");
+            assert_eq!(total, (&a + &b).sum());
+            assert_eq!(stored.iter().filter(|x| x.is_nan()).count(), untouched);
+        }
+    }
+    // A stencil of a matrix, of long and of short rows.
+    for (n, m) in [(2, 9), (5, 3), (40, 100), (7, 300)] {
+        let a = Array2::from_shape_fn((n - 1, m - 1), |(i, j)| (i * 3 + j) as f64);
+        let b = Array2::from_shape_fn((n - 1, m - 1), |(i, j)| (i + 2 * j) as f64);
+        fn part(mut dst: ArrayViewMut2<'_, f64>, i: isize, j: isize) -> ArrayViewMut2<'_, f64> {
+            let (n, m) = dst.dim();
+            dst.slice_axis_inplace(Axis(0), Slice::from(i..n as isize - 1 + i));
+            dst.slice_axis_inplace(Axis(1), Slice::from(j..m as isize - 1 + j));
+            dst
+        }
+        let mut y = Array2::from_elem((n, m), f64::NAN);
+        let [p, q, r] =
+            parts::<f64, Ix2, Ix2, 3>(y.view_mut(), [&|dst| part(dst, 0, 0), &|dst| part(dst, 1, 0), &|dst| part(dst, 0, 1)]);
+        run(&Twice, &[n - 1, m - 1], [a.view().into(), b.view().into()], [p, q, r]);
+        let mut want = Array2::zeros((n, m));
+        for (value, i, j) in [(&a * &b, 0, 0), (&a - &b, 1, 0), (&a + &b, 0, 1)] {
+            let mut to = part(want.view_mut(), i, j);
+            to += &value;
+        }
+        assert_eq!(y, want, "{n}×{m}");
+    }
+}

@@ -13,9 +13,10 @@ const GELU_A: f64 = 0.797_884_560_802_865_4;
 const GELU_B: f64 = 0.044_715;
 
 fn gelu_tanh_pullback<'g>(g: Expr<'g>, x: Expr<'g>) -> Expr<'g> {
+    // With ½(1 + tanh u) = σ(2u), which keeps its digits in the lower tail.
     let xx = x * x;
-    let t = (GELU_A * (x * (1.0 + GELU_B * xx))).map(&TANH);
-    g * (0.5 * (1.0 + t) + 0.5 * x * ((1.0 - t * t) * (GELU_A * (1.0 + 3.0 * GELU_B * xx))))
+    let s = (2.0 * GELU_A * (x * (1.0 + GELU_B * xx))).map(&SIGMOID);
+    g * (s + x * ((s - s * s) * (2.0 * GELU_A * (1.0 + 3.0 * GELU_B * xx))))
 }
 
 fn silu_pullback<'g>(g: Expr<'g>, x: Expr<'g>) -> Expr<'g> {

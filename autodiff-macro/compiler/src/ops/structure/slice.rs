@@ -78,6 +78,11 @@ pub(in crate::ops) fn sliced(c: &KernelCall, view: TokenStream) -> TokenStream {
     code
 }
 
+/// The part that a kernel puts its operand to, of `dst`.
+pub(crate) fn part_of(c: &KernelCall) -> TokenStream {
+    sliced(c, quote!(dst))
+}
+
 /// The source index of each index of a sliced result, for literal bounds.
 pub(in crate::ops) fn slice_indices(shape: &[usize], slices: &[Slice]) -> (Vec<usize>, Vec<Vec<usize>>) {
     let absolute = |b: &Bound, n: usize| match b {
