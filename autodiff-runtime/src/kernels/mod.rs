@@ -50,7 +50,7 @@ pub use directions::{check_tangent, matrix_by_columns, matrix_by_rows, one_by_on
 pub use external::{Contribution, Held};
 pub use extremum::{extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into};
 pub use fails::{if_sizes_fit, unless_empty};
-pub use fuse::parts;
+pub use fuse::added_parts;
 pub use gather::{gather_rows_into, scatter_add, scatter_add_into};
 pub use loss::{
     cross_entropy_grad_into, cross_entropy_into, cross_entropy_onehot_grad_into, cross_entropy_onehot_into,

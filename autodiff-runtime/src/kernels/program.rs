@@ -573,7 +573,7 @@ macro_rules! __output {
     (sum $out:ident) => {
         $crate::kernels::fuse::Output::sum(&mut $out)
     };
-    (part $out:ident) => {
+    (added $out:ident) => {
         $out
     };
 }

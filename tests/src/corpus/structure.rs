@@ -72,7 +72,7 @@ fn valley(x: &Array1<f64>) -> f64 {
 #[differentiate(wrt(x))]
 fn stencil(x: &Array2<f64>) -> f64 {
     let centre = x.slice(s![1..-1, 1..-1]);
-    let ring = &x.slice(s![..-2, 1..-1]) + &x.slice(s![2.., 1..-1]) + x.slice(s![1..-1, ..-2]) * x.slice(s![1..-1, 2..]);
+    let ring = &x.slice(s![..-2, 1..-1]) + &x.slice(s![2.., 1..-1]) + &x.slice(s![1..-1, ..-2]) * &x.slice(s![1..-1, 2..]);
     (ring - &centre * 4.0).powi(2).sum()
 }
 

@@ -94,7 +94,7 @@ impl Program<'_> {
             let ty = self.schedule.node(o.node).ty.clone();
             let name = self.names.node(&self.schedule.joint, o.node, 0);
             if o.part.is_some() {
-                outputs.push(quote!(part #name));
+                outputs.push(quote!(added #name));
             } else if ty.rank() == 0 {
                 let zero = self.literal(0.0).tokens;
                 self.statements.push(quote!(let mut #name = #zero;));
@@ -144,7 +144,7 @@ impl Program<'_> {
             let slices: Vec<TokenStream> = slices.collect();
             self.statements.push(quote! {
                 let mut #name = #place;
-                let [#(#locals),*] = #kernels::parts(#name.view_mut(), [#(&|dst| #slices),*]);
+                let [#(#locals),*] = #kernels::added_parts(#name.view_mut(), [#(&|dst| #slices),*]);
             });
         }
     }

@@ -25,7 +25,7 @@ mod tests;
 use crate::Element;
 use crate::math::Math;
 pub use operand::{Input, Output};
-pub use parts::parts;
+pub use parts::added_parts;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use row::isa;
 pub use rows::run_rows;

@@ -12,7 +12,7 @@ type Slicing<'s, T, D, E> = &'s dyn for<'b> Fn(ArrayViewMut<'b, T, D>) -> ArrayV
 /// Where the parts are pieces of a vector, the foremost is set and not added to. A loop runs over a vector from the
 /// front, and within a tile sets before it adds: so an element is set before something is added to it, and only what is
 /// beside that piece has to be zero before.
-pub fn parts<'a, T: Element, D: Dimension, E: Dimension, const N: usize>(
+pub fn added_parts<'a, T: Element, D: Dimension, E: Dimension, const N: usize>(
     mut dst: ArrayViewMut<'a, T, D>,
     slices: [Slicing<'_, T, D, E>; N],
 ) -> [Output<'a, T>; N] {

@@ -348,7 +348,7 @@ fn parts_are_added_where_they_overlap() {
                 dst.slice_axis_inplace(Axis(0), slice);
                 dst
             }
-            let [p, q] = parts::<f64, Ix1, Ix1, 2>(y.view_mut(), [&|dst| part(dst, one), &|dst| part(dst, two)]);
+            let [p, q] = added_parts::<f64, Ix1, Ix1, 2>(y.view_mut(), [&|dst| part(dst, one), &|dst| part(dst, two)]);
             let mut total = 0.0;
             run(&Twice, &[m], [a.view().into(), b.view().into()], [p, q, Output::sum(&mut total)]);
             let mut want = Array1::zeros(n as usize);
