@@ -39,8 +39,8 @@ pub(crate) fn write_parts(joint: &Joint, steps: &mut Vec<Step>, outputs: &BTreeS
             (!output.sum && is_array(joint, output.node)).then(|| reader(output.node)).flatten()
         };
         let kernels: Vec<Option<NodeId>> = (0..each.outputs.len()).map(part_of).collect();
-        for first in 0..kernels.len() {
-            let Some(start) = kernels[first].filter(|id| graph.node(*id).op.name == structure::UNSLICE.name) else { continue };
+        for (first, kernel) in kernels.iter().enumerate() {
+            let Some(start) = kernel.filter(|id| graph.node(*id).op.name == structure::UNSLICE.name) else { continue };
             let (mut array, mut chain) = (start, vec![(first, start)]);
             while let Some(next) = reader(array).filter(|id| {
                 let node = graph.node(*id);
