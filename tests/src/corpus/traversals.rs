@@ -56,6 +56,30 @@ fn zipped_as_loops(x: &Array2<f64>, table: &[f64], codes: &Array2<u8>) -> f64 {
     s + tabled.sum()
 }
 
+/// Rows and columns that are changed, item by item.
+#[differentiate(wrt(x, w))]
+fn zipped_parts_changed(x: &Array2<f64>, w: &Array1<f64>, columns: &[usize]) -> f64 {
+    let mut h = x * 2.0;
+    Zip::from(h.rows_mut()).for_each(|mut r| {
+        let s = r.sum();
+        r /= s;
+    });
+    Zip::indexed(h.axis_iter_mut(Axis(1))).and(columns).for_each(|i, mut c, &k| c[k] += w[0] * i as f64);
+    Zip::from(h.outer_iter_mut()).and(x.rows()).and(w).for_each(|mut r, x, &b| {
+        r *= b;
+        r += &x;
+    });
+    let norms = Zip::from(h.rows()).and(x.rows()).map_collect(|a, b| {
+        let mut s = 0.0;
+        for k in 0..a.len() {
+            s = s * 0.5 + a[k] * b[k];
+        }
+        s
+    });
+    let last = Zip::from(h.columns()).fold(0.25, |s, c| s * 0.5 + c.sum() * s);
+    norms.sum() + last
+}
+
 #[differentiate]
 fn kernel_matrix(x: &Array2<f64>, scale: f64) -> f64 {
     let n = x.nrows();
@@ -194,6 +218,21 @@ fn zips() {
         let (a, mask) = (vector(n, 8), Array1::from_shape_fn(n, |i| i % 2 == 0));
         verify!(zipped_of_any_float, [a], (&a, &mask));
     }
+}
+
+#[test]
+fn zips_of_parts() {
+    for (n, m) in [(3, 4), (2, 3), (1, 1), (4, 1), (3, 0)] {
+        let (x, w) = (matrix(n, m, 31).mapv(|v| v + 3.0), vector(n, 32));
+        let columns: Vec<usize> = (0..m).map(|k| (3 * k + 1) % n.min(2)).collect();
+        verify!(zipped_parts_changed, [x, w], (&x, &w, &columns));
+    }
+    let (x, w) = (matrix(4, 3, 33).mapv(|v| v + 3.0).reversed_axes(), vector(3, 34));
+    verify!(zipped_parts_changed, [x, w], (&x, &w, &[0, 1, 1, 0]));
+    let short = vector(2, 35);
+    assert!(std::panic::catch_unwind(|| zipped_parts_changed(&x, &short, &[0, 1, 1, 0])).is_err());
+    assert!(std::panic::catch_unwind(|| zipped_parts_changed::grad(&x, &short, &[0, 1, 1, 0])).is_err());
+    assert!(std::panic::catch_unwind(|| zipped_parts_changed::grad(&x, &w, &[0, 1])).is_err());
 }
 
 #[test]

@@ -60,6 +60,9 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn understood(&mut self, e: &Expr) -> Option<Value<'g>> {
+        if !self.keeps_views(e) {
+            return None;
+        }
         match e {
             Expr::Paren(p) => self.expr(&p.expr),
             Expr::Group(g) => self.expr(&g.expr),
@@ -460,10 +463,8 @@ impl<'g> Lower<'g, '_> {
             return None;
         };
         if matches!(&*i.cond, Expr::Let(_)) || !self.in_closure() {
-            self.errors.at(
-                &i.cond,
-                "a branch is supported inside the closures of `mapv` and `map`; elsewhere use `select(&mask, &a, &b)`, or branch outside the differentiated function",
-            );
+            self.errors
+                .at(&i.cond, "a pattern decides in a closure that is called: match it outside, with a closure for each case");
             return None;
         }
         let condition = self.lanes(&i.cond);

@@ -300,15 +300,38 @@ struct Generics<'a> {
     generic: &'a syn::Generics,
 }
 
+impl Generics<'_> {
+    /// `Self` as the name of the struct.
+    fn name_owner(&self, path: &mut syn::Path) {
+        if let Some(first) = path.segments.first_mut()
+            && first.ident == "Self"
+            && let Some(name) = self.owner.and_then(crate::syntax::type_name)
+        {
+            first.ident = Ident::new(&name, first.ident.span());
+        }
+    }
+}
+
 impl VisitMut for Generics<'_> {
+    fn visit_expr_struct_mut(&mut self, s: &mut syn::ExprStruct) {
+        self.name_owner(&mut s.path);
+        syn::visit_mut::visit_expr_struct_mut(self, s);
+    }
+
+    fn visit_pat_struct_mut(&mut self, s: &mut syn::PatStruct) {
+        self.name_owner(&mut s.path);
+        syn::visit_mut::visit_pat_struct_mut(self, s);
+    }
+
+    fn visit_pat_tuple_struct_mut(&mut self, s: &mut syn::PatTupleStruct) {
+        self.name_owner(&mut s.path);
+        syn::visit_mut::visit_pat_tuple_struct_mut(self, s);
+    }
+
     fn visit_expr_path_mut(&mut self, p: &mut syn::ExprPath) {
         let segments: Vec<String> = p.path.segments.iter().map(|s| s.ident.to_string()).collect();
         let [first, rest @ ..] = segments.as_slice() else { return };
-        if first == "Self"
-            && let Some(name) = self.owner.and_then(crate::syntax::type_name)
-        {
-            p.path.segments[0].ident = Ident::new(&name, p.path.segments[0].ident.span());
-        }
+        self.name_owner(&mut p.path);
         let Some(actual) = self.found.get(first) else {
             syn::visit_mut::visit_expr_path_mut(self, p);
             return;

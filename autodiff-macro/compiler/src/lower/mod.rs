@@ -19,6 +19,7 @@ mod inline;
 mod lanes;
 mod linalg;
 mod masks;
+mod moved;
 mod mutate;
 mod place;
 mod returns;
@@ -28,6 +29,7 @@ mod traverse;
 mod typed;
 mod value;
 mod zip;
+mod zip_rounds;
 
 use std::collections::HashMap;
 

@@ -5,11 +5,12 @@
 
 use std::rc::Rc;
 
+use syn::spanned::Spanned;
 use syn::{Block, Expr, ExprClosure, Pat, Stmt};
 
 use super::Lower;
 use super::lanes::Lanes;
-use super::stmt::{Assign, plain_name};
+use super::stmt::Assign;
 use super::value::Value;
 use crate::ir::{Attr, Bound, Expr as Node, Slice};
 use crate::ops::{arith, assign, structure};
@@ -49,7 +50,7 @@ impl Target {
                 }
             });
         }
-        Some(Target { name: self.name.clone(), depth: 0, views })
+        Some(Target { name: self.name.clone(), span: self.span, depth: 0, views })
     }
 
     /// Goes on to a part.
@@ -69,6 +70,8 @@ pub(super) enum View {
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) name: String,
+    /// Where it was named.
+    pub(super) span: proc_macro2::Span,
     /// The scope that holds the variable.
     depth: usize,
     views: Vec<View>,
@@ -98,7 +101,7 @@ impl<'g> Lower<'g, '_> {
                 let depth = self.scopes.iter().rposition(|s| s.contains_key(&name))?;
                 match &self.scopes[depth][&name].value {
                     Value::Alias(place) => Some((**place).clone()),
-                    Value::Node(_) | Value::List(_) => Some(Target { name, depth, views: vec![] }),
+                    Value::Node(_) | Value::List(_) => Some(Target { name, span: p.span(), depth, views: vec![] }),
                     _ => None,
                 }
             }
@@ -277,8 +280,13 @@ impl<'g> Lower<'g, '_> {
     /// `let row = a.row_mut(i);`: another name for a place. Whether it was one.
     pub(super) fn bind_view(&mut self, pat: &Pat, init: &Expr, active: bool) -> bool {
         let Pat::Ident(p) = pat else { return false };
+        if let Some(place) = self.moved_view(init).filter(|_| p.by_ref.is_none()) {
+            self.bind(&p.ident.to_string(), Value::Alias(place));
+            return true;
+        }
         // Passive code may write through a view of a passive array: it is told by `mut` that it does.
-        if !takes_mutably(init) || !(active || p.mutability.is_some()) {
+        let borrowed = p.by_ref.is_some() && p.mutability.is_some();
+        if !(borrowed || takes_mutably(init)) || !(active || p.mutability.is_some()) {
             return false;
         }
         let mark = self.errors.len();
@@ -309,9 +317,12 @@ impl<'g> Lower<'g, '_> {
     /// `place = value` and `place op= value`
     pub(super) fn assign_place(&mut self, left: &Expr, right: &Expr, op: Option<Assign>, e: &Expr) {
         // A variable that holds a view is pointed elsewhere by a plain assignment.
-        if op.is_none() && self.is_alias(left) {
+        if op.is_none() && self.moved_view(left).is_some() {
             self.errors
                 .at(left, "a variable that holds a mutable view is made to view something else here: bind a new variable by `let`");
+            return;
+        }
+        if !self.binds_no_view(right) {
             return;
         }
         let Some(value) = self.expr(right) else { return };
@@ -323,11 +334,6 @@ impl<'g> Lower<'g, '_> {
             return;
         };
         self.update_place(&place, op, value, left, right, e);
-    }
-
-    fn is_alias(&self, e: &Expr) -> bool {
-        // `*v = …` changes what is viewed.
-        !matches!(e, Expr::Unary(_)) && plain_name(e).is_some_and(|n| matches!(self.lookup(&n), Some(Value::Alias(_))))
     }
 
     fn update_place(&mut self, place: &Target, op: Option<Assign>, value: Value<'g>, left: &Expr, right: &Expr, e: &Expr) {
@@ -467,7 +473,7 @@ impl<'g> Lower<'g, '_> {
             let item = |node: Node<'g>| Lanes { node, axes }.value();
             let mut args = vec![item(old)];
             args.extend(other.map(item));
-            let values = lower.changed_by(f, args, e)?;
+            let values = lower.changed_by(f, args, &[true], e)?;
             match values.first().and_then(|v| lower.as_lanes(v)) {
                 Some(y) if y.node.is_float() && y.rank() == 0 => Some(lower.spread(y, axes)),
                 _ => {
@@ -525,12 +531,29 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// The values that the parameters of a closure have when its body has run for its effect.
-    pub(super) fn changed_by(&mut self, f: &ExprClosure, args: Vec<Value<'g>>, e: &Expr) -> Option<Vec<Value<'g>>> {
+    pub(super) fn changed_by(
+        &mut self,
+        f: &ExprClosure,
+        args: Vec<Value<'g>>,
+        changing: &[bool],
+        e: &Expr,
+    ) -> Option<Vec<Value<'g>>> {
         if f.inputs.len() != args.len() {
             self.errors.at(e, format!("a closure of {} parameters is called with {}", f.inputs.len(), args.len()));
             return None;
         }
         let before = self.errors.len();
+        let parameters: Vec<String> = f
+            .inputs
+            .iter()
+            .zip(changing)
+            .filter(|(_, changes)| **changes)
+            .flat_map(|(pat, _)| crate::syntax::pattern_names(pat))
+            .collect();
+        if let Some(name) = super::moved::moved_parameter(&f.body, &parameters) {
+            self.errors.at(name, format!("`{name}` is moved to another name here, and what is changed by that name is not followed: write by `{name}` itself"));
+            return None;
+        }
         let mut scope = std::collections::HashMap::new();
         scope.insert(super::closure::CLOSURE_SCOPE.to_string(), super::Binding { value: Value::Unit });
         self.scopes.push(scope);

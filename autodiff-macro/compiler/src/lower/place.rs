@@ -304,7 +304,12 @@ impl<'g> Lower<'g, '_> {
 
     /// `Model { w: …, ..base }`
     pub(super) fn struct_literal(&mut self, s: &syn::ExprStruct) -> Option<Value<'g>> {
-        let name = s.path.segments.last()?.ident.to_string();
+        let mut name = s.path.segments.last()?.ident.to_string();
+        if name == "Self"
+            && let Some(owner) = self.signature.owner.as_ref().and_then(crate::syntax::type_name)
+        {
+            name = owner;
+        }
         let Some(structure) = self.signature.items.structure(&name) else {
             self.errors.at(&s.path, format!("the fields of `{name}` are not known here: put the struct and this function in a `#[differentiate]` module, or keep its parts in variables"));
             return None;

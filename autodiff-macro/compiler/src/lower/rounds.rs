@@ -122,6 +122,14 @@ impl<'g> Lower<'g, '_> {
 
     /// Items by index, if the expression goes through arrays or integers that are followed. The outer `None` is an error.
     pub(super) fn items(&mut self, e: &Expr) -> Option<Option<(Items<'g>, Dim)>> {
+        if self.moved_view(e).is_some() {
+            self.errors.at(e, "this goes through a mutable view: write `iter_mut()` to change its elements, `iter()` to read them");
+            return None;
+        }
+        self.items_of(e)
+    }
+
+    fn items_of(&mut self, e: &Expr) -> Option<Option<(Items<'g>, Dim)>> {
         let one = self.b.literal(1);
         match strip(e) {
             Expr::Range(r) => {
@@ -142,10 +150,8 @@ impl<'g> Lower<'g, '_> {
                 let name = m.method.to_string();
                 let args: Vec<&Expr> = m.args.iter().collect();
                 match (name.as_str(), args.as_slice()) {
-                    ("iter" | "into_iter" | "copied" | "cloned" | "by_ref", []) => match self.items(&m.receiver)? {
-                        Some(items) => Some(Some(items)),
-                        None => Some(None),
-                    },
+                    ("iter", []) => self.items_of(&m.receiver),
+                    ("into_iter" | "copied" | "cloned" | "by_ref", []) => self.items(&m.receiver),
                     ("outer_iter" | "into_outer_iter", []) => Some(self.along(&m.receiver, 0)),
                     ("rows" | "genrows", []) => Some(self.vectors(&m.receiver, None)),
                     ("columns" | "gencolumns", []) => Some(self.vectors(&m.receiver, Some(0))),

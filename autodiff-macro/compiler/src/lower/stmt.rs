@@ -309,7 +309,7 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         let hoist = std::mem::replace(&mut self.hoist, active);
-        let value = self.expr(&init.expr);
+        let value = if self.binds_no_view(&init.expr) { self.expr(&init.expr) } else { None };
         self.hoist = hoist;
         let Some(value) = value else {
             // The error is noted; what follows may still be checked.

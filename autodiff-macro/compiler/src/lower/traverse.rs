@@ -89,8 +89,7 @@ impl<'g> Lower<'g, '_> {
         let indices: Vec<syn::Ident> = shape.iter().map(|_| self.unused("k")).collect();
         let mut code = body(self, quote!([[#(#indices),*]]))?;
         for (k, n) in indices.iter().zip(shape).rev() {
-            let count = self.unused("count");
-            self.bind(&count.to_string(), Value::Int(*n));
+            let count = self.counted(*n);
             code = quote!(for #k in 0..#count { #code });
         }
         Some(code)

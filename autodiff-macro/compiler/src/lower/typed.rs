@@ -29,9 +29,17 @@ impl<'g> Lower<'g, '_> {
                         _ => None,
                     },
                     ("rev", []) | ("skip" | "take" | "step_by" | "filter", [_]) => receiver(),
-                    ("enumerate", []) => receiver().map(|item| syn::parse_quote!((usize, #item))),
+                    // What is not known stays open, the number of an item is known all the same.
+                    ("enumerate", []) => {
+                        let item = receiver().unwrap_or_else(|| syn::parse_quote!(_));
+                        Some(syn::parse_quote!((usize, #item)))
+                    }
                     ("zip", [other]) => {
-                        let (a, b) = (receiver()?, self.item_type(other)?);
+                        let (a, b) = (receiver(), self.item_type(other));
+                        if a.is_none() && b.is_none() {
+                            return None;
+                        }
+                        let [a, b] = [a, b].map(|t| t.unwrap_or_else(|| syn::parse_quote!(_)));
                         Some(syn::parse_quote!((#a, #b)))
                     }
                     _ => None,

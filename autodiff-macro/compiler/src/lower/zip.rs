@@ -15,16 +15,16 @@ use crate::ir::{Attr, Bound, Dim, Expr as Node, Slice};
 use crate::ops::arith;
 
 /// The arrays of a `Zip`, as written.
-struct Zipped {
-    parts: Vec<Written>,
+pub(super) struct Zipped {
+    pub(super) parts: Vec<Written>,
     /// Whether the closure gets the index first.
-    indexed: bool,
+    pub(super) indexed: bool,
 }
 
-struct Written {
-    e: Expr,
+pub(super) struct Written {
+    pub(super) e: Expr,
     /// By `and_broadcast`.
-    broadcast: bool,
+    pub(super) broadcast: bool,
 }
 
 /// One array that is gone through.
@@ -45,7 +45,7 @@ struct Traversal<'g> {
 }
 
 /// What becomes of the items.
-enum Use<'e> {
+pub(super) enum Use<'e> {
     Effect(&'e Expr),
     Collect(&'e Expr),
     Assign(&'e Expr, &'e Expr),
@@ -68,7 +68,7 @@ impl<'e> Use<'e> {
         })
     }
 
-    fn function(&self) -> &'e Expr {
+    pub(super) fn function(&self) -> &'e Expr {
         match self {
             Use::Effect(f) | Use::Collect(f) | Use::Assign(_, f) | Use::Fold(_, f) | Use::Any(f) | Use::All(f) => f,
         }
@@ -223,7 +223,7 @@ impl<'g> Lower<'g, '_> {
             self.errors.at(e, "a `Zip` of what differs from item to item is not supported: write the outer loop as a `for` loop");
             return None;
         }
-        if super::mutate::takes_mutably(e) {
+        if self.takes_mutably(e) {
             let Some(place) = self.place(e) else {
                 self.errors.at(
                     e,
@@ -291,7 +291,9 @@ impl<'g> Lower<'g, '_> {
                     self.errors.at(f, "write the function as a closure");
                     return None;
                 };
-                let values = self.changed_by(closure, args, e)?;
+                let mut changing = vec![false; usize::from(t.indexed)];
+                changing.extend(t.parts.iter().map(|p| p.place.is_some()));
+                let values = self.changed_by(closure, args, &changing, e)?;
                 for (k, part) in t.parts.iter().enumerate() {
                     let Some(place) = &part.place else { continue };
                     let value = values.get(k + usize::from(t.indexed)).and_then(|v| self.as_lanes(v));
@@ -346,11 +348,15 @@ impl<'g> Lower<'g, '_> {
     /// A `Zip` as loops over all indices.
     fn zip_code(&mut self, zipped: &Zipped, ending: &Use<'_>, e: &Expr) -> Option<TokenStream> {
         let mark = self.errors.len();
+        if let Some(code) = self.zip_rounds(zipped, ending, e) {
+            return Some(code);
+        }
+        self.errors.truncate(mark);
         // What each array is inside of the loops: its name, and how an item is taken.
         let mut items: Vec<(TokenStream, bool)> = Vec::new();
         let mut first: Option<(&Expr, Node<'g>)> = None;
         for written in &zipped.parts {
-            let mutable = super::mutate::takes_mutably(&written.e);
+            let mutable = self.takes_mutably(&written.e);
             let passive = !mutable && !self.mentions_active(&written.e);
             match self.part(&written.e) {
                 Some(part) if part.lanes == part.node.rank() && !written.broadcast => {

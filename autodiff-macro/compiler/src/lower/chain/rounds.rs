@@ -159,6 +159,15 @@ impl<'g, 'a> Lower<'g, 'a> {
         Some(quote!({ #rounds #all }))
     }
 
+    /// A variable of generated code for a size, which passive code may read as well.
+    pub(in crate::lower) fn counted(&mut self, n: crate::ir::Dim) -> syn::Ident {
+        let count = self.unused("count");
+        let size = format_ident!("{}{}", crate::passive::SIZE_PREFIX, n.0);
+        self.passive.push(crate::passive::Passive::on_demand(quote!(let #count = #size;), vec![count.to_string()]));
+        self.bind(&count.to_string(), Value::Int(n));
+        count
+    }
+
     /// A variable of generated code alone, which changes.
     pub(in crate::lower) fn bind_changing(&mut self, name: &syn::Ident, value: Value<'g>) {
         std::rc::Rc::make_mut(&mut self.mutable).insert(name.to_string());
@@ -339,8 +348,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             Flow::Change(e) => {
                 let k = self.unused("k");
                 let (n, item) = self.changed_item(e, &k)?;
-                let count = self.unused("count");
-                self.bind(&count.to_string(), Value::Int(n));
+                let count = self.counted(n);
                 Some(Spelled { before: quote!(), source: quote!((0..#count)), pattern: quote!(#k), lets: quote!(), item })
             }
             Flow::Map(inner, f) => {

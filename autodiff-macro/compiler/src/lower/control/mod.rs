@@ -179,8 +179,8 @@ impl<'g> Lower<'g, '_> {
                 match place.inside(&mut |d| border.dim(&mut inner, &mut at, d)) {
                     Some(place) => inner.bind(name, Value::Alias(place.into())),
                     None => {
-                        let function = format_ident!("{}", inner.function.trim_start_matches("r#"));
-                        inner.errors.at(function, format!("`{name}` is a mutable view made outside of a loop or branch that uses it, by an index that is not followed: take the view inside, or write to the array itself"));
+                        let at = syn::Ident::new("view", place.span);
+                        inner.errors.at(at, format!("`{name}` is a mutable view made outside of a loop or branch that uses it, by an index that is not followed: take the view inside, or write to the array itself"));
                     }
                 }
                 continue;
