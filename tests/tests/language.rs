@@ -35,7 +35,7 @@ const SUPPORTED: &[(&str, &[&str])] = &[
             "m: &Model",
             "&self",
             "self.w",
-            "#[derive(Clone, Parameters)]",
+            "#[derive(Parameters)]",
             "Option<Array1<f64>>",
             "Vec<Layer>",
             "Self {",

@@ -78,4 +78,4 @@ pub use softmax::{
 };
 pub use sort::{sort_axis_grad_into, sort_axis_into};
 pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, rounds, save, segment, settled, swap};
-pub use tree::{Skeleton, accumulate, numbers, zero_as, zero_as_slice, zeros_of_slice};
+pub use tree::{Skeleton, accumulate, copied, debug_leaves, numbers, zero_as, zero_as_slice, zeros_of_slice};

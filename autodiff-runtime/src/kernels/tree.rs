@@ -1,5 +1,7 @@
 //! Gradients that are structs.
 
+use std::fmt;
+
 use ndarray::{Array, Dimension, Ix1};
 
 use super::Output;
@@ -7,8 +9,30 @@ use crate::parameters::Path;
 use crate::{Element, Parameters};
 
 /// The gradient of a struct before its leaves are written: zeros, and clones of the fields that are no parameters.
-#[derive(Debug)]
 pub struct Skeleton<P>(pub P);
+
+// Structs of users need not be `Debug` or `Clone`: what is shown and copied are their leaves.
+impl<P: Parameters> fmt::Debug for Skeleton<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_leaves(&self.0, f)
+    }
+}
+
+/// Shows the leaves of a tree by name.
+pub fn debug_leaves<P: Parameters>(tree: &P, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut map = f.debug_map();
+    tree.visit(&mut Path::new(), &mut |name, leaf| {
+        map.entry(&name, &leaf);
+    });
+    map.finish()
+}
+
+/// A copy of a tree.
+pub fn copied<P: Parameters>(tree: &P) -> P {
+    let mut copy = tree.zeros_like();
+    copy.assign_flat(&tree.to_flat());
+    copy
+}
 
 impl<P: Parameters> Clone for Skeleton<P> {
     fn clone(&self) -> Self {

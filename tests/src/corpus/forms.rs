@@ -69,7 +69,7 @@ mod built {
         use autodiff_runtime::prelude::*;
         use ndarray::prelude::*;
 
-        #[derive(Clone, Parameters)]
+        #[derive(Parameters)]
         pub struct Layer {
             pub w: Array2<f64>,
             pub b: Array1<f64>,
@@ -79,6 +79,11 @@ mod built {
             fn scaled(&self, s: f64) -> Self {
                 Self { w: &self.w * s, b: self.b.clone() }
             }
+        }
+
+        #[differentiate(wrt(layer, s))]
+        pub fn scaled_loss(layer: &Layer, s: f64) -> f64 {
+            layer.scaled(s).w.sum() + layer.b.sum() * s
         }
 
         #[differentiate(wrt(layer))]
@@ -98,6 +103,9 @@ mod built {
             assert!((value - network::loss(&layer, &x)).abs() < 1e-12);
             let report = autodiff_runtime::check::check_gradient(&layer, |l| network::loss(l, &x), &gradient);
             assert!(report.passed(1e-6), "{report}");
+            let g = network::scaled_loss::grad(&layer, 0.5).clone();
+            assert_eq!((g.layer.w, g.layer.b), (Array2::from_elem((m, k), 0.5), Array1::from_elem(k, 0.5)));
+            assert!((g.s - layer.w.sum() - layer.b.sum()).abs() < 1e-12);
         }
     }
 }
@@ -145,7 +153,7 @@ fn parameters() {
 
 #[test]
 fn higher_modes() {
-    let x = array![0.3, -0.2];
+    let x: Array1<f64> = array![0.3, -0.2];
     let e = x.dot(&x).exp();
     let (value, _, hessian) = curved::hessian(&x);
     assert!((value - e).abs() < 1e-12);

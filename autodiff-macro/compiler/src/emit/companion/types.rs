@@ -114,14 +114,34 @@ impl Companion<'_> {
             .collect();
         let parameters = crate::parameters_impl(&name, &generics, &members, Some(&self.lowered.float.to_token_stream()), krate);
         let doc = format!("The gradient of [`{}`](fn@{0}).", self.item.sig.ident);
+        // A struct of the user's may be neither `Clone` nor `Debug`.
+        let by_leaves = !self.trees().is_empty() && declared.is_empty();
+        let derived = (!by_leaves).then(|| quote!(#[derive(Clone, Debug)]));
+        let by_leaves = by_leaves.then(|| {
+            quote! {
+                #(#cfg)*
+                impl ::core::clone::Clone for #name {
+                    fn clone(&self) -> Self {
+                        #krate::kernels::copied(self)
+                    }
+                }
+                #(#cfg)*
+                impl ::core::fmt::Debug for #name {
+                    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        #krate::kernels::debug_leaves(self, f)
+                    }
+                }
+            }
+        });
         let items = quote! {
             #(#cfg)*
             #[doc = #doc]
-            #[derive(Clone, Debug)]
+            #derived
             #[allow(missing_docs, non_snake_case)]
             #vis struct #name #declared {
                 #(pub #fields: #owned),*
             }
+            #by_leaves
             #(#cfg)*
             #parameters
         };
