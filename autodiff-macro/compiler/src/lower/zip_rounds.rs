@@ -39,6 +39,9 @@ enum Along<'e> {
 impl<'g> Lower<'g, '_> {
     /// A `Zip` that goes through one axis of each of its arrays, some of them by parts, as a loop.
     pub(super) fn zip_rounds(&mut self, zipped: &Zipped, ending: &Use<'_>, e: &Expr) -> Option<TokenStream> {
+        if matches!(ending, Use::Any(_) | Use::All(_)) {
+            return None;
+        }
         if !zipped.parts.iter().any(|written| parts_of(&written.e).is_some()) || zipped.parts.iter().any(|w| w.broadcast) {
             return None;
         }
@@ -80,7 +83,7 @@ impl<'g> Lower<'g, '_> {
                 self.bind_changing(&all, first);
                 args.insert(0, quote!(#all));
             }
-            Use::Effect(_) | Use::Assign(..) => {}
+            Use::Effect(_) | Use::Assign(..) | Use::Any(_) | Use::All(_) => {}
         }
         let (lets, value) = self.applied(ending.function(), &args)?;
         let body = match ending {
@@ -91,6 +94,7 @@ impl<'g> Lower<'g, '_> {
                 quote!(#lets #to[#k] = #value;)
             }
             Use::Fold(..) => quote!(#lets #all = #value;),
+            Use::Any(_) | Use::All(_) => return None,
         };
         let rounds = match ending {
             Use::Effect(_) | Use::Fold(..) if !zipped.indexed => quote!(for #pattern in #iterator { #body }),
@@ -99,6 +103,7 @@ impl<'g> Lower<'g, '_> {
         Some(match ending {
             Use::Effect(_) | Use::Assign(..) => quote!({ #rounds }),
             Use::Collect(_) | Use::Fold(..) => quote!({ #rounds #all }),
+            Use::Any(_) | Use::All(_) => return None,
         })
     }
 
