@@ -100,12 +100,12 @@ fn relative(a: f64, b: f64, floor: f64) -> f64 {
 ///
 /// # Panics
 /// If `gradient` has another structure than `point`.
-pub fn check_gradient<P: Parameters + Clone>(point: &P, mut f: impl FnMut(&P) -> P::Elem, gradient: &P) -> GradientReport {
+pub fn check_gradient<P: Parameters>(point: &P, mut f: impl FnMut(&P) -> P::Elem, gradient: &P) -> GradientReport {
     let flat = point.to_flat();
     let slopes = gradient.to_flat();
     assert!(flat.len() == slopes.len(), "a gradient of {} entries at a point of {}", slopes.len(), flat.len());
     let epsilon = Element::widen(<P::Elem as num_traits::Float>::epsilon());
-    let mut moved = point.clone();
+    let mut moved = crate::kernels::copied(point);
     let mut at = flat.clone();
     let mut value_at = |values: &ndarray::Array1<P::Elem>| {
         moved.assign_flat(values);
@@ -230,7 +230,7 @@ where
     let epsilon = Element::widen(<P::Elem as num_traits::Float>::epsilon());
     let (x, v) = (point.to_flat(), direction.to_flat());
     let scale = x.iter().fold(0.1_f64, |m, x| m.max(Element::widen(*x).abs()));
-    let mut moved = point.clone();
+    let mut moved = crate::kernels::copied(point);
     let mut along = |step: f64| {
         let mut at = |sign: f64| {
             let to: ndarray::Array1<P::Elem> = x

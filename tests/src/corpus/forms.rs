@@ -11,7 +11,8 @@ use crate::verify;
 #[differentiate]
 fn parts_changed(w: &Array2<f64>, v: &Array1<f64>) -> f64 {
     let mut h = w * 2.0;
-    h.diag_mut().assign(&v.slice(s![..h.nrows().min(h.ncols())]));
+    let k = w.nrows().min(w.ncols());
+    h.diag_mut().assign(&v.slice(s![..k]));
     h.index_axis_mut(Axis(1), 0).scaled_add(0.5, &w.column(0));
     h.row_mut(0).fill(v[0] * v[0]);
     h.scaled_add(-0.25, w);
