@@ -31,7 +31,7 @@ const SUPPORTED: &[(&str, &[&str])] = &[
     (
         "Structs and modules",
         &[
-            "mod model {",
+            "mod network {",
             "m: &Model",
             "&self",
             "self.w",

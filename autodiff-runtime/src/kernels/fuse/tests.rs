@@ -373,7 +373,7 @@ fn parts_are_added_where_they_overlap() {
         }
         let mut y = Array2::from_elem((n, m), f64::NAN);
         let [p, q, r] =
-            parts::<f64, Ix2, Ix2, 3>(y.view_mut(), [&|dst| part(dst, 0, 0), &|dst| part(dst, 1, 0), &|dst| part(dst, 0, 1)]);
+            added_parts::<f64, Ix2, Ix2, 3>(y.view_mut(), [&|dst| part(dst, 0, 0), &|dst| part(dst, 1, 0), &|dst| part(dst, 0, 1)]);
         run(&Twice, &[n - 1, m - 1], [a.view().into(), b.view().into()], [p, q, r]);
         let mut want = Array2::zeros((n, m));
         for (value, i, j) in [(&a * &b, 0, 0), (&a - &b, 1, 0), (&a + &b, 0, 1)] {

@@ -125,9 +125,9 @@ macro_rules! triangle {
                 emit: |c| {
                     let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
                     let offset = proc_macro2::Literal::u64_unsuffixed(c.attrs[0].int().unsigned_abs());
-                    let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
+            let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
             quote!(#k::$kernel(#dst, #x, #offset))
-        },
+                },
                 in_place: None,
             },
             value: |attrs, x| {
