@@ -144,7 +144,6 @@ struct Function {
 #[derive(Default)]
 struct Functions {
     module: String,
-    attribute: Option<String>,
     found: Vec<Function>,
 }
 

@@ -15,7 +15,6 @@
     clippy::iter_overeager_cloned,
     clippy::iter_skip_next,
     deprecated,
-    legacy_numeric_constants,
     reason = "chains as people write them are what is tested"
 )]
 
@@ -359,7 +358,6 @@ fn lanes_patterns_ranges_and_constants() {
 
 #[test]
 fn zip_powers_and_positions() {
-    let x = normal((3, 2, 4), 1);
     let m = matrix(3, 4, 2);
     let v = vector(6, 5);
     let w = vector(6, 7);

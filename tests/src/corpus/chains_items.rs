@@ -15,7 +15,6 @@
     clippy::iter_overeager_cloned,
     clippy::iter_skip_next,
     deprecated,
-    legacy_numeric_constants,
     reason = "chains as people write them are what is tested"
 )]
 
@@ -318,7 +317,6 @@ fn ways_and_ends() {
     let x = vector(6, 5);
     let y = vector(4, 7);
     let q = 0.7;
-    let w = vector(3, 3);
     verify!(take_while_, [x, q], (&x, q));
     verify!(chained, [x, y], (&x, &y));
     {

@@ -204,6 +204,7 @@ fn lists_of_layers() {
         assert!((v - lists::layers_backwards(&net, &x)).abs() < 1e-12);
         crate::support::assert_slopes("layers_backwards", &net, &g, |m| lists::layers_backwards(m, &x));
         let (v, g) = lists::layers_by_index::value_and_grad(&net, &x);
+        assert!((v - lists::layers_by_index(&net, &x)).abs() < 1e-12);
         crate::support::assert_slopes("layers_by_index", &net, &g.net, |m| lists::layers_by_index(m, &x));
         crate::support::assert_slopes("layers_by_index", &x, &g.x, |x| lists::layers_by_index(&net, x));
     }

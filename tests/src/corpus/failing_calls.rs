@@ -157,15 +157,18 @@ fn failures_go_through_calls() {
     use through::plain;
     verify!(plain, [x], (&x));
     let (v, g) = through::tail::value_and_grad(&x).unwrap();
+    assert!((v - through::tail(&x).unwrap()).abs() < 1e-9 * v.abs().max(1.0));
     assert_slopes("a call that may fail", &x, &g, |x| through::tail(x).unwrap());
     assert_eq!(through::tail(&(&x * 100.0)), through::tail::grad(&(&x * 100.0)).map(|_| 0.0));
     let x = matrix(4, 3, 2);
     let (v, g) = through::in_loop::value_and_grad(&x).unwrap();
+    assert!((v - through::in_loop(&x).unwrap()).abs() < 1e-9 * v.abs().max(1.0));
     assert_slopes("a call that may fail", &x, &g, |x| through::in_loop(x).unwrap());
     let y = &x * 100.0;
     assert_eq!(through::in_loop(&y).unwrap_err(), through::in_loop::grad(&y).unwrap_err());
     let a = matrix(3, 3, 2);
     let (v, g) = through::lin::value_and_grad(&a).unwrap();
+    assert!((v - through::lin(&a).unwrap()).abs() < 1e-9 * v.abs().max(1.0));
     assert_slopes("a call that may fail", &a, &g, |x| through::lin(x).unwrap());
     let z = Array2::zeros((3, 3));
     assert_eq!(through::lin(&z).unwrap_err(), through::lin::grad(&z).unwrap_err());
@@ -175,6 +178,7 @@ fn failures_go_through_methods() {
     let net = through::Net { w: matrix(3, 3, 1), b: vector(3, 2) };
     let x = vector(3, 4);
     let (v, g) = through::Net::loss_value_and_grad(&net, &x).unwrap();
+    assert!((v - net.loss(&x).unwrap()).abs() < 1e-12);
     assert_slopes("a call that may fail", &net, &g, |n| n.loss(&x).unwrap());
     assert_eq!(net.loss(&vector(2, 1)).unwrap_err(), through::Net::loss_grad(&net, &vector(2, 1)).unwrap_err());
     for deep in [true, false] {

@@ -1,5 +1,6 @@
 //! Differentiated functions and their tests, a file for each subject.
 #![allow(
+    unreachable_pub,
     clippy::op_ref,
     clippy::assign_op_pattern,
     clippy::manual_is_multiple_of,
