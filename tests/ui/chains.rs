@@ -49,7 +49,7 @@ fn zip_of_windows(x: &Array2<f64>) -> f64 {
 
 #[differentiate]
 fn zip_all(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
-    if Zip::from(x).and(y).all(|a, b| a > b) { x.sum() } else { y.sum() }
+    if Zip::from(x).and(y).size() > 2 { x.sum() } else { y.sum() }
 }
 
 #[differentiate]

@@ -133,8 +133,8 @@ pub(super) fn sylvester<A: Element>(
         }
         for i in (0..m).rev() {
             let pivot = t[(i, i)] + s[(j, j)];
-            // Written so that NaN is singular.
-            if !(pivot.norm() > least) {
+            // Not a number counts as singular.
+            if pivot.norm().partial_cmp(&least) != Some(std::cmp::Ordering::Greater) {
                 return Err(LinalgError::new(operation, Reason::Singular));
             }
             let value = (i + 1..m).fold(x[(i, j)], |value, k| value - t[(i, k)] * x[(k, j)]);

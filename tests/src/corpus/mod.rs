@@ -1,13 +1,5 @@
 //! Differentiated functions and their tests, a file for each subject.
-#![allow(
-    unreachable_pub,
-    clippy::op_ref,
-    clippy::assign_op_pattern,
-    clippy::manual_is_multiple_of,
-    clippy::needless_range_loop,
-    clippy::explicit_counter_loop,
-    reason = "functions as people write them are what is tested"
-)]
+#![allow(unreachable_pub, clippy::all, clippy::pedantic, reason = "functions as people write them are what is tested")]
 
 mod chains;
 mod chains_corners;

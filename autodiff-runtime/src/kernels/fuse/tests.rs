@@ -341,7 +341,7 @@ fn parts_are_added_where_they_overlap() {
         ] {
             let m = n as usize - 1;
             let (a, b) = (Array1::from_shape_fn(m, |i| i as f64 + 0.5), Array1::from_shape_fn(m, |i| (i % 7) as f64));
-            let mut stored = Array1::from_elem(n as usize * wide.unsigned_abs() as usize, f64::NAN);
+            let mut stored = Array1::from_elem(n as usize * wide.unsigned_abs(), f64::NAN);
             let untouched = stored.len() - n as usize;
             let mut y = stored.slice_axis_mut(Axis(0), Slice::new(0, None, wide));
             fn part(mut dst: ArrayViewMut1<'_, f64>, slice: Slice) -> ArrayViewMut1<'_, f64> {
