@@ -21,8 +21,18 @@ impl<'g> Lower<'g, '_> {
     /// The value of an expression; `None` if an error was noted.
     pub(super) fn expr(&mut self, e: &Expr) -> Option<Value<'g>> {
         if self.mentions_active(e) {
-            return self.understood_or_refused(e);
+            let mark = self.errors.len();
+            return match self.understood(e) {
+                None => self.refused(e, mark),
+                value => value,
+            };
         }
+        self.expr_or_passive(e)
+    }
+
+    /// An expression without active variables: the compiler's own where it is understood, else the user's as it is.
+    #[inline(never)]
+    fn expr_or_passive(&mut self, e: &Expr) -> Option<Value<'g>> {
         let (mark, statements) = (self.errors.len(), self.passive.len());
         let (done, exited, run) = (self.done, self.exited, self.run.len());
         match self.understood(e) {
@@ -42,11 +52,6 @@ impl<'g> Lower<'g, '_> {
                 Some(Value::Opaque)
             }
         }
-    }
-
-    fn understood_or_refused(&mut self, e: &Expr) -> Option<Value<'g>> {
-        let mark = self.errors.len();
-        self.understood(e).or_else(|| self.refused(e, mark))
     }
 
     /// What is not understood is an error, though nothing else may have said so since `mark`.
@@ -73,6 +78,17 @@ impl<'g> Lower<'g, '_> {
             Expr::Unary(u) => self.unary(u, e),
             Expr::Binary(b) => self.binary(b, e),
             Expr::Cast(c) => self.cast(c),
+            Expr::MethodCall(m) => self.method_call(m, e),
+            Expr::Call(c) => self.call(c, e),
+            Expr::Macro(m) => self.macro_call(m, e),
+            _ => self.composite(e),
+        }
+    }
+
+    /// What is deep less often: apart, so that the long expressions of the others take little of the stack.
+    #[inline(never)]
+    fn composite(&mut self, e: &Expr) -> Option<Value<'g>> {
+        match e {
             Expr::Tuple(t) => {
                 let parts: Vec<Option<Value<'g>>> = t.elems.iter().map(|e| self.expr(e)).collect();
                 parts.into_iter().collect::<Option<Vec<_>>>().map(Value::Tuple)
@@ -91,9 +107,6 @@ impl<'g> Lower<'g, '_> {
                     None
                 }
             },
-            Expr::MethodCall(m) => self.method_call(m, e),
-            Expr::Call(c) => self.call(c, e),
-            Expr::Macro(m) => self.macro_call(m, e),
             Expr::If(i) if !self.in_closure() => match self.if_let_fallible(i, e, super::control::Kind::Value) {
                 Some(value) => value,
                 None => self.branch(i, e),

@@ -89,7 +89,8 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     // Passive code that reads sizes which only the run decides may be in a body of its own, and counters that the code
     // above cannot follow as integers it may follow as floats.
     let apart = late.read.get();
-    for counting in [false, true].into_iter().filter(|counting| *counting || apart) {
+    let counters = crate::syntax::has_counters(&item.block);
+    for counting in [false, true].into_iter().filter(|counting| if *counting { counters } else { apart }) {
         let late = std::rc::Rc::new(LateCode { apart, ..LateCode::default() });
         let lowered = lower_once(item, signature, options, errors, counting, late);
         if lowered.is_some() {

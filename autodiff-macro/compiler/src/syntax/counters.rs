@@ -33,6 +33,13 @@ pub fn count_in_floats(block: &mut Block, float: &Float, fresh: &mut dyn FnMut(&
     any
 }
 
+/// Whether a body has integers that may be counters.
+pub fn has_counters(block: &Block) -> bool {
+    let mut candidates = Candidates::default();
+    candidates.visit_block(block);
+    !candidates.counters.is_empty()
+}
+
 #[derive(Default)]
 struct Candidates {
     counters: Vec<String>,
