@@ -228,6 +228,7 @@ fn do_not_depend_on_threads() {
 }
 
 /// The result on one thread and on several, bit for bit.
+#[cfg(feature = "rayon")]
 fn same_on_threads(what: &str, compute: impl Fn() -> Vec<f32> + Sync) {
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -239,6 +240,7 @@ fn same_on_threads(what: &str, compute: impl Fn() -> Vec<f32> + Sync) {
     }
 }
 
+#[cfg(feature = "rayon")]
 #[test]
 fn vectors_and_batches_do_not_depend_on_threads() {
     for (m, n) in [(1100, 500), (500, 1100), (20_000, 40), (3, 200_000)] {
