@@ -2,9 +2,16 @@
 
 use ndarray::{ErrorKind, ShapeError};
 
+use crate::Element;
+
 /// `None` if there is nothing to take the mean, the first or the last of.
 pub fn unless_empty(count: usize) -> Option<()> {
     (count > 0).then_some(())
+}
+
+/// `None` if a number of items, which generated code counts, is not above 0.
+pub fn unless_none<F: Element>(items: F) -> Option<()> {
+    (items > F::zero()).then_some(())
 }
 
 /// ndarray's error if sizes do not fit.

@@ -49,7 +49,7 @@ pub use conv::{
 pub use directions::{check_tangent, matrix_by_columns, matrix_by_rows, one_by_one};
 pub use external::{Contribution, Held};
 pub use extremum::{extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into};
-pub use fails::{if_sizes_fit, unless_empty};
+pub use fails::{if_sizes_fit, unless_empty, unless_none};
 pub use fuse::added_parts;
 pub use gather::{gather_rows_into, scatter_add, scatter_add_into};
 pub use loss::{

@@ -23,6 +23,7 @@ mod linear_algebra;
 mod masks;
 mod modules;
 mod networks;
+mod nothing;
 mod regression;
 mod results;
 mod rewrites;

@@ -13,7 +13,7 @@ use crate::ir::{Attr, Bound, Elem, Expr as Node, Slice};
 use crate::ops::{self, Form, Meaning, Spelling, arith, scalar};
 
 /// Methods that give back their receiver as far as values go.
-pub(super) const IDENTITIES: [&str; 21] = [
+pub(super) const IDENTITIES: [&str; 20] = [
     "to_owned",
     "clone",
     "view",
@@ -29,22 +29,12 @@ pub(super) const IDENTITIES: [&str; 21] = [
     "cloned",
     "copied",
     "into",
-    "unwrap_or_default",
     "reborrow",
     "into_inner",
     "unwrap_unchecked",
     "ok",
     "into_dimensionality",
 ];
-
-/// Whether an expression is the call of a mean, of which there may be none.
-fn is_mean(e: &Expr) -> bool {
-    match e {
-        Expr::Paren(p) => is_mean(&p.expr),
-        Expr::MethodCall(m) => m.method == "mean" || m.method == "mean_axis",
-        _ => false,
-    }
-}
 
 impl<'g> Lower<'g, '_> {
     pub(super) fn method_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
@@ -57,18 +47,14 @@ impl<'g> Lower<'g, '_> {
         if let Some(value) = self.unwrapped_call(m) {
             return value;
         }
+        if let Some(value) = self.unwrapped_option(m, e) {
+            return value;
+        }
         let after = self.after.take();
         self.after = super::linalg::suffix(m);
-        self.averaged = None;
         let receiver = self.expr(&m.receiver);
         self.after = after;
         let receiver = receiver?;
-        if let (Some(count), Value::Node(mean)) = (self.averaged.take(), &receiver)
-            && is_mean(&m.receiver)
-            && let Some(value) = self.unwrapped_mean(*mean, count, m, e)
-        {
-            return value.map(Value::Node);
-        }
         self.method_of(receiver, m, e)
     }
 
@@ -221,13 +207,7 @@ impl<'g> Lower<'g, '_> {
                 let scalar = x.rank() == 0 || self.in_closure();
                 self.meanings.method(&m.method, scalar, x.rank(), args.len());
                 let mut arguments = Arguments { operands: vec![(&m.receiver, x)], attrs: vec![] };
-                let value = self.apply_spelling(meaning, spelling, args, &mut arguments, e);
-                self.averaged = match (name, args) {
-                    ("mean", []) if x.rank() > 0 => Some(x.count()),
-                    ("mean_axis", [axis]) => self.axis(axis).and_then(|axis| x.shape().get(axis).copied()),
-                    _ => None,
-                };
-                value
+                self.apply_spelling(meaning, spelling, args, &mut arguments, e)
             }
             None => {
                 let known = ops::spellings(Form::Method).chain(["mapv", "view", "to_owned"]);

@@ -9,6 +9,7 @@ use quote::{ToTokens, quote};
 use syn::visit::Visit;
 use syn::{Expr, Stmt};
 
+use super::failures::Read;
 use super::value::Value;
 use super::{Lower, Passive};
 use crate::ir::{Attr, Effect, EffectRead, EffectRef, Elem, Expr as Node};
@@ -187,11 +188,37 @@ impl<'g, 'a> Lower<'g, 'a> {
             self.keep_as_it_is(at, Passive::keep(tokens, vec![]));
             return Some(());
         }
+        self.add_reading(at, tokens, reads, &[], exits)
+    }
+
+    /// Adds a statement to the graph that reads these values under names of its own, after others.
+    pub(super) fn add_check_of(
+        &mut self,
+        at: &dyn ToTokens,
+        tokens: TokenStream,
+        own: Vec<Read<'g>>,
+        after: &[Node<'g>],
+        exits: bool,
+    ) -> Option<()> {
+        let mut reads = self.reads_of(at, &tokens)?;
+        reads.extend(own);
+        self.add_reading(at, tokens, reads, after, exits)
+    }
+
+    fn add_reading(
+        &mut self,
+        at: &dyn ToTokens,
+        tokens: TokenStream,
+        reads: Vec<Read<'g>>,
+        after: &[Node<'g>],
+        exits: bool,
+    ) -> Option<()> {
         if !self.readable(at, &tokens) {
             return None;
         }
         self.fixed.extend(free_identifiers(tokens.clone()));
-        let (names, nodes): (Vec<EffectRead>, Vec<Node<'g>>) = reads.into_iter().unzip();
+        let (names, mut nodes): (Vec<EffectRead>, Vec<Node<'g>>) = reads.into_iter().unzip();
+        nodes.extend(after);
         self.add_effect(Effect { tokens, reads: names }, &nodes);
         self.exited |= exits;
         Some(())
@@ -249,7 +276,7 @@ impl<'g, 'a> Lower<'g, 'a> {
     }
 
     /// The variables that tokens read and that only generated code has, with their values.
-    fn reads_of(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> Option<Vec<(EffectRead, Node<'g>)>> {
+    fn reads_of(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> Option<Vec<Read<'g>>> {
         let mut reads = Vec::new();
         for name in free_identifiers(tokens.clone()) {
             let Some(value) = self.lookup(&name).cloned() else { continue };

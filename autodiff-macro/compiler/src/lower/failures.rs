@@ -11,9 +11,10 @@ use syn::visit_mut::VisitMut;
 use syn::{Expr, Stmt};
 
 use super::control::{Kind, Way};
+use super::options::Inside;
 use super::value::Value;
-use super::{Lower, OWN_SIZE_PREFIX, Passive};
-use crate::ir::{Dim, Effect, Expr as Node, Requirement};
+use super::{Lower, OWN_SIZE_PREFIX};
+use crate::ir::{Dim, EffectRead, Expr as Node, Requirement};
 use crate::ops::compare;
 use crate::syntax::Fallible;
 
@@ -22,12 +23,17 @@ const ADAPTERS: [&str; 7] = ["ok_or", "ok_or_else", "map_err", "context", "with_
 
 pub(super) const NO_FAILURE: &str = "`?` in a function or closure that is called here is not supported: return the float itself from it, and test what can fail in the differentiated function";
 
+/// A variable of a statement with what generated code computes for it.
+pub(super) type Read<'g> = (EffectRead, Node<'g>);
+
 /// When an expression fails.
-enum Failure {
+pub(super) enum Failure<'g> {
     /// Never.
     Never,
     /// It is `None` if this size is 0.
     Empty(Dim),
+    /// It is `None` if this number of items, which depends on their values, is not above 0.
+    NoItems(Node<'g>),
     /// Its sizes do not fit: requirements by number; `None` if true, else an `ndarray::ShapeError`.
     Sizes(std::ops::Range<usize>, bool),
 }
@@ -198,15 +204,12 @@ impl<'g> Lower<'g, '_> {
             self.errors.at(e, NO_FAILURE);
             return None;
         }
-        let Some(stand_in) = self.stand_in(&failure) else { return Some(value) };
         let onward = self.onward(&adapters);
-        let tokens = quote!(let _ = #stand_in #onward;);
-        if self.done.is_none() && self.active_variable(&adapters, true).is_none() {
-            let statement = Passive::hoisted(tokens, vec![]);
-            self.keep_as_it_is(e, statement);
-        } else {
-            self.add_check(e, tokens, true)?;
-        }
+        let node = match &value {
+            Value::Node(node) => Some(*node),
+            _ => None,
+        };
+        self.test_failure(&failure, &|stand_in| quote!(let _ = #stand_in #onward;), node, true, e)?;
         Some(value)
     }
 
@@ -302,7 +305,14 @@ impl<'g> Lower<'g, '_> {
 
     /// An expression that gives a `Result` or an `Option`: the value inside and when there is none. `Some(None)` if that
     /// is not known.
-    fn fallible_value(&mut self, base: &Expr) -> Option<Option<(Value<'g>, Failure)>> {
+    fn fallible_value(&mut self, base: &Expr) -> Option<Option<(Value<'g>, Failure<'g>)>> {
+        if let Some((failure, inside)) = self.option_of(base) {
+            let value = match inside {
+                Inside::Value(value) => value,
+                Inside::Element => self.expr(base)?,
+            };
+            return Some(Some((value, failure)));
+        }
         match base {
             Expr::Paren(p) => self.fallible_value(&p.expr),
             Expr::Group(g) => self.fallible_value(&g.expr),
@@ -323,11 +333,6 @@ impl<'g> Lower<'g, '_> {
                 let Value::Node(x) = receiver else { return Some(None) };
                 let name = m.method.to_string();
                 let failure = match name.as_str() {
-                    "mean" | "first" | "last" if x.rank() > 0 => Failure::Empty(x.count()),
-                    "mean_axis" => {
-                        let axis = self.axis(m.args.first()?)?;
-                        Failure::Empty(*x.shape().get(axis)?)
-                    }
                     "to_shape" | "into_shape_with_order" | "into_shape_clone" | "broadcast" => {
                         Failure::Sizes(0..0, name == "broadcast")
                     }
@@ -346,14 +351,20 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    /// An expression of passive code that fails when the active one does; `None` if it cannot fail.
-    fn stand_in(&mut self, failure: &Failure) -> Option<TokenStream> {
+    /// An expression that fails when the active one does, and what it reads of generated code; `None` if it cannot fail.
+    pub(super) fn stand_in(&mut self, failure: &Failure<'g>) -> Option<(TokenStream, Vec<Read<'g>>)> {
         let krate = &self.krate;
-        match failure {
-            Failure::Never => None,
+        let tokens = match failure {
+            Failure::Never => return None,
             Failure::Empty(count) => {
                 let n = format_ident!("{OWN_SIZE_PREFIX}{}", count.0);
-                Some(quote!(#krate::kernels::unless_empty(#n)))
+                quote!(#krate::kernels::unless_empty(#n))
+            }
+            Failure::NoItems(count) => {
+                let ident = format_ident!("items_{}", self.counter.get());
+                self.counter.set(self.counter.get() + 1);
+                let tokens = quote!(#krate::kernels::unless_none(#ident));
+                return Some((tokens, vec![(EffectRead { ident, by_reference: false }, *count)]));
             }
             Failure::Sizes(range, option) => {
                 let checks = self.b.checks(range.clone());
@@ -370,59 +381,18 @@ impl<'g> Lower<'g, '_> {
                     quote!(#krate::kernels::sizes::#test(#left, #right))
                 });
                 let fits = quote!(#krate::kernels::if_sizes_fit(#(#tests)&&*));
-                Some(if *option { quote!(#fits.ok()) } else { fits })
+                if *option { quote!(#fits.ok()) } else { fits }
             }
-        }
-    }
-
-    /// `x.mean().unwrap()`, `.expect("…")`, `.unwrap_or(v)`: the mean, after a test that panics as the user's would, or the
-    /// other value. `None` if it is another method.
-    pub(super) fn unwrapped_mean(
-        &mut self,
-        mean: Node<'g>,
-        count: Dim,
-        m: &syn::ExprMethodCall,
-        e: &Expr,
-    ) -> Option<Option<Node<'g>>> {
-        if self.in_closure() || self.in_lanes() {
-            return None;
-        }
-        let (method, args) = (&m.method, &m.args);
-        let failure = Failure::Empty(count);
-        match method.to_string().as_str() {
-            "unwrap" | "expect" => {
-                let stand_in = self.stand_in(&failure)?;
-                let tokens = quote!(#stand_in.#method(#args););
-                if self.is_late(count) {
-                    // The size is there when the call has been made.
-                    self.add_effect(Effect { tokens, reads: vec![] }, &[mean]);
-                } else if self.done.is_none() && self.active_variable(&quote!(#args), true).is_none() {
-                    self.keep_as_it_is(e, Passive::hoisted(tokens, vec![]));
-                } else if self.add_check(e, tokens, false).is_none() {
-                    return Some(None);
-                }
-                Some(Some(mean))
-            }
-            "unwrap_or" | "unwrap_or_default" if mean.rank() == 0 => {
-                let other = match args.first() {
-                    Some(other) => match self.float(other) {
-                        Some(other) => other,
-                        None => return Some(None),
-                    },
-                    None => self.b.constant(0.0),
-                };
-                let condition = self.succeeds(&failure)?;
-                Some(Some(Node::select(condition, mean, other)))
-            }
-            _ => None,
-        }
+        };
+        Some((tokens, vec![]))
     }
 
     /// Whether an expression does not fail, as a node; nothing if it never does.
-    fn succeeds(&mut self, failure: &Failure) -> Option<Node<'g>> {
+    pub(super) fn succeeds(&mut self, failure: &Failure<'g>) -> Option<Node<'g>> {
         match failure {
             Failure::Never => None,
             Failure::Empty(count) => Some(self.b.size(*count).zip(&compare::GT, self.b.constant(0.0))),
+            Failure::NoItems(count) => Some(count.zip(&compare::GT, self.b.constant(0.0))),
             Failure::Sizes(..) => None,
         }
     }
@@ -456,6 +426,14 @@ impl<'g> Lower<'g, '_> {
         }
         if !self.mentions_active(on) || self.in_closure() {
             return None;
+        }
+        if let Some((failure, Inside::Element)) = self.option_of(on) {
+            let condition = self.succeeds(&failure)?;
+            // In the way where there is something this is the value itself.
+            let mut stmts: Vec<Stmt> = vec![syn::parse2(quote!(let #inside = #on.unwrap_unchecked();)).ok()?];
+            stmts.extend(yes);
+            let mut ways = [Way::Flow(stmts, kind), Way::Flow(no, kind)];
+            return Some(self.ways_of(Some(condition), on, vec![], &mut ways, e));
         }
         let mark = self.errors.len();
         let known = self.fallible_value(on);

@@ -21,6 +21,7 @@ mod linalg;
 mod masks;
 mod moved;
 mod mutate;
+mod options;
 mod place;
 mod returns;
 mod rounds;
@@ -442,8 +443,6 @@ struct Lower<'g, 'a> {
     run: Vec<crate::ir::Expr<'g>>,
     /// Whether one of them may leave the function.
     exited: bool,
-    /// The number of elements that the last expression is a mean of: there is none of no elements.
-    averaged: Option<crate::ir::Dim>,
     /// The requirements on sizes of the last operation, by number.
     required: std::ops::Range<usize>,
     /// The items that code is lowered for at once.
@@ -521,7 +520,6 @@ impl<'g, 'a> Lower<'g, 'a> {
             done: None,
             run: vec![],
             exited: false,
-            averaged: None,
             required: 0..0,
             lanes: Default::default(),
         }

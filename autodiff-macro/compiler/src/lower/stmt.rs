@@ -543,7 +543,7 @@ impl<'g> Lower<'g, '_> {
             Expr::If(_) | Expr::Match(_) if !self.in_closure() => {
                 let before = self.errors.len();
                 let value = match e {
-                    Expr::If(i) => self.branch(i, e),
+                    Expr::If(i) => self.if_let_fallible(i, e, super::control::Kind::Value).unwrap_or_else(|| self.branch(i, e)),
                     Expr::Match(m) => self.match_expression(m, e),
                     _ => None,
                 };

@@ -60,6 +60,17 @@ impl<'e> End<'e> {
     }
 }
 
+/// Whether the end of a chain gives an option, and then whether of an element as it stands (else of one that is found
+/// among all).
+pub(in crate::lower) fn optional_end(m: &ExprMethodCall) -> Option<bool> {
+    super::Flow::parse(&m.receiver)?;
+    match End::parse(m)? {
+        End::At(_) | End::Last => Some(true),
+        _ if matches!(m.method.to_string().as_str(), "reduce" | "max_by" | "min_by") => Some(false),
+        _ => None,
+    }
+}
+
 /// `collect()` to a `Vec` or an array, as far as is written.
 fn collects_a_list(m: &ExprMethodCall) -> bool {
     let Some(turbofish) = &m.turbofish else { return true };

@@ -11,8 +11,10 @@ use quote::ToTokens;
 use syn::{Expr, ExprMethodCall};
 
 use super::Lower;
+use super::failures::Failure;
 use super::value::Value;
 use ends::End;
+pub(super) use ends::optional_end;
 
 /// A chain without its end.
 #[derive(Clone)]
@@ -137,6 +139,14 @@ impl<'e> Flow<'e> {
         })
     }
 
+    /// The same number of items, whatever becomes of them.
+    fn without_maps(&self) -> &Flow<'e> {
+        match self {
+            Flow::Map(inner, _) => inner.without_maps(),
+            other => other,
+        }
+    }
+
     /// Whether what it goes through is changed.
     pub(super) fn changes(&self) -> bool {
         self.any(&|flow| matches!(flow, Flow::Change(_)))
@@ -184,6 +194,20 @@ impl<'g> Lower<'g, '_> {
         let end = End::parse(m)?;
         let flow = Flow::parse(&m.receiver)?;
         Some(self.chain_value(&flow, &end, e))
+    }
+
+    /// When the option at the end of a chain is `None`: there are too few items.
+    pub(super) fn end_fails(&mut self, m: &ExprMethodCall, e: &Expr) -> Option<Failure<'g>> {
+        let (flow, end) = (Flow::parse(&m.receiver)?, End::parse(m)?);
+        let before = match end {
+            End::At(Some(k)) => self.size(k)?,
+            _ => self.b.literal(0),
+        };
+        Some(match self.chain_value(flow.without_maps(), &End::Count, e)? {
+            Value::Int(count) => Failure::Empty(self.b.dims(|d| d.sub(count, before))),
+            Value::Node(count) => Failure::NoItems(count - self.b.size(before)),
+            _ => return None,
+        })
     }
 
     /// The items of an iterator as an array: `Array1::from_iter(…)`.
