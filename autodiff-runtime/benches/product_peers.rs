@@ -1,6 +1,6 @@
 //! Our products beside those of the `gemm` crate, in one run: `cargo bench -p autodiff-runtime --bench product_peers`.
 //!
-//! Rounds alternate between the two; minima are compared. One thread unless `RAYON_NUM_THREADS` says otherwise.
+//! Rounds alternate between the two; minima are compared. Arguments pick the rows that have all of them in their names. One thread unless `RAYON_NUM_THREADS` says otherwise.
 
 use autodiff_runtime::Element;
 use autodiff_runtime::kernels::{batched_matmul_into, matmul_into};
@@ -69,6 +69,11 @@ fn report(name: &str, flops: f64, [ours, theirs]: [f64; 2]) {
 }
 
 fn product<T: Element>(name: &str, m: usize, k: usize, n: usize, turned: [bool; 2]) {
+    let names = [["AB", "ABᵀ"], ["AᵀB", "AᵀBᵀ"]][usize::from(turned[0])][usize::from(turned[1])];
+    let title = format!("{name} {names} {m}×{k}·{k}×{n}");
+    if !std::env::args().skip(1).filter(|a| !a.starts_with('-')).all(|part| title.contains(&part)) {
+        return;
+    }
     let stored = |rows, columns, turned| if turned { matrix::<T>(columns, rows) } else { matrix::<T>(rows, columns) };
     let (a, b) = (stored(m, k, turned[0]), stored(k, n, turned[1]));
     let (a, b) = (if turned[0] { a.t() } else { a.view() }, if turned[1] { b.t() } else { b.view() });
@@ -76,8 +81,7 @@ fn product<T: Element>(name: &str, m: usize, k: usize, n: usize, turned: [bool; 
     let least = minima(|| matmul_into(black_box(c.view_mut()), T::one(), false, a, b), || peer(black_box(d.view_mut()), a, b));
     let close = c.iter().zip(&d).all(|(x, y)| (x.widen() - y.widen()).abs() < 1e-3 * (k as f64));
     assert!(close, "{name}: the results differ");
-    let names = [["AB", "ABᵀ"], ["AᵀB", "AᵀBᵀ"]][usize::from(turned[0])][usize::from(turned[1])];
-    report(&format!("{name} {names} {m}×{k}·{k}×{n}"), 2.0 * (m * n * k) as f64, least);
+    report(&title, 2.0 * (m * n * k) as f64, least);
 }
 
 fn all<T: Element>(name: &str) {

@@ -13,12 +13,16 @@ use crate::kernels::scratch;
 
 /// The longest inner length of a block of tiles: a panel of the right factor then stays in the first-level cache.
 const DEPTH: usize = 256;
+/// The longest inner length at which it is the result that the time goes to.
+const SHORT: usize = 16;
 /// The longest inner length of a block of inner products, so that the rounding of long ones does not add up.
 const INNER_DEPTH: usize = 4096;
 /// Bytes of a packed block of the right factor: half of a second-level cache.
 const RIGHT_BYTES: usize = 512 << 10;
-/// Rows of a packed block of the left factor.
-const LEFT_ROWS: usize = 128;
+/// Bytes of a packed block of the left factor, which the tiles of a panel read from the second-level cache.
+const LEFT_BYTES: usize = 144 << 10;
+/// The least inner length that a factor is packed for where it could be read in place.
+const PACKED_DEPTH: usize = 24;
 /// Multiplications of a part that pays for its thread.
 #[cfg(feature = "rayon")]
 const PARALLEL: usize = 1 << 20;
@@ -219,11 +223,14 @@ unsafe fn columns<T: Element, S: Tiles<T>>(p: Problem<T>) {
     let blocks = k.div_ceil(DEPTH);
     let depth = if blocks == 1 { k } else { k.div_ceil(blocks) };
     // A factor that many tiles read is worth packing even where it could be read in place.
-    let pack_right = p.b.column_stride != 1 || (m > 4 * S::ROWS && n > width && k > 64);
+    let pack_right =
+        p.b.column_stride != 1 || (n > width && ((m > 4 * S::ROWS && k > 64) || (m > 32 * S::ROWS && k > PACKED_DEPTH)));
     let right = if n <= width { width } else { (RIGHT_BYTES / size_of::<T>() / depth / width).max(1) * width };
     let strided = p.a.column_stride != 1 && n > 2 * width;
     let aliased = (p.a.row_stride * size_of::<T>() as isize) % 2048 == 0 && n > width;
-    let pack_left = m >= S::ROWS && k > 32 && (strided || aliased);
+    let often = n > S::OFTEN * width;
+    let pack_left = m >= S::ROWS && k > PACKED_DEPTH && (strided || aliased || often);
+    let most_rows = (LEFT_BYTES / size_of::<T>() / depth / S::ROWS).max(1) * S::ROWS;
     let run = |left_buffer: *mut T, right_buffer: *mut T| {
         for block in 0..blocks {
             let (from, to) = (cut(k, blocks, block), cut(k, blocks, block + 1));
@@ -236,8 +243,8 @@ unsafe fn columns<T: Element, S: Tiles<T>>(p: Problem<T>) {
                     if pack_right {
                         b.pack::<S>(source, p.b.row_stride, p.b.column_stride, to - from, right_buffer);
                     }
-                    for i in (0..m).step_by(LEFT_ROWS) {
-                        let rows = LEFT_ROWS.min(m - i);
+                    for i in (0..m).step_by(most_rows) {
+                        let rows = most_rows.min(m - i);
                         let left = Left {
                             pointer: p.a.pointer.offset(i as isize * p.a.row_stride + from as isize * p.a.column_stride),
                             row: p.a.row_stride,
@@ -261,9 +268,9 @@ unsafe fn columns<T: Element, S: Tiles<T>>(p: Problem<T>) {
     match (pack_left, pack_right) {
         (false, false) => run(std::ptr::null_mut(), std::ptr::null_mut()),
         (false, true) => buffer(right.min(n.next_multiple_of(S::LANES)) * depth, |b| run(std::ptr::null_mut(), b)),
-        (true, false) => buffer(LEFT_ROWS.min(m) * depth, |a| run(a, std::ptr::null_mut())),
+        (true, false) => buffer(most_rows.min(m) * depth, |a| run(a, std::ptr::null_mut())),
         (true, true) => {
-            let left = (LEFT_ROWS.min(m) * depth).next_multiple_of(64 / size_of::<T>());
+            let left = (most_rows.min(m) * depth).next_multiple_of(64 / size_of::<T>());
             buffer(left + right.min(n.next_multiple_of(S::LANES)) * depth, |a| run(a, a.wrapping_add(left)));
         }
     }
@@ -375,9 +382,13 @@ impl<T: Element> Panels<T> {
         p: &Problem<T>,
         accumulate: bool,
     ) {
-        for panel in 0..self.count {
-            let (start, vectors, count) = self.panel(panel);
-            for tile in 0..left.tiles {
+        // A panel stays in the first-level cache; all of them do if they are short, and the result is then written in rows.
+        let by_rows = left.depth <= SHORT;
+        let (outer, inner) = if by_rows { (left.tiles, self.count) } else { (self.count, left.tiles) };
+        for first in 0..outer {
+            for second in 0..inner {
+                let (tile, panel) = if by_rows { (first, second) } else { (second, first) };
+                let (start, vectors, count) = self.panel(panel);
                 let (top, end) = (cut(left.rows, left.tiles, tile), cut(left.rows, left.tiles, tile + 1));
                 let rows = end - top;
                 // SAFETY: the tiles cover the block.
@@ -402,6 +413,7 @@ impl<T: Element> Panels<T> {
                             b,
                             b_step,
                             last: count - (vectors - 1) * self.lanes,
+                            padded: packed,
                             c: c.offset(top as isize * p.dst.row_stride + start as isize * p.dst.column_stride),
                             c_row: p.dst.row_stride,
                             c_column: p.dst.column_stride,

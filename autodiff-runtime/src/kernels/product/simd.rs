@@ -28,6 +28,8 @@ pub trait Simd<T> {
     type V: Copy;
     /// Its elements.
     const LANES: usize;
+    /// Whether reading and writing a part of a vector costs no more than a whole one.
+    const MASKED: bool;
     /// Zeros.
     unsafe fn zero() -> Self::V;
     /// `x` in every lane.
@@ -46,6 +48,9 @@ pub trait Simd<T> {
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// The sum of the lanes.
     unsafe fn sum(v: Self::V) -> T;
+    /// Asks for a cache line that will be read and written soon.
+    #[inline(always)]
+    unsafe fn prefetch(_p: *const T) {}
 }
 
 /// The tiles of an instruction set.
@@ -57,6 +62,8 @@ pub trait Tiles<T>: Simd<T> {
     const ROWS: usize;
     /// Vectors side by side in the largest tile.
     const VECTORS: usize;
+    /// How many tiles must read a row of the left factor for packing it to pay where it is contiguous.
+    const OFTEN: usize;
     /// Rows and columns of the largest tile of inner products.
     const INNER: (usize, usize);
     /// A tile of `rows` × `vectors`.
@@ -77,6 +84,7 @@ macro_rules! portable {
         impl Simd<$t> for Portable {
             type V = [$t; $n];
             const LANES: usize = $n;
+            const MASKED: bool = false;
             #[inline(always)]
             unsafe fn zero() -> Self::V {
                 [0.0; $n]
@@ -161,13 +169,14 @@ mod x86 {
 
     macro_rules! simd {
         (
-            $isa:ident, $t:ty, $v:ty, $n:literal: $zero:ident $splat:ident $load:ident $store:ident $fma:ident $mul:ident,
+            $isa:ident, $masked:literal, $t:ty, $v:ty, $n:literal: $zero:ident $splat:ident $load:ident $store:ident $fma:ident $mul:ident,
             load_first($p:ident, $count:ident) $load_first:expr, store_first($q:ident, $x:ident, $m:ident) $store_first:expr,
             sum($s:ident) $sum:expr
         ) => {
             impl Simd<$t> for $isa {
                 type V = $v;
                 const LANES: usize = $n;
+                const MASKED: bool = $masked;
                 #[inline(always)]
                 unsafe fn zero() -> $v {
                     // SAFETY: as promised by the caller, here and below.
@@ -205,12 +214,16 @@ mod x86 {
                 unsafe fn sum($s: $v) -> $t {
                     unsafe { $sum }
                 }
+                #[inline(always)]
+                unsafe fn prefetch(p: *const $t) {
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+                }
             }
         };
     }
 
     simd!(
-        Avx512, f32, __m512, 16: _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_mul_ps,
+        Avx512, true, f32, __m512, 16: _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_mul_ps,
         load_first(p, n) _mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, p),
         store_first(p, v, n) _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as __mmask16, v),
         sum(v) {
@@ -219,23 +232,67 @@ mod x86 {
         }
     );
     simd!(
-        Avx512, f64, __m512d, 8: _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_mul_pd,
+        Avx512, true, f64, __m512d, 8: _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_mul_pd,
         load_first(p, n) _mm512_maskz_loadu_pd(((1u32 << n) - 1) as __mmask8, p),
         store_first(p, v, n) _mm512_mask_storeu_pd(p, ((1u32 << n) - 1) as __mmask8, v),
         sum(v) sum_4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)))
     );
     simd!(
-        Avx2, f32, __m256, 8: _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_mul_ps,
+        Avx2, false, f32, __m256, 8: _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_mul_ps,
         load_first(p, n) _mm256_maskload_ps(p, _mm256_loadu_si256(MASK.as_ptr().add(8 - n).cast())),
-        store_first(p, v, n) _mm256_maskstore_ps(p, _mm256_loadu_si256(MASK.as_ptr().add(8 - n).cast()), v),
+        store_first(p, v, n) store_some_8(p, v, n),
         sum(v) sum_8(v)
     );
     simd!(
-        Avx2, f64, __m256d, 4: _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_mul_pd,
+        Avx2, false, f64, __m256d, 4: _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_mul_pd,
         load_first(p, n) _mm256_maskload_pd(p, _mm256_loadu_si256(WIDE_MASK.as_ptr().add(4 - n).cast())),
-        store_first(p, v, n) _mm256_maskstore_pd(p, _mm256_loadu_si256(WIDE_MASK.as_ptr().add(4 - n).cast()), v),
+        store_first(p, v, n) store_some_4(p, v, n),
         sum(v) sum_4(v)
     );
+
+    /// In halves: a masked store takes tens of cycles on some processors.
+    #[inline(always)]
+    pub(in super::super) unsafe fn store_some_8(mut p: *mut f32, v: __m256, n: usize) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            if n == 8 {
+                return _mm256_storeu_ps(p, v);
+            }
+            let mut rest = _mm256_castps256_ps128(v);
+            if n & 4 != 0 {
+                _mm_storeu_ps(p, rest);
+                rest = _mm256_extractf128_ps::<1>(v);
+                p = p.add(4);
+            }
+            if n & 2 != 0 {
+                _mm_storel_pd(p.cast(), _mm_castps_pd(rest));
+                rest = _mm_movehl_ps(rest, rest);
+                p = p.add(2);
+            }
+            if n & 1 != 0 {
+                _mm_store_ss(p, rest);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(in super::super) unsafe fn store_some_4(mut p: *mut f64, v: __m256d, n: usize) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            if n == 4 {
+                return _mm256_storeu_pd(p, v);
+            }
+            let mut rest = _mm256_castpd256_pd128(v);
+            if n & 2 != 0 {
+                _mm_storeu_pd(p, rest);
+                rest = _mm256_extractf128_pd::<1>(v);
+                p = p.add(2);
+            }
+            if n & 1 != 0 {
+                _mm_store_sd(p, rest);
+            }
+        }
+    }
 
     #[inline(always)]
     unsafe fn sum_8(v: __m256) -> f32 {
@@ -259,14 +316,17 @@ mod x86 {
 #[cfg(target_arch = "x86_64")]
 #[allow(unreachable_pub, reason = "named by the associated types of a sealed trait")]
 pub use x86::{Avx2, Avx512};
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{store_some_4, store_some_8};
 
 /// The tiles of an instruction set: every size a function of its own, compiled with its features.
 macro_rules! tiles {
-    ($isa:ident, $t:ty, $rows:literal x $vectors:literal, $inner:expr, $transpose:ident, [$(#[$attribute:meta])*],
+    ($isa:ident, $t:ty, $rows:literal x $vectors:literal, $often:literal, $inner:expr, $transpose:ident, [$(#[$attribute:meta])*],
      [$($r:literal)*] x $v:tt, [$($ir:literal)*] x $ic:tt) => {
         impl Tiles<$t> for $isa {
             const ROWS: usize = $rows;
             const VECTORS: usize = $vectors;
+            const OFTEN: usize = $often;
             const INNER: (usize, usize) = $inner;
 
             #[inline]
@@ -323,20 +383,20 @@ macro_rules! tiles {
     };
 }
 
-tiles!(Portable, f32, 4 x 2, (2, 4), scalar, [], [1 2 3 4] x [1 2], [1 2] x [1 2 3 4]);
-tiles!(Portable, f64, 4 x 2, (2, 4), scalar, [], [1 2 3 4] x [1 2], [1 2] x [1 2 3 4]);
+tiles!(Portable, f32, 4 x 2, 4, (2, 4), scalar, [], [1 2 3 4] x [1 2], [1 2] x [1 2 3 4]);
+tiles!(Portable, f64, 4 x 2, 4, (2, 4), scalar, [], [1 2 3 4] x [1 2], [1 2] x [1 2 3 4]);
 #[cfg(target_arch = "x86_64")]
-tiles!(Avx2, f32, 6 x 2, (2, 5), f32_by_8, [#[target_feature(enable = "avx2,fma")]], [1 2 3 4 5 6] x [1 2], [1 2] x [1 2 3 4 5]);
+tiles!(Avx2, f32, 6 x 2, 4, (2, 5), f32_by_8, [#[target_feature(enable = "avx2,fma")]], [1 2 3 4 5 6] x [1 2], [1 2] x [1 2 3 4 5]);
 #[cfg(target_arch = "x86_64")]
-tiles!(Avx2, f64, 6 x 2, (2, 5), f64_by_4, [#[target_feature(enable = "avx2,fma")]], [1 2 3 4 5 6] x [1 2], [1 2] x [1 2 3 4 5]);
+tiles!(Avx2, f64, 6 x 2, 4, (2, 5), f64_by_4, [#[target_feature(enable = "avx2,fma")]], [1 2 3 4 5 6] x [1 2], [1 2] x [1 2 3 4 5]);
 #[cfg(target_arch = "x86_64")]
 tiles!(
-    Avx512, f32, 8 x 3, (4, 5), f32_by_8, [#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]],
+    Avx512, f32, 8 x 3, 8, (4, 5), f32_by_8, [#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]],
     [1 2 3 4 5 6 7 8] x [1 2 3], [1 2 3 4] x [1 2 3 4 5]
 );
 #[cfg(target_arch = "x86_64")]
 tiles!(
-    Avx512, f64, 8 x 3, (4, 5), f64_by_4, [#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]],
+    Avx512, f64, 8 x 3, 8, (4, 5), f64_by_4, [#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]],
     [1 2 3 4 5 6 7 8] x [1 2 3], [1 2 3 4] x [1 2 3 4 5]
 );
 

@@ -20,6 +20,8 @@ pub struct Tile<T> {
     pub b_step: isize,
     /// Elements in the last vector.
     pub last: usize,
+    /// Whether the last vector of `b` can be read as a whole.
+    pub padded: bool,
     /// The result.
     pub c: *mut T,
     /// From a row of `c` to the next.
@@ -41,21 +43,46 @@ pub struct Tile<T> {
 pub(super) unsafe fn tile<T: Element, S: Simd<T>, const R: usize, const V: usize>(t: &Tile<T>) {
     // SAFETY: as promised by the caller.
     unsafe {
+        let whole = t.padded || t.last == S::LANES;
+        if whole && t.a_row == 1 && t.a_step == R as isize {
+            sums::<T, S, R, V, true, true>(t);
+        } else if whole && !S::MASKED {
+            sums::<T, S, R, V, true, false>(t);
+        } else {
+            sums::<T, S, R, V, false, false>(t);
+        }
+    }
+}
+
+/// The tile, with whole vectors of the right factor if `WHOLE`, and rows of the left one side by side if `PACKED`: a loop
+/// that adds up the addresses of strided rows waits for these sums.
+#[inline(always)]
+unsafe fn sums<T: Element, S: Simd<T>, const R: usize, const V: usize, const WHOLE: bool, const PACKED: bool>(t: &Tile<T>) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let (a_row, a_step) = if PACKED { (1, R as isize) } else { (t.a_row, t.a_step) };
+        if PACKED {
+            for i in 0..R {
+                let c = t.c.offset(i as isize * t.c_row).cast_const();
+                S::prefetch(c);
+                S::prefetch(c.wrapping_add(V * S::LANES - 1));
+            }
+        }
         let mut acc = [[S::zero(); V]; R];
         let (mut a, mut b) = (t.a, t.b);
         for _ in 0..t.k {
             let mut row = [S::zero(); V];
             for (v, x) in row.iter_mut().enumerate() {
                 let from = b.add(v * S::LANES);
-                *x = if v + 1 == V { S::load_first(from, t.last) } else { S::load(from) };
+                *x = if v + 1 == V && !WHOLE { S::load_first(from, t.last) } else { S::load(from) };
             }
             for (i, acc) in acc.iter_mut().enumerate() {
-                let x = S::splat(*a.offset(i as isize * t.a_row));
+                let x = S::splat(*a.offset(i as isize * a_row));
                 for v in 0..V {
                     acc[v] = S::mul_add(x, row[v], acc[v]);
                 }
             }
-            a = a.offset(t.a_step);
+            a = a.offset(a_step);
             b = b.offset(t.b_step);
         }
         let alpha = S::splat(t.alpha);
@@ -64,9 +91,12 @@ pub(super) unsafe fn tile<T: Element, S: Simd<T>, const R: usize, const V: usize
                 let c = t.c.offset(i as isize * t.c_row);
                 for (v, &x) in acc.iter().enumerate() {
                     let to = c.add(v * S::LANES);
-                    let n = if v + 1 == V { t.last } else { S::LANES };
-                    let y = if t.accumulate { S::mul_add(alpha, x, S::load_first(to, n)) } else { S::mul(alpha, x) };
-                    S::store_first(to, y, n);
+                    if v + 1 < V || (!S::MASKED && t.last == S::LANES) {
+                        S::store(to, if t.accumulate { S::mul_add(alpha, x, S::load(to)) } else { S::mul(alpha, x) });
+                    } else {
+                        let y = if t.accumulate { S::mul_add(alpha, x, S::load_first(to, t.last)) } else { S::mul(alpha, x) };
+                        S::store_first(to, y, t.last);
+                    }
                 }
             }
             return;

@@ -78,60 +78,80 @@ unsafe fn pad<T: crate::Element>(to: *mut T, width: usize, columns: usize, k: us
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    use super::super::simd::{store_some_4, store_some_8};
     use super::{pad, rest};
     use core::arch::x86_64::*;
 
-    /// In squares of 8×8.
+    /// In squares of 8×8, the last one with fewer columns.
     #[target_feature(enable = "avx2")]
     pub(in super::super) unsafe fn f32_by_8(to: *mut f32, width: usize, from: *const f32, stride: isize, columns: usize, k: usize) {
-        let (whole, places) = (columns / 8 * 8, k / 8 * 8);
+        let places = k / 8 * 8;
         // SAFETY: as promised by the caller.
         unsafe {
-            for j in (0..whole).step_by(8) {
+            for j in (0..columns).step_by(8) {
+                let (count, wide) = ((columns - j).min(8), (width - j).min(8));
                 for p in (0..places).step_by(8) {
-                    let row = |i: usize| _mm256_loadu_ps(from.offset((j + i) as isize * stride).add(p));
-                    let (a0, a1) = (_mm256_unpacklo_ps(row(0), row(1)), _mm256_unpackhi_ps(row(0), row(1)));
-                    let (a2, a3) = (_mm256_unpacklo_ps(row(2), row(3)), _mm256_unpackhi_ps(row(2), row(3)));
-                    let (a4, a5) = (_mm256_unpacklo_ps(row(4), row(5)), _mm256_unpackhi_ps(row(4), row(5)));
-                    let (a6, a7) = (_mm256_unpacklo_ps(row(6), row(7)), _mm256_unpackhi_ps(row(6), row(7)));
+                    let row = |i: usize| {
+                        if i < count { _mm256_loadu_ps(from.offset((j + i) as isize * stride).add(p)) } else { _mm256_setzero_ps() }
+                    };
+                    let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
+                    let (r4, r5, r6, r7) = (row(4), row(5), row(6), row(7));
+                    let (a0, a1) = (_mm256_unpacklo_ps(r0, r1), _mm256_unpackhi_ps(r0, r1));
+                    let (a2, a3) = (_mm256_unpacklo_ps(r2, r3), _mm256_unpackhi_ps(r2, r3));
+                    let (a4, a5) = (_mm256_unpacklo_ps(r4, r5), _mm256_unpackhi_ps(r4, r5));
+                    let (a6, a7) = (_mm256_unpacklo_ps(r6, r7), _mm256_unpackhi_ps(r6, r7));
                     let (b0, b1) = (_mm256_shuffle_ps::<0x44>(a0, a2), _mm256_shuffle_ps::<0xee>(a0, a2));
                     let (b2, b3) = (_mm256_shuffle_ps::<0x44>(a1, a3), _mm256_shuffle_ps::<0xee>(a1, a3));
                     let (b4, b5) = (_mm256_shuffle_ps::<0x44>(a4, a6), _mm256_shuffle_ps::<0xee>(a4, a6));
                     let (b6, b7) = (_mm256_shuffle_ps::<0x44>(a5, a7), _mm256_shuffle_ps::<0xee>(a5, a7));
                     let to = to.add(p * width + j);
                     for (i, (low, high)) in [(b0, b4), (b1, b5), (b2, b6), (b3, b7)].into_iter().enumerate() {
-                        _mm256_storeu_ps(to.add(i * width), _mm256_permute2f128_ps::<0x20>(low, high));
-                        _mm256_storeu_ps(to.add((i + 4) * width), _mm256_permute2f128_ps::<0x31>(low, high));
+                        store_some_8(to.add(i * width), _mm256_permute2f128_ps::<0x20>(low, high), wide);
+                        store_some_8(to.add((i + 4) * width), _mm256_permute2f128_ps::<0x31>(low, high), wide);
                     }
                 }
             }
-            rest(to, width, from, stride, (0, whole), (places, k));
-            rest(to, width, from, stride, (whole, columns), (0, k));
-            pad(to, width, columns, k);
+            rest(to, width, from, stride, (0, columns), (places, k));
+            pad_rest(to, width, columns, columns.next_multiple_of(8), (places, k));
         }
     }
 
-    /// In squares of 4×4.
+    /// In squares of 4×4, the last one with fewer columns.
     #[target_feature(enable = "avx2")]
     pub(in super::super) unsafe fn f64_by_4(to: *mut f64, width: usize, from: *const f64, stride: isize, columns: usize, k: usize) {
-        let (whole, places) = (columns / 4 * 4, k / 4 * 4);
+        let places = k / 4 * 4;
         // SAFETY: as promised by the caller.
         unsafe {
-            for j in (0..whole).step_by(4) {
+            for j in (0..columns).step_by(4) {
+                let (count, wide) = ((columns - j).min(4), (width - j).min(4));
                 for p in (0..places).step_by(4) {
-                    let row = |i: usize| _mm256_loadu_pd(from.offset((j + i) as isize * stride).add(p));
-                    let (a0, a1) = (_mm256_unpacklo_pd(row(0), row(1)), _mm256_unpackhi_pd(row(0), row(1)));
-                    let (a2, a3) = (_mm256_unpacklo_pd(row(2), row(3)), _mm256_unpackhi_pd(row(2), row(3)));
+                    let row = |i: usize| {
+                        if i < count { _mm256_loadu_pd(from.offset((j + i) as isize * stride).add(p)) } else { _mm256_setzero_pd() }
+                    };
+                    let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
+                    let (a0, a1) = (_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1));
+                    let (a2, a3) = (_mm256_unpacklo_pd(r2, r3), _mm256_unpackhi_pd(r2, r3));
                     let to = to.add(p * width + j);
                     for (i, (low, high)) in [(a0, a2), (a1, a3)].into_iter().enumerate() {
-                        _mm256_storeu_pd(to.add(i * width), _mm256_permute2f128_pd::<0x20>(low, high));
-                        _mm256_storeu_pd(to.add((i + 2) * width), _mm256_permute2f128_pd::<0x31>(low, high));
+                        store_some_4(to.add(i * width), _mm256_permute2f128_pd::<0x20>(low, high), wide);
+                        store_some_4(to.add((i + 2) * width), _mm256_permute2f128_pd::<0x31>(low, high), wide);
                     }
                 }
             }
-            rest(to, width, from, stride, (0, whole), (places, k));
-            rest(to, width, from, stride, (whole, columns), (0, k));
-            pad(to, width, columns, k);
+            rest(to, width, from, stride, (0, columns), (places, k));
+            pad_rest(to, width, columns, columns.next_multiple_of(4), (places, k));
+        }
+    }
+
+    /// Zeros beside the columns: what the squares did not write.
+    #[inline(always)]
+    unsafe fn pad_rest<T: crate::Element>(to: *mut T, width: usize, columns: usize, squares: usize, places: (usize, usize)) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            if squares < width {
+                pad(to, width, squares, places.0);
+            }
+            pad(to.add(places.0 * width), width, columns, places.1 - places.0);
         }
     }
 }
