@@ -23,6 +23,8 @@ const RIGHT_BYTES: usize = 512 << 10;
 const LEFT_BYTES: usize = 144 << 10;
 /// The least inner length that a factor is packed for where it could be read in place.
 const PACKED_DEPTH: usize = 24;
+/// Rows that are packed side by side.
+const ROWS_AT_ONCE: usize = 8;
 /// Multiplications of a part that pays for its thread.
 #[cfg(feature = "rayon")]
 const PARALLEL: usize = 1 << 20;
@@ -291,23 +293,26 @@ impl<T: Element> Left<T> {
     /// The rows of each tile side by side.
     unsafe fn pack<S: Tiles<T>>(&self) {
         let Some(to) = self.packed else { return };
-        for tile in 0..self.tiles {
-            let (start, end) = (cut(self.rows, self.tiles, tile), cut(self.rows, self.tiles, tile + 1));
-            // SAFETY: the rows exist; the buffer holds them all.
-            unsafe {
-                let to = to.add(start * self.depth);
-                side_by_side::<T, S>(
-                    to,
-                    end - start,
-                    self.pointer.offset(start as isize * self.row),
-                    self.row,
-                    self.step,
-                    end - start,
-                    self.depth,
-                );
+        for part in parts(self.depth, self.row) {
+            for tile in 0..self.tiles {
+                let (start, end) = (cut(self.rows, self.tiles, tile), cut(self.rows, self.tiles, tile + 1));
+                let width = end - start;
+                // SAFETY: the rows exist; the buffer holds them all.
+                unsafe {
+                    let to = to.add(start * self.depth + part.start * width);
+                    let from = self.pointer.offset(start as isize * self.row + part.start as isize * self.step);
+                    side_by_side::<T, S>(to, width, from, self.row, self.step, width, part.len());
+                }
             }
         }
     }
+}
+
+/// The inner length in parts that are packed one after the other: what lies in memory across is read as it lies, a few
+/// rows at a time.
+fn parts(depth: usize, across: isize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let step = if across == 1 { ROWS_AT_ONCE } else { depth.max(1) };
+    (0..depth).step_by(step).map(move |start| start..depth.min(start + step))
 }
 
 /// `to[p·width + j] = from[j·across + p·along]`, zeros beyond `count`.
@@ -362,12 +367,16 @@ impl<T: Element> Panels<T> {
     }
 
     unsafe fn pack<S: Tiles<T>>(&self, from: *const T, row: isize, column: isize, depth: usize, to: *mut T) {
-        for i in 0..self.count {
-            let (start, vectors, count) = self.panel(i);
-            // SAFETY: the columns exist; the buffer holds the block.
-            unsafe {
-                let from = from.offset(start as isize * column);
-                side_by_side::<T, S>(to.add(start * depth), vectors * self.lanes, from, column, row, count, depth);
+        for part in parts(depth, column) {
+            for i in 0..self.count {
+                let (start, vectors, count) = self.panel(i);
+                let width = vectors * self.lanes;
+                // SAFETY: the columns exist; the buffer holds the block.
+                unsafe {
+                    let from = from.offset(start as isize * column + part.start as isize * row);
+                    let to = to.add(start * depth + part.start * width);
+                    side_by_side::<T, S>(to, width, from, column, row, count, part.len());
+                }
             }
         }
     }

@@ -13,6 +13,9 @@ pub(super) unsafe fn scalar<T: crate::Element>(to: *mut T, width: usize, from: *
     unsafe { pad(to, width, columns, k) }
 }
 
+/// How many rows before it is read a row is asked for.
+const AHEAD: isize = 8;
+
 /// Rows as they are, one after the other, in vectors: `to[p·width + j] = from[p·stride + j]`, zeros from `columns` on.
 ///
 /// # Safety
@@ -31,6 +34,8 @@ pub(super) unsafe fn gather<T: crate::Element, S: super::simd::Simd<T>>(
         // SAFETY: as promised by the caller.
         unsafe {
             let (to, from) = (to.add(p * width), from.offset(p as isize * stride));
+            // Rows far apart are not foreseen by the processor.
+            S::prefetch(from.wrapping_offset(AHEAD * stride));
             for j in (0..whole).step_by(S::LANES) {
                 S::store(to.add(j), S::load(from.add(j)));
             }
