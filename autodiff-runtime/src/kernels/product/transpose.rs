@@ -87,7 +87,7 @@ mod x86 {
     use super::{pad, rest};
     use core::arch::x86_64::*;
 
-    /// In squares of 8×8, the last one with fewer columns.
+    /// In squares of 8×8, the last one with fewer columns. What lies beside them is asked for: it is packed next.
     #[target_feature(enable = "avx2")]
     pub(in super::super) unsafe fn f32_by_8(to: *mut f32, width: usize, from: *const f32, stride: isize, columns: usize, k: usize) {
         let places = k / 8 * 8;
@@ -96,6 +96,12 @@ mod x86 {
             for j in (0..columns).step_by(8) {
                 let (count, wide) = ((columns - j).min(8), (width - j).min(8));
                 for p in (0..places).step_by(8) {
+                    if p % 16 == 0 {
+                        for i in 0..count {
+                            let next = from.wrapping_offset((j + count + i) as isize * stride).wrapping_add(p);
+                            _mm_prefetch::<_MM_HINT_T0>(next.cast());
+                        }
+                    }
                     let row = |i: usize| {
                         if i < count { _mm256_loadu_ps(from.offset((j + i) as isize * stride).add(p)) } else { _mm256_setzero_ps() }
                     };
@@ -121,7 +127,7 @@ mod x86 {
         }
     }
 
-    /// In squares of 4×4, the last one with fewer columns.
+    /// In squares of 4×4, as [`f32_by_8`].
     #[target_feature(enable = "avx2")]
     pub(in super::super) unsafe fn f64_by_4(to: *mut f64, width: usize, from: *const f64, stride: isize, columns: usize, k: usize) {
         let places = k / 4 * 4;
@@ -130,6 +136,12 @@ mod x86 {
             for j in (0..columns).step_by(4) {
                 let (count, wide) = ((columns - j).min(4), (width - j).min(4));
                 for p in (0..places).step_by(4) {
+                    if p % 8 == 0 {
+                        for i in 0..count {
+                            let next = from.wrapping_offset((j + count + i) as isize * stride).wrapping_add(p);
+                            _mm_prefetch::<_MM_HINT_T0>(next.cast());
+                        }
+                    }
                     let row = |i: usize| {
                         if i < count { _mm256_loadu_pd(from.offset((j + i) as isize * stride).add(p)) } else { _mm256_setzero_pd() }
                     };
