@@ -4,9 +4,11 @@
 //! whether it has it; other layouts go through the general matrix product. All loops are independent of thread count.
 
 use super::dispatch::Task;
+use super::product::simd::{Tiles, WithTiles};
+use super::product::tile::Sum;
 use crate::Element;
 use crate::math::Math;
-use std::slice::{from_raw_parts, from_raw_parts_mut};
+use std::slice::from_raw_parts_mut;
 
 /// Independent partial sums of an inner product.
 const LANES: usize = 32;
@@ -91,51 +93,23 @@ impl<'a, T: Element> Columns<'a, T> {
     }
 }
 
-impl<T: Element> Task<T> for Columns<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<M: Math<T>>(self, m: M) {
+impl<T: Element> WithTiles<T> for Columns<'_, T> {
+    unsafe fn run<S: Tiles<T>>(self) {
         for (strip, dst) in self.dst.chunks_mut(STRIP).enumerate() {
-            if !self.accumulate {
-                dst.fill(T::zero());
-            }
-            let len = dst.len();
+            let sum = Sum {
+                dst: dst.as_mut_ptr(),
+                len: dst.len(),
+                accumulate: self.accumulate,
+                alpha: self.alpha,
+                a: self.a.wrapping_add(strip * STRIP),
+                column_stride: self.column_stride,
+                columns: self.columns,
+                x: self.x,
+                x_stride: self.x_stride,
+            };
             // SAFETY: the operands are views of these lengths and strides; `dst` is unique.
-            unsafe {
-                let column = |j: usize| from_raw_parts(self.a.offset(j as isize * self.column_stride).add(strip * STRIP), len);
-                let factor = |j: usize| self.alpha * *self.x.offset(j as isize * self.x_stride);
-                let mut j = 0;
-                while j + 4 <= self.columns {
-                    axpy4(
-                        m,
-                        dst,
-                        [column(j), column(j + 1), column(j + 2), column(j + 3)],
-                        [factor(j), factor(j + 1), factor(j + 2), factor(j + 3)],
-                    );
-                    j += 4;
-                }
-                while j < self.columns {
-                    let (a, x) = (column(j), factor(j));
-                    for i in 0..len {
-                        dst[i] = m.mul_add(a[i], x, dst[i]);
-                    }
-                    j += 1;
-                }
-            }
+            unsafe { S::sum_of_columns(&sum) }
         }
-    }
-}
-
-/// `dst += Σ a[k]·x[k]`, four columns at a time: one pass over `dst` instead of four.
-#[inline(always)]
-fn axpy4<T: Element, M: Math<T>>(m: M, dst: &mut [T], a: [&[T]; 4], x: [T; 4]) {
-    let n = dst.len();
-    let [a, b, c, d] = a.map(|column| &column[..n]);
-    for i in 0..n {
-        let y = m.mul_add(a[i], x[0], dst[i]);
-        let z = m.mul_add(c[i], x[2], d[i] * x[3]);
-        dst[i] = m.mul_add(b[i], x[1], y) + z;
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod blocked;
 pub(crate) mod simd;
-mod tile;
+pub(crate) mod tile;
 mod transpose;
 
 use super::dispatch::dispatch;
@@ -161,7 +161,8 @@ fn sum_of_columns<T: Element>(task: Columns<'_, T>) {
         let (left, right) = task.split(half);
         join(true, || sum_of_columns(left), || sum_of_columns(right));
     } else {
-        dispatch(task);
+        // SAFETY: the operands are views of their lengths and strides.
+        unsafe { simd::with_tiles(task) }
     }
 }
 

@@ -440,7 +440,10 @@ impl<T: Element> Panels<T> {
 unsafe fn inner<T: Element, S: Tiles<T>>(p: Problem<T>) {
     let (m, n, k) = (p.dst.rows, p.dst.columns, p.a.columns);
     let (pack_left, pack_right) = (p.a.column_stride != 1 && k > 1, p.b.row_stride != 1 && k > 1);
-    let (most_rows, most_columns) = S::INNER;
+    let (mut most_rows, most_columns) = S::INNER;
+    if n == 1 {
+        most_rows = 4;
+    }
     let (tall, wide) = (m.div_ceil(most_rows), n.div_ceil(most_columns));
     let run = |left: *mut T, right: *mut T| {
         for from in (0..k).step_by(INNER_DEPTH) {

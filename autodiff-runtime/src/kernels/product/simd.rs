@@ -3,7 +3,7 @@
 //! In: raw pointers. Out: [`Tiles`], which the loops of [`blocked`](super::blocked) call through. A vector operation is
 //! `#[inline(always)]`, so that it is compiled with the features of the tile around it.
 
-use super::tile::{Inner, Tile, inner, tile};
+use super::tile::{Inner, Sum, Tile, inner, sum_of_columns, tile};
 use super::transpose;
 use crate::Element;
 
@@ -46,6 +46,8 @@ pub trait Simd<T> {
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a·b`
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `a + b`
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// The sum of the lanes.
     unsafe fn sum(v: Self::V) -> T;
     /// Asks for a cache line that will be read and written soon.
@@ -64,12 +66,14 @@ pub trait Tiles<T>: Simd<T> {
     const VECTORS: usize;
     /// How many tiles must read a row of the left factor for packing it to pay where it is contiguous.
     const OFTEN: usize;
-    /// Rows and columns of the largest tile of inner products.
+    /// Rows and columns of the largest tile of inner products; of inner products with a vector, 4 rows.
     const INNER: (usize, usize);
     /// A tile of `rows` × `vectors`.
     unsafe fn tile(rows: usize, vectors: usize, t: &Tile<T>);
     /// Inner products of `rows` with `columns`.
     unsafe fn inner(rows: usize, columns: usize, t: &Inner<T>);
+    /// The sum of some columns.
+    unsafe fn sum_of_columns(t: &Sum<T>);
     /// `to[p·width + j] = from[j·stride + p]` for j < `columns`, p < `k`; the rest of each row of `to` becomes zero.
     unsafe fn transpose(to: *mut T, width: usize, from: *const T, stride: isize, columns: usize, k: usize);
     /// `to[p·width + j] = from[p·stride + j]` for j < `columns`, p < `k`; the rest of each row of `to` becomes zero.
@@ -140,6 +144,13 @@ macro_rules! portable {
                 a
             }
             #[inline(always)]
+            unsafe fn add(mut a: Self::V, b: Self::V) -> Self::V {
+                for i in 0..$n {
+                    a[i] += b[i];
+                }
+                a
+            }
+            #[inline(always)]
             unsafe fn sum(v: Self::V) -> $t {
                 let mut half = [0.0; $n / 2];
                 for i in 0..$n / 2 {
@@ -169,7 +180,7 @@ mod x86 {
 
     macro_rules! simd {
         (
-            $isa:ident, $masked:literal, $t:ty, $v:ty, $n:literal: $zero:ident $splat:ident $load:ident $store:ident $fma:ident $mul:ident,
+            $isa:ident, $masked:literal, $t:ty, $v:ty, $n:literal: $zero:ident $splat:ident $load:ident $store:ident $fma:ident $mul:ident $add:ident,
             load_first($p:ident, $count:ident) $load_first:expr, store_first($q:ident, $x:ident, $m:ident) $store_first:expr,
             sum($s:ident) $sum:expr
         ) => {
@@ -211,6 +222,10 @@ mod x86 {
                     unsafe { $mul(a, b) }
                 }
                 #[inline(always)]
+                unsafe fn add(a: $v, b: $v) -> $v {
+                    unsafe { $add(a, b) }
+                }
+                #[inline(always)]
                 unsafe fn sum($s: $v) -> $t {
                     unsafe { $sum }
                 }
@@ -223,7 +238,7 @@ mod x86 {
     }
 
     simd!(
-        Avx512, true, f32, __m512, 16: _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_mul_ps,
+        Avx512, true, f32, __m512, 16: _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_mul_ps _mm512_add_ps,
         load_first(p, n) _mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, p),
         store_first(p, v, n) _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as __mmask16, v),
         sum(v) {
@@ -232,19 +247,19 @@ mod x86 {
         }
     );
     simd!(
-        Avx512, true, f64, __m512d, 8: _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_mul_pd,
+        Avx512, true, f64, __m512d, 8: _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_mul_pd _mm512_add_pd,
         load_first(p, n) _mm512_maskz_loadu_pd(((1u32 << n) - 1) as __mmask8, p),
         store_first(p, v, n) _mm512_mask_storeu_pd(p, ((1u32 << n) - 1) as __mmask8, v),
         sum(v) sum_4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)))
     );
     simd!(
-        Avx2, false, f32, __m256, 8: _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_mul_ps,
+        Avx2, false, f32, __m256, 8: _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_mul_ps _mm256_add_ps,
         load_first(p, n) _mm256_maskload_ps(p, _mm256_loadu_si256(MASK.as_ptr().add(8 - n).cast())),
         store_first(p, v, n) store_some_8(p, v, n),
         sum(v) sum_8(v)
     );
     simd!(
-        Avx2, false, f64, __m256d, 4: _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_mul_pd,
+        Avx2, false, f64, __m256d, 4: _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_mul_pd _mm256_add_pd,
         load_first(p, n) _mm256_maskload_pd(p, _mm256_loadu_si256(WIDE_MASK.as_ptr().add(4 - n).cast())),
         store_first(p, v, n) store_some_4(p, v, n),
         sum(v) sum_4(v)
@@ -348,7 +363,25 @@ macro_rules! tiles {
                     unsafe { inner::<$t, $isa, R, C>(t) }
                 }
                 // SAFETY: as promised by the caller.
-                unsafe { tiles!(@match rows, columns, t, [$($ir)*] x $ic) }
+                unsafe {
+                    match (rows, columns) {
+                        // Of a vector more rows at once: there is little else to do while they come.
+                        (4, 1) => sized::<4, 1>(t),
+                        (3, 1) => sized::<3, 1>(t),
+                        _ => tiles!(@match rows, columns, t, [$($ir)*] x $ic),
+                    }
+                }
+            }
+
+            #[inline]
+            unsafe fn sum_of_columns(t: &Sum<$t>) {
+                $(#[$attribute])*
+                unsafe fn sum(t: &Sum<$t>) {
+                    // SAFETY: as promised by the caller.
+                    unsafe { sum_of_columns::<$t, $isa>(t) }
+                }
+                // SAFETY: as promised by the caller.
+                unsafe { sum(t) }
             }
 
             #[inline]
@@ -414,7 +447,7 @@ macro_rules! lanes {
 lanes!(f32 f64);
 
 /// Something to do with the tiles of this processor.
-pub(super) trait WithTiles<T: Element> {
+pub(crate) trait WithTiles<T: Element> {
     /// Does it.
     unsafe fn run<S: Tiles<T>>(self);
 }
@@ -424,7 +457,7 @@ pub(super) trait WithTiles<T: Element> {
 /// # Safety
 /// As the task's.
 #[inline]
-pub(super) unsafe fn with_tiles<T: Element, K: WithTiles<T>>(task: K) {
+pub(crate) unsafe fn with_tiles<T: Element, K: WithTiles<T>>(task: K) {
     // SAFETY: the features were detected; the rest is as promised by the caller.
     unsafe {
         #[cfg(target_arch = "x86_64")]

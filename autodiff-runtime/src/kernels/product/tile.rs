@@ -172,7 +172,12 @@ pub(super) unsafe fn inner<T: Element, S: Simd<T>, const R: usize, const C: usiz
         while p < whole {
             let mut x = [S::zero(); R];
             for (i, x) in x.iter_mut().enumerate() {
-                *x = S::load(t.a.offset(i as isize * t.a_row).add(p));
+                let from = t.a.offset(i as isize * t.a_row).add(p);
+                if C == 1 && p % (64 / size_of::<T>()) == 0 {
+                    // Each row is read once and no more: the time goes to waiting for the next ones.
+                    S::prefetch(from.wrapping_offset(R as isize * t.a_row));
+                }
+                *x = S::load(from);
             }
             for j in 0..C {
                 let y = S::load(t.b.offset(j as isize * t.b_column).add(p));
@@ -201,6 +206,84 @@ pub(super) unsafe fn inner<T: Element, S: Simd<T>, const R: usize, const C: usiz
                 let y = t.alpha * S::sum(x);
                 to.write(if t.accumulate { *to + y } else { y });
             }
+        }
+    }
+}
+
+/// A sum of columns: `dst = α·a·x` or `dst += α·a·x` where the columns of `a` and `dst` are contiguous.
+pub struct Sum<T> {
+    /// The result.
+    pub dst: *mut T,
+    /// Its length.
+    pub len: usize,
+    /// Whether to add to it.
+    pub accumulate: bool,
+    /// The factor.
+    pub alpha: T,
+    /// The columns.
+    pub a: *const T,
+    /// From a column to the next.
+    pub column_stride: isize,
+    /// Their number, which is not 0.
+    pub columns: usize,
+    /// A factor for each column.
+    pub x: *const T,
+    /// From a factor to the next.
+    pub x_stride: isize,
+}
+
+/// See [`Sum`].
+///
+/// # Safety
+/// The processor has the instruction set; the operands are valid for the lengths; `dst` is unique.
+#[inline(always)]
+pub(super) unsafe fn sum_of_columns<T: Element, S: Simd<T>>(t: &Sum<T>) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let mut j = 0;
+        while j + 8 <= t.columns {
+            some_columns::<T, S, 8>(t, j);
+            j += 8;
+        }
+        while j + 2 <= t.columns {
+            some_columns::<T, S, 2>(t, j);
+            j += 2;
+        }
+        if j < t.columns {
+            some_columns::<T, S, 1>(t, j);
+        }
+    }
+}
+
+/// `N` columns from number `j` on, in one pass over the result.
+#[inline(always)]
+unsafe fn some_columns<T: Element, S: Simd<T>, const N: usize>(t: &Sum<T>, j: usize) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let add = t.accumulate || j > 0;
+        let mut x = [S::zero(); N];
+        for (k, x) in x.iter_mut().enumerate() {
+            *x = S::splat(t.alpha * *t.x.offset((j + k) as isize * t.x_stride));
+        }
+        let first = t.a.offset(j as isize * t.column_stride);
+        let whole = t.len / S::LANES * S::LANES;
+        let mut i = 0;
+        while i < whole {
+            // Two sums, so that neither is a long chain.
+            let mut sums = [if add { S::load(t.dst.add(i)) } else { S::zero() }, S::zero()];
+            for (k, &x) in x.iter().enumerate() {
+                sums[k % 2] = S::mul_add(x, S::load(first.offset(k as isize * t.column_stride).add(i)), sums[k % 2]);
+            }
+            S::store(t.dst.add(i), S::add(sums[0], sums[1]));
+            i += S::LANES;
+        }
+        let rest = t.len - whole;
+        if rest > 0 {
+            let mut sum = if add { S::load_first(t.dst.add(i), rest) } else { S::zero() };
+            for (k, &x) in x.iter().enumerate() {
+                sum = S::mul_add(x, S::load_first(first.offset(k as isize * t.column_stride).add(i), rest), sum);
+            }
+            S::store_first(t.dst.add(i), sum, rest);
         }
     }
 }
