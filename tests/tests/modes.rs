@@ -146,6 +146,95 @@ fn hessians() {
     assert_eq!(least_squares::hessian(&vector(0, 1), &Array2::zeros((3, 0)), &vector(3, 1)).2.dim(), (0, 0));
 }
 
+/// The negative log-likelihood of a GARCH(1, 1) model of returns: a recurrence, and branches on its values.
+#[differentiate(wrt(p), modes(hessian, hvp))]
+fn garch<F: autodiff_runtime::Element>(p: &Array1<F>, returns: &Array1<F>) -> F {
+    let (omega, alpha, beta) = (p[0].exp(), p[1].sigmoid(), p[2].sigmoid());
+    let mut variance = omega / (F::one() - beta);
+    let mut total = F::zero();
+    for (t, &r) in returns.iter().enumerate() {
+        if t > 0 {
+            variance = omega + alpha * returns[t - 1].powi(2) + beta * variance;
+        }
+        assert!(variance.is_finite(), "variance at {t}");
+        if variance > F::from(1e-3).unwrap() {
+            total += variance.ln() + r * r / variance;
+        } else {
+            total += r * r * F::from(1e3).unwrap();
+        }
+    }
+    total
+}
+
+#[differentiate(wrt(t), modes(hessian))]
+fn scalar_loop(t: f64, n: usize) -> f64 {
+    let mut x = t;
+    for _ in 0..n {
+        x = (x * t).sin();
+    }
+    x
+}
+
+#[differentiate(wrt(x), modes(hessian))]
+fn fallible_loop(x: &Array1<f64>) -> Result<f64, String> {
+    let mut s = 1.0;
+    for &v in x {
+        if v < 0.0 {
+            return Err("negative".to_string());
+        }
+        s *= 1.0 + v * v;
+    }
+    Ok(s)
+}
+
+/// Where the loop that is differentiated ends depends on its values.
+#[differentiate(wrt(x), modes(jacobian, jvp))]
+fn orbit(x: &Array1<f64>, a: &Array2<f64>) -> Array1<f64> {
+    let mut h = x.to_owned();
+    let mut steps = 0;
+    while h.dot(&h) < 50.0 && steps < 5 {
+        h = a.dot(&h).tanh() * 2.0 + &h;
+        steps += 1;
+    }
+    h
+}
+
+#[test]
+fn hessians_and_jacobians_through_loops() {
+    let (p, returns) = (array![-1.0, -0.8, 0.9], vector(12, 3));
+    let (value, gradient, hessian) = garch::hessian(&p, &returns);
+    assert!((value - garch(&p, &returns)).abs() < 1e-12);
+    assert_near("garch", &gradient, &garch::grad(&p, &returns), 1e-12);
+    hessian_is_right("garch", &p, &hessian, |p| garch::grad(p, &returns));
+    assert_near("garch along", &garch::hvp(&p, &returns, &array![0.3, -0.2, 0.5]).2, &hessian.dot(&array![0.3, -0.2, 0.5]), 1e-11);
+    let single = garch::hessian(&p.mapv(|v| v as f32), &returns.mapv(|v| v as f32)).2;
+    assert_near("garch, f32", &single.mapv(f64::from), &hessian, 1e-3);
+
+    let (value, slope, curvature) = scalar_loop::hessian(0.8, 4);
+    assert!((value - scalar_loop(0.8, 4)).abs() < 1e-14 && (slope - scalar_loop::grad(0.8, 4)).abs() < 1e-13);
+    let expected = (scalar_loop::grad(0.8 + 1e-5, 4) - scalar_loop::grad(0.8 - 1e-5, 4)) / 2e-5;
+    assert!((curvature[(0, 0)] - expected).abs() < 1e-8 && curvature.dim() == (1, 1));
+
+    let x = array![0.5, 1.0, 0.2];
+    let (_, gradient, hessian) = fallible_loop::hessian(&x).unwrap();
+    assert_near("product", &gradient, &fallible_loop::grad(&x).unwrap(), 1e-13);
+    hessian_is_right("product", &x, &hessian, |x| fallible_loop::grad(x).unwrap());
+    assert_eq!(fallible_loop::hessian(&array![0.5, -1.0]).unwrap_err(), "negative");
+    let (value, gradient, hessian) = fallible_loop::hessian(&Array1::zeros(0)).unwrap();
+    assert_eq!((value, gradient.len(), hessian.dim()), (1.0, 0, (0, 0)));
+
+    for n in [0, 1, 3] {
+        let (x, a) = (vector(n, 5), matrix(n, n, 6));
+        let (value, jacobian) = orbit::jacobian(&x, &a);
+        assert_near("orbit", &value, &orbit(&x, &a), 1e-12);
+        let v = vector(n, 7);
+        assert_near("orbit along", &orbit::jvp(&x, &a, &v).1, &jacobian.dot(&v), 1e-12);
+        let g = vector(n, 8);
+        let (_, saved) = orbit::forward(&x, &a);
+        assert_near("orbit back", &orbit::backward(saved, g.clone()), &jacobian.t().dot(&g), 1e-12);
+    }
+}
+
 #[differentiate(wrt(w), modes(jacobian, jvp))]
 fn residuals(w: &Array1<f64>, x: &Array2<f64>, y: &Array1<f64>) -> Array1<f64> {
     x.dot(w).tanh() - y

@@ -65,6 +65,7 @@ fn tangents(w: &Array1<f64>) -> f64 {
 fn with_a_loop(w: f64, n: usize) -> f64 {
     let mut x = w;
     for _ in 0..n {
+        println!("a round");
         x = x * x;
     }
     x

@@ -1,6 +1,6 @@
 //! Companions on request: which make sense for a function, and their programs.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::ad::{active, forward, second_order};
@@ -22,9 +22,27 @@ pub struct Modes {
     /// Results, gradients, then products of the Hessian with the directions.
     pub hvp: Option<Schedule>,
     /// Results and the gradient; then the Hessian's product with a direction.
-    pub hessian: Option<Split>,
+    pub hessian: Option<Directional>,
     /// Results; then the tangent of the first.
-    pub jacobian: Option<Split>,
+    pub jacobian: Option<Directional>,
+}
+
+/// A program that is run for each of several directions.
+pub enum Directional {
+    /// What does not depend on the direction is computed once.
+    Split(Split),
+    /// All of it, each time: loops and branches on differentiated values are not taken apart.
+    Whole(Schedule),
+}
+
+impl Directional {
+    fn new(joint: Joint, whole: bool) -> Result<Self, String> {
+        if whole {
+            let joint = optimise(named(joint))?;
+            return Ok(Directional::Whole(schedule(joint, Parts::AtHand)?));
+        }
+        Ok(Directional::Split(split(&optimise(along(joint))?)?))
+    }
 }
 
 /// What a tangent parameter is called in a mode.
@@ -54,10 +72,10 @@ pub fn modes(lowered: &Lowered, signature: &Signature, options: &Options, errors
         modes.hvp = Some(schedule(optimise(with_parameters(second_order(region)?, Mode::Hvp, signature))?, Parts::AtHand)?);
     }
     if options.mode(Mode::Hessian).is_some() {
-        modes.hessian = Some(split(&optimise(along(second_order(region)?))?)?);
+        modes.hessian = Some(Directional::new(second_order(region)?, varies_in_control(region))?);
     }
     if options.mode(Mode::Jacobian).is_some() {
-        modes.jacobian = Some(split(&optimise(along(forward(region)?))?)?);
+        modes.jacobian = Some(Directional::new(forward(region)?, varies_in_control(region))?);
     }
     Ok(modes)
 }
@@ -67,6 +85,22 @@ fn varies_in_control(region: &Region) -> bool {
     let (live, active) = (region.graph.reachable(region.outputs.iter().copied()), active(region));
     let control = |id: NodeId| matches!(region.graph.node(id).op.derivative, Derivative::Control);
     region.graph.ids().any(|id| live[id.index()] && active[id.index()] && control(id))
+}
+
+/// Macros that tell somebody of a value.
+const TELLING: [&str; 10] = ["print", "println", "eprint", "eprintln", "dbg", "trace", "debug", "info", "warn", "error"];
+
+/// Whether a region or a body in it prints or logs.
+fn tells(region: &Region) -> bool {
+    let telling = |effect: &TokenStream| {
+        let text = effect.to_string();
+        TELLING.iter().any(|name| text.split([' ', ':']).zip(text.split([' ', ':']).skip(1)).any(|(a, b)| a == *name && b == "!"))
+    };
+    region.graph.ids().any(|id| match region.graph.node(id).attrs.first() {
+        Some(attr) if attr.effect().is_some() => attr.effect().is_some_and(|e| telling(&e.0.tokens)),
+        Some(attr) => attr.control().is_some_and(|c| c.arms.iter().any(|arm| tells(&arm.region))),
+        None => false,
+    })
 }
 
 /// Whether a region or a body in it calls a function that is differentiated elsewhere.
@@ -87,10 +121,10 @@ fn refused(mode: Mode, lowered: &Lowered, signature: &Signature) -> Option<Strin
                 .into(),
         );
     }
-    if matches!(mode, Mode::Hessian | Mode::Jacobian) && varies_in_control(region) {
+    if matches!(mode, Mode::Hessian | Mode::Jacobian) && varies_in_control(region) && tells(region) {
         let (name, instead) = if mode == Mode::Hessian { ("hessian", "hvp") } else { ("jacobian", "jvp") };
         return Some(format!(
-            "`{name}` of a function with a loop or branch on differentiated values is not supported yet: its columns are what `{instead}` gives along unit vectors"
+            "`{name}` of a function with loops or branches runs it for each direction, and would print or log as often: remove that, or use `{instead}`"
         ));
     }
     let kind = |rank: usize| match rank {
@@ -161,6 +195,11 @@ fn with_parameters(mut joint: Joint, mode: Mode, signature: &Signature) -> Joint
 /// Outputs from the tangent of the result, or the product with the Hessian, on are what depends on it.
 fn along(mut joint: Joint) -> Joint {
     joint.results = joint.region.outputs.len() - 1;
+    named(joint)
+}
+
+/// The one tangent leaf named.
+fn named(mut joint: Joint) -> Joint {
     let leaves = &mut joint.region.leaves;
     if let Some(i) = leaves.iter().position(|l| matches!(l.source, LeafSource::Tangent(_))) {
         leaves[i].name = unused(DIRECTION, i, leaves);

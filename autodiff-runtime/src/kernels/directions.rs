@@ -1,6 +1,6 @@
 //! Directional derivatives: what `jvp` and its kin check, and matrices made from products with unit vectors.
 
-use ndarray::{Array1, Array2, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut2};
 
 use crate::Element;
 
@@ -34,6 +34,42 @@ fn unit_products<T: Element>(mut rows: ArrayViewMut2<'_, T>, mut product: impl F
         product(&direction, &mut result);
         direction[i] = T::zero();
         row.assign(&result);
+    }
+}
+
+/// A matrix whose columns come one after the other, each for a unit vector.
+#[derive(Debug)]
+pub struct Columns<T> {
+    count: usize,
+    next: usize,
+    columns: Vec<Array1<T>>,
+}
+
+impl<T: Element> Columns<T> {
+    /// None of `count` columns yet.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Columns { count, next: 0, columns: Vec::with_capacity(count) }
+    }
+
+    /// The unit vector that the next column is for; an empty one if there are no columns.
+    #[must_use]
+    pub fn direction(&self) -> Array1<T> {
+        Array1::from_shape_fn(self.count, |i| if i == self.next { T::one() } else { T::zero() })
+    }
+
+    /// Takes the next column; whether it was the last. Where there are no columns it tells of how many rows.
+    pub fn push(&mut self, column: ArrayView1<'_, T>) -> bool {
+        self.columns.push(column.to_owned());
+        self.next += 1;
+        self.next >= self.count
+    }
+
+    /// The matrix.
+    #[must_use]
+    pub fn matrix(self) -> Array2<T> {
+        let rows = self.columns.first().map_or(0, Array1::len);
+        Array2::from_shape_fn((rows, self.count), |(i, j)| self.columns[j][i])
     }
 }
 

@@ -21,3 +21,12 @@ pub fn unless_none<F: Element>(items: F) -> Option<()> {
 pub fn if_sizes_fit(fit: bool) -> Result<(), ShapeError> {
     if fit { Ok(()) } else { Err(ShapeError::from_kind(ErrorKind::IncompatibleShape)) }
 }
+
+/// The error of an operation of linear algebra on a matrix of these sizes that is not square.
+///
+/// # Errors
+/// As the operation gives it.
+#[cfg(feature = "linalg")]
+pub fn if_square(operation: &'static str, rows: usize, columns: usize) -> Result<(), crate::linalg::LinalgError> {
+    crate::linalg::LinalgError::unless_square(operation, rows, columns)
+}

@@ -46,9 +46,11 @@ pub use conv::{
     avg_pool2d_grad_into, avg_pool2d_into, conv1d_into, conv2d_grad_input_into, conv2d_grad_weights_into, conv2d_into,
     convolve_into, max_pool2d_grad_into, max_pool2d_into,
 };
-pub use directions::{check_tangent, matrix_by_columns, matrix_by_rows, one_by_one};
+pub use directions::{Columns, check_tangent, matrix_by_columns, matrix_by_rows, one_by_one};
 pub use external::{Contribution, Held};
 pub use extremum::{extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into};
+#[cfg(feature = "linalg")]
+pub use fails::if_square;
 pub use fails::{if_sizes_fit, unless_empty, unless_none};
 pub use fuse::added_parts;
 pub use gather::{gather_rows_into, scatter_add, scatter_add_into};

@@ -31,6 +31,10 @@ impl LinalgError {
         LinalgError { operation, reason }
     }
 
+    pub(crate) fn unless_square(operation: &'static str, rows: usize, columns: usize) -> Result<(), Self> {
+        if rows == columns { Ok(()) } else { Err(LinalgError::new(operation, Reason::NotSquare(rows, columns))) }
+    }
+
     /// The name of the operation that failed.
     #[must_use]
     pub fn operation(&self) -> &'static str {

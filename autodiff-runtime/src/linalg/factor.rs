@@ -37,7 +37,7 @@ pub(super) struct OwnedFactor<A> {
 /// Errors with the matrix's shape unless it is square.
 pub(super) fn square<A>(operation: &'static str, a: &ArrayRef2<A>) -> Result<usize, LinalgError> {
     let (rows, columns) = a.dim();
-    if rows == columns { Ok(rows) } else { Err(LinalgError::new(operation, Reason::NotSquare(rows, columns))) }
+    LinalgError::unless_square(operation, rows, columns).map(|()| rows)
 }
 
 /// Four units of rounding: sums of products are rarely less exact than that, relative to the sum of absolute values.

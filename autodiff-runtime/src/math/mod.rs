@@ -68,6 +68,13 @@ pub trait Math<T: Element>: Copy {
     fn sign(self, x: T) -> T {
         self.select(x == T::zero(), T::zero(), self.signum(x))
     }
+    /// |x|·∛ε: where values of the size of `x` differ by less, the quotient of their differences has lost more digits than
+    /// the slope in the middle has.
+    #[inline(always)]
+    fn nearness(self, x: T) -> T {
+        let root = if size_of::<T>() == 4 { 4.921_566_6e-3 } else { 6.055_454_452_393_343e-6 };
+        self.abs(x) * T::of(root)
+    }
     /// The magnitude of `x` with the sign of `s`.
     fn copysign(self, x: T, s: T) -> T;
     /// The greater; the other one if one is NaN (as `f64::max`).

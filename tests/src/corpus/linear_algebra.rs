@@ -368,3 +368,60 @@ fn functions_of_symmetric_matrices() {
         assert_same(&format!("gap {gap}"), &found.s, &wanted.s, 1e-10);
     }
 }
+
+#[differentiate(wrt(a))]
+fn exponential_by_spectrum(a: &Array2<f64>, c: &Array2<f64>) -> f64 {
+    let (w, v) = (a + &a.t()).eigh(UPLO::Lower).unwrap();
+    ((&v * &w.exp()).dot(&v.t()) * c).sum()
+}
+
+#[differentiate(wrt(a))]
+fn exponential_in_f32(a: &Array2<f32>, c: &Array2<f32>) -> f32 {
+    let (w, v) = (a + &a.t()).eigh(UPLO::Lower).unwrap();
+    ((&v * &w.exp()).dot(&v.t()) * c).sum()
+}
+
+/// What counts as near depends on the type: in `f32` differences lose their digits much earlier.
+#[test]
+fn functions_of_symmetric_matrices_in_f32() {
+    let (q, c) = (matrix(3, 3, 5).qr().unwrap().0, matrix(3, 3, 6));
+    for gap in [0.0, 1e-7, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1] {
+        let a = q.dot(&Array2::from_diag(&array![0.25, 0.25 + gap, -0.5])).dot(&q.t()).mapv(|v| v as f32);
+        let found = exponential_in_f32::grad(&a, &c.mapv(|v| v as f32)).mapv(f64::from);
+        let wanted = exponential_by_spectrum::grad(&a.mapv(f64::from), &c);
+        let error = (&found - &wanted).mapv(f64::abs).fold(0.0, |a: f64, &b| a.max(b));
+        assert!(error < 2e-4 * wanted.mapv(f64::abs).sum(), "gap {gap}: {error}");
+    }
+}
+
+#[differentiate(wrt(a))]
+fn inverse_or_error(a: &Array2<f64>) -> Result<f64, LinalgError> {
+    Ok(a.inv()?.sum())
+}
+
+#[differentiate(wrt(a))]
+fn factor_or_text(a: &Array2<f64>, b: &Array1<f64>) -> Result<f64, String> {
+    let n = a.nrows();
+    let x = a.matrix_power(2).map_err(|e| e.to_string())?;
+    let l = a.cholesky(UPLO::Lower).map_err(|e| format!("{n}: {e}"))?;
+    Ok(l.cho_solve(b).map_err(|e| e.to_string())?.sum() + x.sum())
+}
+
+#[differentiate(wrt(a))]
+fn exponential_or_none(a: &Array2<f64>) -> Option<f64> {
+    Some((a * 0.5).expm().ok()?.sum())
+}
+
+/// A matrix that is not square is the plain function's error, not a panic.
+#[test]
+fn not_square() {
+    for (m, n) in [(2, 3), (3, 2), (0, 1)] {
+        let a = matrix(m, n, 3);
+        assert_eq!(inverse_or_error::value_and_grad(&a).unwrap_err(), inverse_or_error(&a).unwrap_err());
+        let b = vector(m, 4);
+        assert_eq!(factor_or_text::value_and_grad(&a, &b).unwrap_err(), factor_or_text(&a, &b).unwrap_err());
+        assert!(exponential_or_none(&a).is_none() && exponential_or_none::value_and_grad(&a).is_none());
+    }
+    let a = regular(3, 5);
+    assert_eq!(inverse_or_error::value_and_grad(&a).unwrap().1.dim(), (3, 3));
+}

@@ -34,6 +34,8 @@ pub(super) enum Failure<'g> {
     Empty(Dim),
     /// It is `None` if this number of items, which depends on their values, is not above 0.
     NoItems(Node<'g>),
+    /// The matrix of a method of linear algebra is not square: the method, rows and columns.
+    NotSquare(String, Dim, Dim),
     /// Its sizes do not fit: requirements by number; `None` if true, else an `ndarray::ShapeError`.
     Sizes(std::ops::Range<usize>, bool),
 }
@@ -288,7 +290,17 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         self.fixed.extend(crate::syntax::free_identifiers(adapters.clone()));
-        self.after = Some(self.onward(adapters));
+        let onward = self.onward(adapters);
+        if let Expr::MethodCall(m) = base
+            && crate::ops::linalg::wants_square(&m.method.to_string())
+            && let Value::Node(a) = self.expr(&m.receiver)?
+            && let [rows, columns] = a.shape()[..]
+            && rows != columns
+        {
+            let failure = Failure::NotSquare(m.method.to_string(), rows, columns);
+            self.test_failure(&failure, &|stand_in| quote!(let _ = #stand_in #onward;), Some(a), true, e)?;
+        }
+        self.after = Some(onward);
         let value = self.expr(base);
         self.after = None;
         let value = value?;
@@ -360,6 +372,10 @@ impl<'g> Lower<'g, '_> {
                 let n = format_ident!("{OWN_SIZE_PREFIX}{}", count.0);
                 quote!(#krate::kernels::unless_empty(#n))
             }
+            Failure::NotSquare(method, rows, columns) => {
+                let [rows, columns] = [rows, columns].map(|d| format_ident!("{OWN_SIZE_PREFIX}{}", d.0));
+                quote!(#krate::kernels::if_square(#method, #rows, #columns))
+            }
             Failure::NoItems(count) => {
                 let ident = format_ident!("items_{}", self.counter.get());
                 self.counter.set(self.counter.get() + 1);
@@ -393,7 +409,7 @@ impl<'g> Lower<'g, '_> {
             Failure::Never => None,
             Failure::Empty(count) => Some(self.b.size(*count).zip(&compare::GT, self.b.constant(0.0))),
             Failure::NoItems(count) => Some(count.zip(&compare::GT, self.b.constant(0.0))),
-            Failure::Sizes(..) => None,
+            Failure::NotSquare(..) | Failure::Sizes(..) => None,
         }
     }
 

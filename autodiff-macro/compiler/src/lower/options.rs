@@ -109,7 +109,11 @@ impl<'g> Lower<'g, '_> {
     ) -> Option<()> {
         let Some((stand_in, reads)) = self.stand_in(failure) else { return Some(()) };
         let tokens = statement(stand_in);
-        let late = matches!(failure, Failure::Empty(count) if self.is_late(*count));
+        let late = match failure {
+            Failure::Empty(count) => self.is_late(*count),
+            Failure::NotSquare(_, rows, columns) => self.is_late(*rows) || self.is_late(*columns),
+            _ => false,
+        };
         if !reads.is_empty() || late {
             let after: Vec<_> = if late { value.into_iter().collect() } else { vec![] };
             return self.add_check_of(e, tokens, reads, &after, exits);

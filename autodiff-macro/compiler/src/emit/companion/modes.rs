@@ -9,7 +9,7 @@ use super::super::control::tape;
 use super::super::program::Program;
 use super::{Companion, camel, local};
 use crate::ir::{Dim, LeafSource};
-use crate::modes::tangent_ident;
+use crate::modes::{Directional, tangent_ident};
 use crate::schedule::Schedule;
 use crate::split::Split;
 use crate::syntax::{Float, Holder, ParamKind, owned_array};
@@ -63,15 +63,15 @@ impl Companion<'_> {
                 pub fn hvp #bounded (#(#params,)* #(#directions),*) -> #hvp_ty #clause { #body }
             }
         });
-        let hessian = self.modes.hessian.as_ref().map(|split| {
-            let body = self.hessian(split);
+        let hessian = self.modes.hessian.as_ref().map(|program| {
+            let body = self.hessian(program);
             quote! {
                 /// The value, the gradient, and the Hessian: row and column `i` belong to element `i` of the parameter.
                 pub fn hessian #bounded (#(#params),*) -> #hessian_ty #clause { #body }
             }
         });
-        let jacobian = self.modes.jacobian.as_ref().map(|split| {
-            let body = self.jacobian(split);
+        let jacobian = self.modes.jacobian.as_ref().map(|program| {
+            let body = self.jacobian(program);
             quote! {
                 /// The value, and the Jacobian: a row for each element of the result, a column for each of the parameter.
                 pub fn jacobian #bounded (#(#params),*) -> #jacobian_ty #clause { #body }
@@ -202,21 +202,33 @@ impl Companion<'_> {
         }
     }
 
-    fn hessian(&self, split: &Split) -> TokenStream {
+    fn hessian(&self, program: &Directional) -> TokenStream {
         let results = self.lowered.region.outputs.len();
         let matrix = local("hessian");
-        let code = self.along_directions(split, &matrix, true, results..results + 1, |value, outputs| {
+        let ending = |value: &TokenStream, outputs: &[TokenStream]| {
             let gradient = &outputs[results];
             quote!((#value, #gradient, #matrix))
-        });
+        };
+        let code = match program {
+            Directional::Split(split) => self.along_directions(split, &matrix, true, results..results + 1, ending),
+            Directional::Whole(schedule) => self.for_each_direction(schedule, &matrix, results..results + 2, ending),
+        };
         let opened = self.opened(&code);
         quote!(#opened #code)
     }
 
     /// Row by row in reverse, or column by column forward: whichever are fewer.
-    fn jacobian(&self, forward: &Split) -> TokenStream {
+    fn jacobian(&self, program: &Directional) -> TokenStream {
         let matrix = local("jacobian");
         let end = |value: &TokenStream, _: &[TokenStream]| quote!((#value, #matrix));
+        let forward = match program {
+            Directional::Split(split) => split,
+            Directional::Whole(schedule) => {
+                let code = self.for_each_direction(schedule, &matrix, 0..0, end);
+                let opened = self.opened(&code);
+                return quote!(#opened #code);
+            }
+        };
         let (rows, columns) = (
             self.along_directions(self.split, &matrix, true, 0..0, end),
             self.along_directions(forward, &matrix, false, 0..0, end),
@@ -235,6 +247,54 @@ impl Companion<'_> {
         };
         let opened = self.opened(&code);
         quote!(#opened #code)
+    }
+
+    /// Runs a program for each unit vector as the direction; its last output is a column of `matrix`.
+    fn for_each_direction(
+        &self,
+        schedule: &Schedule,
+        matrix: &Ident,
+        gradients: Range<usize>,
+        ending: impl Fn(&TokenStream, &[TokenStream]) -> TokenStream,
+    ) -> TokenStream {
+        let (target, captures, kernels) = (self.target(), self.lowered.prologue.captures(), self.kernels());
+        let mut program = Program::new(&target, schedule, &captures, self.user_names());
+        let columns = local("columns");
+        program.names.take(matrix.to_string());
+        program.names.take(columns.to_string());
+        let Written { statements, value, outputs } = self.written(&mut program, schedule, gradients);
+        let leaves = &schedule.joint.region.leaves;
+        let direction = leaves.iter().find(|l| matches!(l.source, LeafSource::Tangent(_)));
+        let (direction, length) = match direction {
+            Some(leaf) => (leaf.read.clone(), leaf.ty.shape().first().map(|d| program.size(*d))),
+            None => (TokenStream::new(), None),
+        };
+        let (float, last) = (&self.lowered.float, outputs.last());
+        let ending = self.good(&ending(&value, &outputs));
+        let (sizes, steps, _) = program.finish();
+        match length {
+            None => quote! {
+                #sizes
+                let #direction: #float = #kernels::one();
+                #statements
+                #steps
+                let #matrix = #kernels::one_by_one(#last);
+                #ending
+            },
+            Some(length) => quote! {
+                #sizes
+                let mut #columns = #kernels::Columns::<#float>::new(#length);
+                loop {
+                    let #direction = #columns.direction();
+                    #statements
+                    #steps
+                    if #columns.push(#last.view()) {
+                        let #matrix = #columns.matrix();
+                        break #ending;
+                    }
+                }
+            },
+        }
     }
 
     /// Runs the forward program of a split once, and its backward program for each unit vector in place of the input

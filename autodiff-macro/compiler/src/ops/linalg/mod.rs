@@ -56,6 +56,11 @@ pub fn is_fallible(method: &str) -> bool {
     FALLIBLE.contains(&method) || method == "matrix_power"
 }
 
+/// Whether a fallible method fails for a matrix that is not square.
+pub fn wants_square(method: &str) -> bool {
+    is_fallible(method) && !["svd", "qr", "pinv", "least_squares"].contains(&method)
+}
+
 /// Which operation fails, and what follows its call.
 #[derive(Clone, Copy)]
 pub(crate) struct Failure<'a> {

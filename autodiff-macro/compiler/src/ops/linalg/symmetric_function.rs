@@ -7,15 +7,11 @@ use super::{FAMILY, identity, reference, square, symmetric_part};
 use crate::ir::{Attr, Expr, Tensor, Type};
 use crate::ops::compare::gt0;
 use crate::ops::product::sum_options;
-use crate::ops::scalar::ABS;
+use crate::ops::scalar::{ABS, NEARNESS};
 use crate::ops::{Code, Derivative, Formula, Operation, Text, no_simplification, structure};
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] = &[&SYMMETRIC_FUNCTION];
-
-/// Eigenvalues nearer than this, relative to their size, are taken as equal: there both the quotient of differences and the
-/// slope in the middle are good to about its square.
-const NEAR: f64 = 6e-6;
 
 /// `(fᵢ − fⱼ)/(wᵢ − wⱼ)`, the slope where the two are equal, and 0 on the diagonal.
 fn divided_differences<'g>(w: Expr<'g>, f: Expr<'g>, slope: Expr<'g>) -> Expr<'g> {
@@ -23,7 +19,7 @@ fn divided_differences<'g>(w: Expr<'g>, f: Expr<'g>, slope: Expr<'g>) -> Expr<'g
     let difference = |x: Expr<'g>| x.insert_axis(1) - x.insert_axis(0);
     let sum = |x: Expr<'g>| x.insert_axis(1) + x.insert_axis(0);
     let gap = difference(w);
-    let far = gt0(gap.map(&ABS) - sum(w.map(&ABS)) * NEAR);
+    let far = gt0(gap.map(&ABS) - sum(w.map(&NEARNESS)));
     let quotient = difference(f) / Expr::select(far, gap, b.constant(1.0));
     let on_diagonal = gt0(identity(b, w.dim(0)));
     Expr::select(on_diagonal, b.constant(0.0), Expr::select(far, quotient, sum(slope) * 0.5))

@@ -37,6 +37,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &ABS,
     &SIGN,
     &SIGNUM,
+    &NEARNESS,
     &FLOOR,
     &CEIL,
     &ROUND,

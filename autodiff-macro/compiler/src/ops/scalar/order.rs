@@ -57,6 +57,17 @@ elementwise! {
         domain: [(0.2, 2.0)],
         source: "JAX lax.py",
     }
+    /// `|x|·∛ε`, with the ε of the element type: where values of the size of x differ by less, the quotient of their
+    /// differences has lost more digits than the slope in the middle has. A step has no gradient.
+    NEARNESS = nearness(x) -> y {
+        spell: [],
+        value: x.abs() * f64::EPSILON.cbrt(),
+        pullback: |g| [None::<Expr>],
+        emit: [m.nearness(#x)] cost 2,
+        text: Text::Write(|x, _| Formula::atom(format!("∛ε·|{}|", x[0].text))),
+        domain: [(0.2, 2.0)],
+        source: "where the rounding of a difference quotient, ε/δ, equals its truncation, δ²",
+    }
     /// Rounds down; a step has no gradient.
     FLOOR = floor(x) -> y {
         spell: [method("floor", &[])],
