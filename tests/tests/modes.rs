@@ -187,14 +187,15 @@ fn fallible_loop(x: &Array1<f64>) -> Result<f64, String> {
     Ok(s)
 }
 
-/// Where the loop that is differentiated ends depends on its values.
+/// Where the loop ends depends on its values.
 #[differentiate(wrt(x), modes(jacobian, jvp))]
 fn orbit(x: &Array1<f64>, a: &Array2<f64>) -> Array1<f64> {
     let mut h = x.to_owned();
-    let mut steps = 0;
-    while h.dot(&h) < 50.0 && steps < 5 {
+    for _ in 0..5 {
+        if h.dot(&h) > 50.0 {
+            break;
+        }
         h = a.dot(&h).tanh() * 2.0 + &h;
-        steps += 1;
     }
     h
 }

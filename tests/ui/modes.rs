@@ -70,3 +70,14 @@ fn with_a_loop(w: f64, n: usize) -> f64 {
     }
     x
 }
+
+#[differentiate(wrt(x), modes(jacobian))]
+fn with_a_counter(x: &Array1<f64>) -> Array1<f64> {
+    let mut h = x.to_owned();
+    let mut k = 0;
+    while k < 3 && h[0] < 10.0 {
+        h = &h * 2.0;
+        k += 1;
+    }
+    h
+}

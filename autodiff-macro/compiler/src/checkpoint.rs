@@ -100,7 +100,7 @@ fn effect(control: &Control, stateful: &BTreeSet<String>) -> Option<TokenStream>
 }
 
 /// The same of the nodes of a body: calls, and bodies within. Effects of generated code are left out where it runs again.
-fn effect_of_node(region: &Region, stateful: &BTreeSet<String>) -> Option<TokenStream> {
+pub(crate) fn effect_of_node(region: &Region, stateful: &BTreeSet<String>) -> Option<TokenStream> {
     let live = region.graph.reachable(region.outputs.iter().copied());
     region.graph.ids().filter(|id| live[id.index()]).find_map(|id| {
         let attr = region.graph.node(id).attrs.first()?;

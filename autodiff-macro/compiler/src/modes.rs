@@ -98,7 +98,9 @@ fn tells(region: &Region) -> bool {
     };
     region.graph.ids().any(|id| match region.graph.node(id).attrs.first() {
         Some(attr) if attr.effect().is_some() => attr.effect().is_some_and(|e| telling(&e.0.tokens)),
-        Some(attr) => attr.control().is_some_and(|c| c.arms.iter().any(|arm| tells(&arm.region))),
+        Some(attr) => {
+            attr.control().is_some_and(|c| c.arms.iter().any(|arm| arm.prologue.effects().any(telling) || tells(&arm.region)))
+        }
         None => false,
     })
 }
@@ -121,10 +123,13 @@ fn refused(mode: Mode, lowered: &Lowered, signature: &Signature) -> Option<Strin
                 .into(),
         );
     }
-    if matches!(mode, Mode::Hessian | Mode::Jacobian) && varies_in_control(region) && tells(region) {
+    if matches!(mode, Mode::Hessian | Mode::Jacobian)
+        && varies_in_control(region)
+        && (tells(region) || crate::checkpoint::effect_of_node(region, &lowered.mutable).is_some())
+    {
         let (name, instead) = if mode == Mode::Hessian { ("hessian", "hvp") } else { ("jacobian", "jvp") };
         return Some(format!(
-            "`{name}` of a function with loops or branches runs it for each direction, and would print or log as often: remove that, or use `{instead}`"
+            "`{name}` runs loops and branches once for each direction, and here they print, leave, draw numbers or change variables that are not differentiated: its columns are what `{instead}` gives along unit vectors"
         ));
     }
     let kind = |rank: usize| match rank {

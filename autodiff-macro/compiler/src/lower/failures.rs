@@ -191,7 +191,9 @@ impl<'g> Lower<'g, '_> {
             return self.try_linear_algebra(base, &adapters, e);
         }
         let Some((value, failure)) = self.fallible_value(base)? else {
-            if active {
+            if active && self.in_closure() {
+                self.errors.at(e, NO_FAILURE);
+            } else if active {
                 self.errors.at(
                     inner,
                     "how this fails is not known: `?` is understood after `mean`, `first`, `last`, `to_shape`, `concatenate` and the like, with `ok_or`, `map_err` or `context` between",

@@ -211,7 +211,7 @@ impl Companion<'_> {
         };
         let code = match program {
             Directional::Split(split) => self.along_directions(split, &matrix, true, results..results + 1, ending),
-            Directional::Whole(schedule) => self.for_each_direction(schedule, &matrix, results..results + 2, ending),
+            Directional::Whole(schedule) => self.for_each_direction(schedule, &matrix, results..results + 1, ending),
         };
         let opened = self.opened(&code);
         quote!(#opened #code)

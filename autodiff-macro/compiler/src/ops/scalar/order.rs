@@ -58,11 +58,11 @@ elementwise! {
         source: "JAX lax.py",
     }
     /// `|x|·∛ε`, with the ε of the element type: where values of the size of x differ by less, the quotient of their
-    /// differences has lost more digits than the slope in the middle has. A step has no gradient.
+    /// differences has lost more digits than the slope in the middle has.
     NEARNESS = nearness(x) -> y {
         spell: [],
         value: x.abs() * f64::EPSILON.cbrt(),
-        pullback: |g| [None::<Expr>],
+        pullback: |g| [g * (x.map(&SIGN) * x.map(&SIGN).map(&NEARNESS))],
         emit: [m.nearness(#x)] cost 2,
         text: Text::Write(|x, _| Formula::atom(format!("∛ε·|{}|", x[0].text))),
         domain: [(0.2, 2.0)],
