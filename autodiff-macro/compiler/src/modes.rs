@@ -1,6 +1,6 @@
 //! Companions on request: which make sense for a function, and their programs.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::quote;
 
 use crate::ad::{active, forward, second_order};
@@ -90,12 +90,20 @@ fn varies_in_control(region: &Region) -> bool {
 /// Macros that tell somebody of a value.
 const TELLING: [&str; 10] = ["print", "println", "eprint", "eprintln", "dbg", "trace", "debug", "info", "warn", "error"];
 
+/// Whether one of these macros is called in the tokens.
+fn telling(tokens: &TokenStream) -> bool {
+    let all: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    all.iter().enumerate().any(|(i, token)| match token {
+        TokenTree::Group(g) => telling(&g.stream()),
+        TokenTree::Ident(name) => {
+            TELLING.iter().any(|t| name == t) && matches!(all.get(i + 1), Some(TokenTree::Punct(p)) if p.as_char() == '!')
+        }
+        _ => false,
+    })
+}
+
 /// Whether a region or a body in it prints or logs.
 fn tells(region: &Region) -> bool {
-    let telling = |effect: &TokenStream| {
-        let text = effect.to_string();
-        TELLING.iter().any(|name| text.split([' ', ':']).zip(text.split([' ', ':']).skip(1)).any(|(a, b)| a == *name && b == "!"))
-    };
     region.graph.ids().any(|id| match region.graph.node(id).attrs.first() {
         Some(attr) if attr.effect().is_some() => attr.effect().is_some_and(|e| telling(&e.0.tokens)),
         Some(attr) => {
