@@ -30,18 +30,18 @@ pub struct Modes {
 /// A program that is run for each of several directions.
 pub enum Directional {
     /// What does not depend on the direction is computed once.
-    Split(Split),
+    Split(Box<Split>),
     /// All of it, each time: loops and branches on differentiated values are not taken apart.
-    Whole(Schedule),
+    Whole(Box<Schedule>),
 }
 
 impl Directional {
     fn new(joint: Joint, whole: bool) -> Result<Self, String> {
         if whole {
             let joint = optimise(named(joint))?;
-            return Ok(Directional::Whole(schedule(joint, Parts::AtHand)?));
+            return Ok(Directional::Whole(schedule(joint, Parts::AtHand)?.into()));
         }
-        Ok(Directional::Split(split(&optimise(along(joint))?)?))
+        Ok(Directional::Split(split(&optimise(along(joint))?)?.into()))
     }
 }
 
