@@ -11,6 +11,7 @@ mod guard;
 mod names;
 mod placeholder;
 mod program;
+mod reverse;
 mod sizes;
 
 pub use companion::{Companion, parts_in_bodies};

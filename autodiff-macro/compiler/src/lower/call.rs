@@ -158,7 +158,7 @@ impl<'g> Lower<'g, '_> {
                     return None;
                 }
                 let part = |start: Bound, end: Option<Bound>| {
-                    let mut slices = vec![super::mutate::whole(); x.rank()];
+                    let mut slices = vec![super::target::whole(); x.rank()];
                     slices[axis] = Slice::Range { start, end, step: Bound::Literal(1) };
                     slices
                 };
@@ -172,7 +172,7 @@ impl<'g> Lower<'g, '_> {
                 return Some(Value::Tuple(parts));
             }
             ("slice_axis" | "get" | "uget" | "first" | "last", _) => {
-                let Some(part) = self.view_of(x.rank(), name, args).and_then(|view| super::mutate::apply(&view, x)) else {
+                let Some(part) = self.view_of(x.rank(), name, args).and_then(|view| super::target::apply(&view, x)) else {
                     self.errors
                         .at(e, format!("this form of `{name}` is not understood: write it as an index or as `slice(s![…])`"));
                     return None;

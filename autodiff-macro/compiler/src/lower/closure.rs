@@ -96,15 +96,15 @@ pub(super) fn changes_outside(closure: &ExprClosure) -> Option<String> {
         }
         fn visit_expr(&mut self, e: &'a Expr) {
             let place = match e {
-                Expr::Assign(a) => super::stmt::root(&a.left),
-                Expr::Binary(b) if super::stmt::assign_operator(&b.op).is_some() => super::stmt::root(&b.left),
-                Expr::Reference(r) if r.mutability.is_some() => super::stmt::root(&r.expr),
+                Expr::Assign(a) => super::assignment::root(&a.left),
+                Expr::Binary(b) if super::assignment::assign_operator(&b.op).is_some() => super::assignment::root(&b.left),
+                Expr::Reference(r) if r.mutability.is_some() => super::assignment::root(&r.expr),
                 Expr::MethodCall(m) => {
                     let name = m.method.to_string();
                     let changes = name.ends_with("_mut")
                         || ["push", "fill", "assign", "swap", "insert", "extend", "next", "mapv_inplace", "map_inplace"]
                             .contains(&name.as_str());
-                    if changes { super::stmt::root(&m.receiver) } else { None }
+                    if changes { super::assignment::root(&m.receiver) } else { None }
                 }
                 _ => None,
             };

@@ -402,15 +402,15 @@ struct Changes {
 impl<'a> Visit<'a> for Changes {
     fn visit_expr(&mut self, e: &'a Expr) {
         match e {
-            Expr::Assign(a) => self.changed.extend(super::stmt::root(&a.left).map(|n| (n, false))),
-            Expr::Binary(b) if super::stmt::assign_operator(&b.op).is_some() => {
-                self.changed.extend(super::stmt::root(&b.left).map(|n| (n, false)));
+            Expr::Assign(a) => self.changed.extend(super::assignment::root(&a.left).map(|n| (n, false))),
+            Expr::Binary(b) if super::assignment::assign_operator(&b.op).is_some() => {
+                self.changed.extend(super::assignment::root(&b.left).map(|n| (n, false)));
             }
             Expr::Reference(r) if r.mutability.is_some() => {
-                self.changed.extend(super::stmt::root(&r.expr).map(|n| (n, false)));
+                self.changed.extend(super::assignment::root(&r.expr).map(|n| (n, false)));
             }
             Expr::MethodCall(m) if !READING.contains(&m.method.to_string().as_str()) => {
-                self.changed.extend(super::stmt::root(&m.receiver).map(|n| (n, true)));
+                self.changed.extend(super::assignment::root(&m.receiver).map(|n| (n, true)));
             }
             _ => {}
         }

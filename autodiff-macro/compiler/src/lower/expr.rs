@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{BinOp, Expr, Lit, UnOp};
 
+use super::assignment::Assign;
 use super::lanes::Lanes;
 use super::place::Link;
-use super::stmt::Assign;
 use super::value::Value;
 use super::{Lower, compact};
 use crate::diag::nearest;
@@ -181,7 +181,7 @@ impl<'g> Lower<'g, '_> {
             Value::Opaque | Value::Tokens(_) => {
                 let text = compact(&e.to_token_stream().to_string());
                 let float = self.float.to_token_stream().to_string();
-                match super::stmt::plain_name(e) {
+                match super::assignment::plain_name(e) {
                     Some(name) if self.unknown.contains(&name) => return,
                     Some(name) if self.misspelt(&name).is_some() => {
                         let meant = self.misspelt(&name).unwrap_or_default();
@@ -290,7 +290,7 @@ impl<'g> Lower<'g, '_> {
     fn binary<'e>(&mut self, b: &'e syn::ExprBinary, e: &'e Expr) -> Option<Value<'g>> {
         let (mut chain, mut first): (Vec<(&'e syn::ExprBinary, &'e Expr)>, &'e Expr) = (vec![(b, e)], &b.left);
         while let Expr::Binary(inner) = first
-            && super::stmt::assign_operator(&inner.op).is_none()
+            && super::assignment::assign_operator(&inner.op).is_none()
         {
             chain.push((inner, first));
             first = &inner.left;

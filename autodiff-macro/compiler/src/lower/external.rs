@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Expr, Pat, Type};
 
 use super::value::Value;
-use super::{Lower, stmt};
+use super::{Lower, assignment};
 use crate::ir::{Argument, Attr, Elem, Expr as Node, External, ExternalRef, Form, Leaf, LeafSource, Type as NodeType};
 use crate::ops::external::EXTERNAL;
 use crate::ops::{self, Form as SpelledAs};
@@ -160,7 +160,7 @@ impl<'g> Lower<'g, '_> {
                 }
             };
             // The user's own variable is given as it stands.
-            let own = stmt::plain_name(inner).filter(|n| matches!(inner, Expr::Path(_)) && self.is_own_variable(n, node));
+            let own = assignment::plain_name(inner).filter(|n| matches!(inner, Expr::Path(_)) && self.is_own_variable(n, node));
             arguments.push(match own {
                 Some(_) => Argument::Tokens(argument.to_token_stream()),
                 None => Argument::Operand(operands.len(), form),
@@ -215,7 +215,7 @@ impl<'g> Lower<'g, '_> {
     /// How a variable is given as it stands: a parameter is what its type says.
     fn form_of(&self, e: &Expr) -> Form {
         let name = match e {
-            Expr::Path(_) => stmt::plain_name(e).filter(|n| !self.locals.contains(n)),
+            Expr::Path(_) => assignment::plain_name(e).filter(|n| !self.locals.contains(n)),
             _ => None,
         };
         let ty = name.and_then(|n| self.signature.params.iter().find(|p| p.ident == n)).map(|p| &p.ty);

@@ -271,7 +271,7 @@ impl<'g> Lower<'g, '_> {
             };
             let actual = match value {
                 Value::Place(p) => p.ty.clone(),
-                _ => super::stmt::plain_name(arg)
+                _ => super::assignment::plain_name(arg)
                     .and_then(|n| self.signature.params.iter().find(|p| p.ident == n))
                     .map(|p| p.ty.clone()),
             };

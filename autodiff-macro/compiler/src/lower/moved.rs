@@ -82,7 +82,7 @@ fn last_of(block: &syn::Block) -> Vec<&Expr> {
 
 impl<'g> Lower<'g, '_> {
     /// What a bare variable is a mutable view of.
-    pub(super) fn moved_view(&self, e: &Expr) -> Option<std::rc::Rc<super::mutate::Target>> {
+    pub(super) fn moved_view(&self, e: &Expr) -> Option<std::rc::Rc<super::target::Target>> {
         match self.lookup(&bare(e)?.to_string()) {
             Some(Value::Alias(place)) => Some(place.clone()),
             _ => None,
@@ -91,7 +91,7 @@ impl<'g> Lower<'g, '_> {
 
     /// Whether what is gone through is changed.
     pub(super) fn takes_mutably(&self, e: &Expr) -> bool {
-        super::mutate::takes_mutably(e) || self.moved_view(e).is_some()
+        super::target::takes_mutably(e) || self.moved_view(e).is_some()
     }
 
     /// `false`, and an error, if a mutable view is moved by an expression.

@@ -298,7 +298,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn label(&self, e: &Expr) -> String {
-        super::stmt::plain_name(strip(e)).unwrap_or_else(|| "items".to_string())
+        super::assignment::plain_name(strip(e)).unwrap_or_else(|| "items".to_string())
     }
 
     fn along(&mut self, e: &Expr, axis: usize) -> Option<(Items<'g>, Dim)> {

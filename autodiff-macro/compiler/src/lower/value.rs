@@ -59,7 +59,7 @@ pub(super) enum Value<'g> {
     /// A struct or a list of the user's, whose parts are read where they are mentioned.
     Place(Box<Place>),
     /// A mutable view bound by `let`: another name for a part of a variable.
-    Alias(Rc<super::mutate::Target>),
+    Alias(Rc<super::target::Target>),
     /// A passive result kept as tokens.
     Tokens(TokenStream),
     /// A passive value of unknown type.

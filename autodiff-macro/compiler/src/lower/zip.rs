@@ -8,7 +8,7 @@ use syn::{Expr, ExprMethodCall, Pat, Token};
 use super::Lower;
 use super::chain::Flow;
 use super::lanes::Lanes;
-use super::mutate::{Target, View};
+use super::target::{Target, View};
 use super::traverse::{index_of, serial};
 use super::value::Value;
 use crate::ir::{Attr, Bound, Dim, Expr as Node, Slice};
@@ -500,7 +500,7 @@ impl<'g> Lower<'g, '_> {
             }
             other => other,
         };
-        let mutable = super::mutate::takes_mutably(e);
+        let mutable = super::target::takes_mutably(e);
         if mutable {
             let place = self.place(base)?;
             let node = self.read_place(&place)?;

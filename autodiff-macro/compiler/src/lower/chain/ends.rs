@@ -3,8 +3,8 @@
 use syn::{BinOp, Expr, ExprMethodCall, Pat};
 
 use super::reads;
+use crate::lower::assignment::plain_name;
 use crate::lower::closure::strip;
-use crate::lower::stmt::plain_name;
 use crate::syntax::pattern_names;
 
 /// What becomes of the items.

@@ -209,7 +209,7 @@ impl<'g> Lower<'g, '_> {
             Expr::Reference(r) => &*r.expr,
             other => other,
         };
-        let name = crate::lower::stmt::plain_name(base)?;
+        let name = crate::lower::assignment::plain_name(base)?;
         match self.lookup(&name) {
             Some(Value::Node(x)) if x.rank() == 1 && x.ty().elem() == crate::ir::Elem::Index => Some(*x),
             _ => None,

@@ -299,7 +299,7 @@ impl<'g, 'a> Lower<'g, 'a> {
         impl VisitMut for Direct {
             fn visit_expr_mut(&mut self, e: &mut Expr) {
                 if let Expr::Unary(syn::ExprUnary { op: syn::UnOp::Deref(_), expr, .. }) = e
-                    && crate::lower::stmt::plain_name(expr).is_some_and(|n| self.0 == n)
+                    && crate::lower::assignment::plain_name(expr).is_some_and(|n| self.0 == n)
                 {
                     *e = (**expr).clone();
                     return;
@@ -557,7 +557,7 @@ pub(in crate::lower) fn bound(pat: &Pat, item: TokenStream) -> TokenStream {
     match pat {
         Pat::Wild(_) => quote!(),
         // A name for a place, by which it is changed.
-        Pat::Ident(p) if syn::parse2::<Expr>(item.clone()).is_ok_and(|e| crate::lower::mutate::takes_mutably(&e)) => {
+        Pat::Ident(p) if syn::parse2::<Expr>(item.clone()).is_ok_and(|e| crate::lower::target::takes_mutably(&e)) => {
             let name = &p.ident;
             quote!(let mut #name = #item;)
         }

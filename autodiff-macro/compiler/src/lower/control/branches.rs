@@ -490,7 +490,7 @@ impl Way {
 }
 
 fn is_compound(e: &Expr) -> bool {
-    matches!(e, Expr::Binary(b) if crate::lower::stmt::assign_operator(&b.op).is_some())
+    matches!(e, Expr::Binary(b) if crate::lower::assignment::assign_operator(&b.op).is_some())
 }
 
 /// A pattern and its guard.

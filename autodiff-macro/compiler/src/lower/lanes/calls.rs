@@ -7,7 +7,7 @@ use crate::ir::{Attr, Bound, Slice};
 use crate::lower::Lower;
 use crate::lower::call::IDENTITIES;
 use crate::lower::expr::SHAPE_QUERIES;
-use crate::lower::mutate::{View, whole};
+use crate::lower::target::{View, whole};
 use crate::lower::value::Value;
 use crate::ops::{self, Arg, Form, Meaning, arith, scalar};
 

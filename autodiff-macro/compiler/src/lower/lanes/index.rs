@@ -5,7 +5,7 @@ use syn::Expr;
 use super::{Lanes, bits};
 use crate::ir::{Attr, Bound, Dim, Slice};
 use crate::lower::Lower;
-use crate::lower::mutate::whole;
+use crate::lower::target::whole;
 use crate::ops::structure::{DIAG, SLICE};
 
 impl<'g> Lower<'g, '_> {
