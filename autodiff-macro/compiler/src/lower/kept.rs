@@ -88,7 +88,7 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let mut names = Vec::new();
-        super::expr::mentioned(statement.tokens().clone(), &mut names);
+        super::activity::mentioned(statement.tokens().clone(), &mut names);
         names.into_iter().map(|(name, _)| name).find(|name| {
             matches!(self.lookup(name), Some(Value::Node(_) | Value::List(_)))
                 && !self.is_passive_variable(name)

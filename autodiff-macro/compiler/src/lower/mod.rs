@@ -4,8 +4,10 @@
 //! Everything else (passive code) is lowered too where it is understood, so that it fuses, and otherwise kept as the
 //! user's own tokens in a prologue, in order.
 
+mod activity;
 mod args;
 mod assignment;
+mod blame;
 mod border;
 mod call;
 mod chain;
@@ -23,6 +25,7 @@ mod linalg;
 mod masks;
 mod moved;
 mod mutate;
+mod operators;
 mod options;
 mod parameters;
 mod place;

@@ -328,7 +328,7 @@ impl<'g> Lower<'g, '_> {
                 .errors
                 .at(r, "`return` before the end of a differentiated function is not supported: make it the last expression"),
             _ => {
-                let what = super::expr::construct(e);
+                let what = super::blame::construct(e);
                 self.errors.at(e, format!("{what} that changes or reads values depending on differentiated parameters is not supported: write it with array operations and `let`"));
             }
         }
