@@ -131,3 +131,19 @@ pub(super) fn construct(e: &Expr) -> &'static str {
         _ => "this expression",
     }
 }
+
+/// What to write instead of it, where that is known.
+pub(super) fn instead(e: &Expr) -> &'static str {
+    match e {
+        Expr::While(_) | Expr::Loop(_) => {
+            ": assign to a variable made by `let mut` before, leave by a plain `break`, and use it after the loop"
+        }
+        Expr::Let(_) => ": write an `if let` of its own, with the other condition in an `if` inside of it",
+        Expr::Range(_) => ": use it to slice an array or to go through its indices",
+        Expr::Reference(_) => ": change the variable itself by a statement",
+        Expr::Async(_) | Expr::Unsafe(_) => ": move it to a function that calls this one",
+        Expr::Assign(_) => ": write it as a statement of its own",
+        Expr::Return(_) => ": give the value at the end, or return in an `if` that is a statement",
+        _ => "",
+    }
+}

@@ -3,7 +3,7 @@
 use quote::ToTokens;
 use syn::{Expr, Lit};
 
-use super::blame::construct;
+use super::blame::{construct, instead};
 use super::lanes::Lanes;
 use super::value::Value;
 use super::{Lower, compact};
@@ -126,7 +126,10 @@ impl<'g> Lower<'g, '_> {
                 if let Some(left) = self.failing_expression(e) {
                     return left;
                 }
-                self.errors.at(e, format!("{} is not supported in code that depends on differentiated parameters", construct(e)));
+                self.errors.at(
+                    e,
+                    format!("{} is not supported in code that depends on differentiated parameters{}", construct(e), instead(e)),
+                );
                 None
             }
         }

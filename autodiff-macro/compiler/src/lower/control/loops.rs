@@ -130,7 +130,7 @@ impl<'g> Lower<'g, '_> {
                 if nodes.len() != c.parts.len() {
                     if !again {
                         let name = &c.name;
-                        self.errors.at(e, format!("`{name}` becomes a value of another kind in this loop, which is not supported"));
+                        self.errors.at(e, format!("`{name}` becomes a value of another kind in this loop, which is not supported: give each its own variable; items that a loop collects are written to an array made before"));
                         return None;
                     }
                     continue;
