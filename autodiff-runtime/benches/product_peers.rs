@@ -1,6 +1,7 @@
 //! Our products beside those of the `gemm` crate, in one run: `cargo bench -p autodiff-runtime --bench product_peers`.
 //!
-//! Rounds alternate between the two; minima are compared. Arguments pick the rows that have all of them in their names. One thread unless `RAYON_NUM_THREADS` says otherwise.
+//! Rounds alternate between the two; minima are compared. Arguments pick the rows that have all of them in their names. One
+//! thread unless `RAYON_NUM_THREADS` says otherwise.
 
 use autodiff_runtime::Element;
 use autodiff_runtime::kernels::{batched_matmul_into, matmul_into};

@@ -1,12 +1,12 @@
 //! Companions on request: which make sense for a function, and their programs.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::Ident;
 use quote::quote;
 
 use crate::ad::{active, forward, second_order};
 use crate::diag::Errors;
 use crate::ir::{Joint, LeafSource, NodeId, Region};
-use crate::lower::Lowered;
+use crate::lower::{Lowered, telling};
 use crate::ops::Derivative;
 use crate::opt::optimise;
 use crate::options::{Mode, Options};
@@ -85,21 +85,6 @@ fn varies_in_control(region: &Region) -> bool {
     let (live, active) = (region.graph.reachable(region.outputs.iter().copied()), active(region));
     let control = |id: NodeId| matches!(region.graph.node(id).op.derivative, Derivative::Control);
     region.graph.ids().any(|id| live[id.index()] && active[id.index()] && control(id))
-}
-
-/// Macros that tell somebody of a value.
-const TELLING: [&str; 10] = ["print", "println", "eprint", "eprintln", "dbg", "trace", "debug", "info", "warn", "error"];
-
-/// Whether one of these macros is called in the tokens.
-fn telling(tokens: &TokenStream) -> bool {
-    let all: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    all.iter().enumerate().any(|(i, token)| match token {
-        TokenTree::Group(g) => telling(&g.stream()),
-        TokenTree::Ident(name) => {
-            TELLING.iter().any(|t| name == t) && matches!(all.get(i + 1), Some(TokenTree::Punct(p)) if p.as_char() == '!')
-        }
-        _ => false,
-    })
 }
 
 /// Whether a region or a body in it prints or logs.

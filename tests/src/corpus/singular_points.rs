@@ -77,3 +77,129 @@ points! {
     extrema_of_nothing [] x: Array1<f64> { x.max_all() + x.logsumexp() } at array![] => -INF, array![];
     product_of_nothing [] x: Array2<f64> { x.product() + x.sum_axis(Axis(0)).sum() } at Array2::zeros((0, 3)) => 1.0, Array2::zeros((0, 3));
 }
+
+/// A value that is read only where branches are taken, by several of them or several times.
+mod guarded_values {
+    use super::*;
+
+    #[differentiate]
+    fn two_selections_of_one_value(x: &Array1<f64>) -> f64 {
+        let m = x.mapv(|v| v > 0.0);
+        let l = x.ln();
+        let z = Array1::zeros(x.len());
+        select(&m, &l, &z).sum() + select(&m, &(&l * 2.0), &z).sum()
+    }
+
+    #[differentiate]
+    fn two_conditions_on_one_value(x: &Array1<f64>) -> f64 {
+        let m = x.mapv(|v| v > 0.0);
+        let k = x.mapv(|v| v > 1.0);
+        let l = x.ln();
+        let z = Array1::zeros(x.len());
+        select(&m, &l, &z).sum() + select(&k, &l, &z).sum()
+    }
+
+    #[differentiate]
+    fn twice_in_a_branch(x: &Array1<f64>) -> f64 {
+        x.mapv(|v| if v > 0.0 { v.ln() + v.ln().powi(2) } else { 0.0 }).sum()
+    }
+
+    #[differentiate]
+    fn named_in_a_branch(x: &Array1<f64>) -> f64 {
+        x.mapv(|v| {
+            if v > 0.0 {
+                let l = v.ln();
+                l * l.sin()
+            } else {
+                0.0
+            }
+        })
+        .sum()
+    }
+
+    #[differentiate]
+    fn two_closures_of_one_root(x: &Array1<f64>) -> f64 {
+        x.mapv(|v| if v > 0.0 { v.sqrt() } else { 0.0 }).sum() + x.mapv(|v| if v > 1.0 { v.sqrt() } else { 0.0 }).sum()
+    }
+
+    #[differentiate]
+    fn branches_in_branches(x: &Array1<f64>) -> f64 {
+        x.mapv(|v| {
+            if v > 1.0 {
+                v.ln()
+            } else if v > 0.0 {
+                v.ln() * 2.0
+            } else {
+                0.0
+            }
+        })
+        .sum()
+    }
+
+    #[differentiate]
+    fn a_root_and_its_reciprocal(x: &Array1<f64>) -> f64 {
+        let r = x.sqrt();
+        let m = x.mapv(|v| v > 0.0);
+        let z = Array1::zeros(x.len());
+        let a = select(&m, &(&r * 2.0), &z);
+        let b = select(&m, &r.recip(), &z);
+        a.dot(&b) + a.sum()
+    }
+
+    #[differentiate]
+    fn two_powers(x: &Array1<f64>) -> f64 {
+        x.mapv(|v| if v > 0.0 { v.powf(0.5) } else { 0.0 }).sum() + x.mapv(|v| if v > 0.0 { v.powf(0.5).sin() } else { 0.0 }).sum()
+    }
+
+    #[test]
+    fn slopes_where_no_branch_is_taken_are_zero() {
+        let (at, inside) = (array![0.0, -1.0, 2.0, 0.5], array![2.0, 0.5]);
+        for (name, f, g) in [
+            (
+                "two_selections_of_one_value",
+                two_selections_of_one_value as fn(&Array1<f64>) -> f64,
+                two_selections_of_one_value::grad as fn(&Array1<f64>) -> Array1<f64>,
+            ),
+            (
+                "two_conditions_on_one_value",
+                two_conditions_on_one_value as fn(&Array1<f64>) -> f64,
+                two_conditions_on_one_value::grad as fn(&Array1<f64>) -> Array1<f64>,
+            ),
+            (
+                "twice_in_a_branch",
+                twice_in_a_branch as fn(&Array1<f64>) -> f64,
+                twice_in_a_branch::grad as fn(&Array1<f64>) -> Array1<f64>,
+            ),
+            (
+                "named_in_a_branch",
+                named_in_a_branch as fn(&Array1<f64>) -> f64,
+                named_in_a_branch::grad as fn(&Array1<f64>) -> Array1<f64>,
+            ),
+            (
+                "two_closures_of_one_root",
+                two_closures_of_one_root as fn(&Array1<f64>) -> f64,
+                two_closures_of_one_root::grad as fn(&Array1<f64>) -> Array1<f64>,
+            ),
+            (
+                "branches_in_branches",
+                branches_in_branches as fn(&Array1<f64>) -> f64,
+                branches_in_branches::grad as fn(&Array1<f64>) -> Array1<f64>,
+            ),
+            (
+                "a_root_and_its_reciprocal",
+                a_root_and_its_reciprocal as fn(&Array1<f64>) -> f64,
+                a_root_and_its_reciprocal::grad as fn(&Array1<f64>) -> Array1<f64>,
+            ),
+            ("two_powers", two_powers as fn(&Array1<f64>) -> f64, two_powers::grad as fn(&Array1<f64>) -> Array1<f64>),
+        ] {
+            let slope = g(&at);
+            assert_eq!(slope.slice(s![..2]), array![0.0, 0.0], "{name}: {slope}");
+            assert_eq!(slope.slice(s![2..]), g(&inside), "{name}");
+            for i in 0..2 {
+                let moved = |h: f64| Array1::from_shape_fn(2, |j| inside[j] + if i == j { h } else { 0.0 });
+                let quotient = (f(&moved(1e-5)) - f(&moved(-1e-5))) / 2e-5;
+                assert!((slope[2 + i] - quotient).abs() < 1e-8 * (1.0 + quotient.abs()), "{name}: {} and {quotient}", slope[2 + i]);
+            }
+        }
+    }
+}

@@ -8,7 +8,8 @@ use crate::ir::{
     rebuild,
 };
 use crate::ops::control::CONTROL_GRAD;
-use crate::ops::{Derivative, Site, compare};
+use crate::ops::product::sum_options;
+use crate::ops::{Derivative, Site, arith, compare};
 
 /// Where the cotangent of the result comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -308,18 +309,74 @@ fn pull_back_control<'g>(site: &Site<'g>, cotangents: &[Option<Expr<'g>>], writt
 
 pub(super) type Pullback = for<'g> fn(&Site<'g>, Expr<'g>) -> Vec<Option<Expr<'g>>>;
 
-/// Applies an elementwise rule under the selection that made the cotangent.
+/// Applies an elementwise rule under the selections that made the cotangent.
 ///
 /// Where the cotangent is `select(c, h, 0)`, the rule acts on `h` and the selection is made last: a branch that was
-/// not taken contributes an exact 0 even if the rule's slope there is infinite or NaN. The same holds of tangents.
+/// not taken contributes an exact 0 even if the rule's slope there is infinite or NaN. The same holds of tangents. A value
+/// that is read only under selections has a sum of such cotangents, or selections within each other, of which each keeps
+/// its own: the rule is linear.
 pub(super) fn guarded<'g>(rule: Pullback, site: &Site<'g>, g: Expr<'g>) -> Vec<Option<Expr<'g>>> {
-    let Some(node) = g.matches(&compare::SELECT) else { return rule(site, g) };
-    let [condition, yes, no] = [0, 1, 2].map(|i| site.builder.expr(node.operands[i]));
+    guarded_within(rule, site, g, &mut { MOST })
+}
+
+/// Terms and selections of a cotangent that are looked at: shared ones are met by each way to them.
+const MOST: usize = 200;
+
+/// What a selection keeps: the condition, whether it must hold, and the rest of the cotangent there.
+type Kept<'g> = (Expr<'g>, bool, Expr<'g>);
+
+fn guarded_within<'g>(rule: Pullback, site: &Site<'g>, g: Expr<'g>, fuel: &mut usize) -> Vec<Option<Expr<'g>>> {
+    let Some(selections) = selections(g, fuel) else { return rule(site, g) };
+    // Terms under one condition are taken together.
+    let mut groups: Vec<Kept<'g>> = Vec::new();
+    for (condition, when, h) in selections {
+        match groups.iter_mut().find(|(c, w, _)| c.id() == condition.id() && *w == when) {
+            Some((_, _, sum)) => *sum = *sum + h,
+            None => groups.push((condition, when, h)),
+        }
+    }
+    let mut total: Vec<Option<Expr<'g>>> = Vec::new();
+    for (condition, when, h) in groups {
+        let kept = |e: Expr<'g>| match when {
+            true => Expr::select(condition, e, e.zeros_like()),
+            false => Expr::select(condition, e.zeros_like(), e),
+        };
+        let parts = guarded_within(rule, site, h, fuel);
+        total.resize(total.len().max(parts.len()), None);
+        for (sum, part) in total.iter_mut().zip(parts) {
+            *sum = sum_options(*sum, part.map(kept));
+        }
+    }
+    total
+}
+
+/// A cotangent as what selections keep, if all of it is that: a term without one has the slope at every element, whatever
+/// becomes of the others.
+fn selections<'g>(g: Expr<'g>, fuel: &mut usize) -> Option<Vec<Kept<'g>>> {
+    let (mut rest, mut found) = (vec![g], vec![]);
+    while let Some(e) = rest.pop() {
+        *fuel = fuel.checked_sub(1)?;
+        if e.matches(&arith::ADD).is_some() {
+            rest.extend([e.operand(1), e.operand(0)]);
+        } else {
+            found.extend(selection(e, fuel)?);
+        }
+    }
+    Some(found)
+}
+
+/// What one selection keeps. One between two values keeps both, if one of them is a selection in its turn.
+fn selection<'g>(e: Expr<'g>, fuel: &mut usize) -> Option<Vec<Kept<'g>>> {
+    e.matches(&compare::SELECT)?;
+    let [condition, yes, no] = [0, 1, 2].map(|i| e.operand(i));
     let zero = |e: Expr<'g>| e.as_constant() == Some(0.0);
-    let (inner, selected): (Expr<'g>, fn(Expr<'g>, Expr<'g>) -> Expr<'g>) = match (zero(yes), zero(no)) {
-        (false, true) => (yes, |c, e| Expr::select(c, e, e.zeros_like())),
-        (true, false) => (no, |c, e| Expr::select(c, e.zeros_like(), e)),
-        _ => return rule(site, g),
-    };
-    rule(site, inner).into_iter().map(|e| e.map(|e| selected(condition, e))).collect()
+    match (zero(yes), zero(no)) {
+        (false, true) => Some(vec![(condition, true, yes)]),
+        (true, false) => Some(vec![(condition, false, no)]),
+        (true, true) => None,
+        (false, false) => {
+            let within = [yes, no].iter().any(|h| selections(*h, fuel).is_some());
+            within.then(|| vec![(condition, true, yes), (condition, false, no)])
+        }
+    }
 }

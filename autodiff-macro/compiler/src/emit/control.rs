@@ -12,7 +12,7 @@ use quote::{format_ident, quote};
 use super::carried::{AllMoving, opened};
 use super::companion::checks::check_statement;
 use super::program::{BodyPlace, Program, renamed};
-use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, NodeId, Region, Type, late_check};
+use crate::ir::{Arm, Attr, Condition, Control, Dim, Elem, Header, Leaf, LeafSource, Node, NodeId, Region, Type, late_check};
 use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
 use crate::schedule::{ControlPlan, Schedule};
 use crate::syntax::free_identifiers;
@@ -72,6 +72,16 @@ impl<'a> Program<'a> {
     pub(super) fn tape(&self, control: NodeId) -> Ident {
         let number = self.schedule.tapes.iter().position(|id| *id == control).unwrap_or(0);
         tape(self.tape_base + number)
+    }
+
+    /// The tape that a reverse node reads: saved, or of the node before it in the same program.
+    pub(super) fn tape_read_by(&self, reverse: &Node) -> TokenStream {
+        let tape = self.schedule.node(reverse.operands[0]);
+        if tape.op.name == "input" {
+            return self.leaves()[tape.attrs[0].axis()].read.clone();
+        }
+        let tape = self.tape(tape.operands[0]);
+        quote!(#tape)
     }
 
     /// The tape of the checkpoints of a loop.

@@ -84,14 +84,7 @@ impl Program<'_> {
     pub(super) fn external_grad(&mut self, id: NodeId, call: &External) {
         let (kernels, elem, krate) = (self.kernels.clone(), self.target.elem.clone(), self.target.krate.clone());
         let node = self.schedule.node(id).clone();
-        let tape_node = self.schedule.node(node.operands[0]).clone();
-        let tape = match tape_node.op.name {
-            "input" => self.leaves()[tape_node.attrs[0].axis()].read.clone(),
-            _ => {
-                let tape = self.tape(tape_node.operands[0]);
-                quote!(#tape)
-            }
-        };
+        let tape = self.tape_read_by(&node);
         let read = self.read(node.operands[1]);
         let cotangent = if call.result.rank() == 0 { read } else { quote!(#kernels::to_owned(#read)) };
         let (path, gradients) = (&call.path, self.names.fresh("gradients"));

@@ -33,14 +33,7 @@ impl Program<'_> {
         let Some(reverse) = &control.reverse else { return };
         let kernels = self.kernels.clone();
         let node = self.schedule.node(id).clone();
-        let tape_node = self.schedule.node(node.operands[0]).clone();
-        let tape = match tape_node.op.name {
-            "input" => self.leaves()[tape_node.attrs[0].axis()].read.clone(),
-            _ => {
-                let tape = self.tape(tape_node.operands[0]);
-                quote!(#tape)
-            }
-        };
+        let tape = self.tape_read_by(&node);
         let (reads, cotangents) = node.operands[1..].split_at(reverse.reads.len());
         let mut operands: Vec<TokenStream> = vec![TokenStream::new(); control.operands.len()];
         for (j, id) in reverse.reads.iter().zip(reads) {
@@ -88,7 +81,10 @@ impl Program<'_> {
             plan.arms.iter().map(|arm| self.reverse_arm(control, arm, plan.carried, &operands, &names, &moving).tokens).collect();
         let open = opened(&moving, &kernels);
         let frame = local("frame");
-        let again = control.checkpoint.and_then(|_| self.rounds_again(tape_node.operands[0], control, &operands));
+        let again = control.checkpoint.and_then(|_| {
+            let forward = self.schedule.node(node.operands[0]).operands[0];
+            self.rounds_again(forward, control, &operands)
+        });
         let wanted = reverse.wanted.clone();
         let reverse = match (&control.header, bodies.as_slice()) {
             (Header::For { .. } | Header::Loop { .. }, [body]) => quote!(for #frame in #tape.reversed() { #open #body }),

@@ -16,25 +16,10 @@ use crate::ir::{Attr, Effect, EffectRead, EffectRef, Elem, Expr as Node};
 use crate::ops::effect::EFFECT;
 use crate::syntax::{Exits, FAILING_MACROS, Fallible, exits_of_statement, free_identifiers, pattern_names};
 
-/// Macros that read values and give none.
-const EFFECTS: [&str; 16] = [
-    "println",
-    "eprintln",
-    "print",
-    "eprint",
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "debug_assert",
-    "debug_assert_eq",
-    "debug_assert_ne",
-    "trace",
-    "debug",
-    "info",
-    "warn",
-    "error",
-    "dbg",
-];
+/// Macros that tell somebody of a value.
+const TELLING: [&str; 10] = ["println", "eprintln", "print", "eprint", "trace", "debug", "info", "warn", "error", "dbg"];
+/// Macros that check a value.
+const ASSERTIONS: [&str; 6] = ["assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne"];
 /// Macros that never give a value.
 const DIVERGING: [&str; 4] = ["panic", "unreachable", "todo", "unimplemented"];
 /// Methods that change nothing, on variables that other methods could change.
@@ -77,7 +62,7 @@ enum MacroKind {
 fn kind_of(mac: &syn::Macro) -> MacroKind {
     let name = mac.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
     match name.as_str() {
-        n if EFFECTS.contains(&n) => MacroKind::Effect,
+        n if TELLING.contains(&n) || ASSERTIONS.contains(&n) => MacroKind::Effect,
         n if DIVERGING.contains(&n) => MacroKind::Diverges,
         "bail" => MacroKind::Diverges,
         n if FAILING_MACROS.contains(&n) => MacroKind::Check,
@@ -391,6 +376,18 @@ pub(crate) fn only_tells(tokens: &TokenStream) -> bool {
         }
     }
     syn::parse2::<Stmt>(tokens.clone()).is_ok_and(|stmt| tells(&stmt))
+}
+
+/// Whether tokens call a macro that prints or logs.
+pub(crate) fn telling(tokens: &TokenStream) -> bool {
+    let all: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    all.iter().enumerate().any(|(i, token)| match token {
+        TokenTree::Group(g) => telling(&g.stream()),
+        TokenTree::Ident(name) => {
+            TELLING.iter().any(|t| name == t) && matches!(all.get(i + 1), Some(TokenTree::Punct(p)) if p.as_char() == '!')
+        }
+        _ => false,
+    })
 }
 
 /// What code binds and changes.

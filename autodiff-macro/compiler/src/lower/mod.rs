@@ -53,7 +53,7 @@ use crate::syntax::{Float, ParamKind, Signature};
 
 use crate::passive::{Capture, Passive};
 pub use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
-pub(crate) use effects::only_tells;
+pub(crate) use effects::{only_tells, telling};
 use parameters::{differentiated, float_type};
 pub use value::Output;
 use value::{Binding, Value};

@@ -17,7 +17,7 @@ const DEPTH: usize = 256;
 const SHORT: usize = 16;
 /// The longest inner length of a block of inner products, so that the rounding of long ones does not add up.
 const INNER_DEPTH: usize = 4096;
-/// Bytes of a packed block of the right factor: half of a second-level cache.
+/// Bytes of a packed block of the right factor, of which a panel at a time goes to the first-level cache.
 const RIGHT_BYTES: usize = 512 << 10;
 /// Bytes of a packed block of the left factor, which the tiles of a panel read from the second-level cache.
 const LEFT_BYTES: usize = 144 << 10;
