@@ -73,6 +73,48 @@ points! {
     stable_sort [] x: Array1<f64> { x.sort_axis(Axis(0))[1] } at array![2.0, 2.0, 1.0] => 2.0, array![1.0, 0.0, 0.0];
     attention_that_sees_nothing [k: Array2<f64> = array![[900.0], [-900.0]], m: Array2<bool> = array![[false, false], [true, false]]]
         x: Array2<f64> { masked_attention(k, k, x, m).sum() } at array![[3.0], [5.0]] => 3.0, array![[1.0], [0.0]];
+    root_mean_square [] x: Array1<f64> { x.powi(2).mean().unwrap().sqrt() } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
+    root_of_variance [] x: Array1<f64> { x.var(0.0).sqrt() } at array![2.0, 2.0] => 0.0, array![0.0, 0.0];
+    roots_of_variances [] x: Array2<f64> { x.var_axis(Axis(0), 0.0).sqrt().sum() } at array![[2.0, 1.0], [2.0, 3.0]] => 1.0, array![[0.0, -0.5], [0.0, 0.5]];
+    root_of_scaled_squares [] x: Array1<f64> { (x.dot(x) / 3.0).sqrt() + (0.5 * x.dot(x)).powf(0.5) } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
+    root_of_two_squares [] x: Array1<f64> { (x[0] * x[0] + x[1] * x[1]).sqrt() } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
+    root_of_squares_in_a_loop [y: Array1<f64> = array![1.0, 2.0]] x: Array1<f64> {
+        {
+            let (mut sum, mut other) = (0.0, 0.0);
+            for i in 0..x.len() {
+                sum += (x[i] - y[i]).powi(2) + other;
+                other = 2.0 * other;
+            }
+            sum.sqrt()
+        }
+    } at array![1.0, 2.0] => 0.0, array![0.0, 0.0];
+    root_of_a_sum_in_a_loop [] x: Array1<f64> {
+        {
+            let mut sum = 0.0;
+            for i in 0..x.len() {
+                sum += x[i];
+            }
+            sum.sqrt()
+        }
+    } at array![0.0, 0.0] => 0.0, array![INF, INF];
+    roots_of_rows [] x: Array2<f64> { x.map_axis(Axis(1), |r| r.dot(&r).sqrt()).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
+    roots_of_sums_along_an_axis [] x: Array2<f64> { (x * x).sum_axis(Axis(1)).mapv(f64::sqrt).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
+    roots_of_chains [] x: Array2<f64> { x.outer_iter().map(|r| r.iter().map(|v| v * v).sum::<f64>().sqrt()).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
+    distances_by_products [] x: Array2<f64> {
+        {
+            let q = (x * x).sum_axis(Axis(1));
+            let d = &q.view().insert_axis(Axis(1)) + &q.view().insert_axis(Axis(0)) - 2.0 * x.dot(&x.t());
+            d.mapv(f64::sqrt).sum()
+        }
+    } at array![[0.0, 0.0], [3.0, 4.0]] => 10.0, array![[-1.2, -1.6], [1.2, 1.6]];
+    log_of_part_of_a_softmax [] x: Array1<f64> { { let e = x.exp(); let p = &e / e.sum(); -p[0].ln() - p.slice(s![1..]).ln().sum() } } at array![-800.0, 800.0] => 1600.0, array![-1.0, 1.0];
+    log_of_part_of_a_quotient [] x: Array1<f64> { { let e = x.exp(); -(e[0] / e.sum()).ln() } } at array![-800.0, 800.0] => 1600.0, array![-1.0, 1.0];
+    binary_log_of_a_softmax [] x: Array1<f64> { -x.softmax(Axis(0))[0].log2() } at array![-800.0, 800.0] => 1600.0 / std::f64::consts::LN_2, array![-1.0, 1.0] / std::f64::consts::LN_2;
+    log_of_cosh [] x: Array1<f64> { x.cosh().ln().sum() } at array![800.0, 0.0] => 800.0 - std::f64::consts::LN_2, array![1.0, 0.0];
+    log_of_mean_exp [] x: Array2<f64> { x.exp().mean_axis(Axis(1)).unwrap().ln().sum() } at array![[800.0, -800.0]] => 800.0 - std::f64::consts::LN_2, array![[1.0, 0.0]];
+    log_of_sums_that_keep_their_axis [] x: Array2<f64> { (x - x.exp().sum_axis(Axis(1)).insert_axis(Axis(1)).ln()).sum() } at array![[800.0, -800.0]] => -1600.0, array![[-1.0, 1.0]];
+    log_of_a_product_of_exps [] x: Array1<f64> { x.exp().product().ln() } at array![800.0, 100.0] => 900.0, array![1.0, 1.0];
+    log_of_squashing [] x: Array1<f64> { x.mapv(|v| (1.0 - v.tanh().powi(2)).ln()).sum() } at array![800.0, 0.0] => 2.0 * std::f64::consts::LN_2 - 1600.0, array![-2.0, 0.0];
     sum_of_nothing [] x: Array1<f64> { x.sum() + x.norm_l2() + x.dot(x) } at array![] => 0.0, array![];
     extrema_of_nothing [] x: Array1<f64> { x.max_all() + x.logsumexp() } at array![] => -INF, array![];
     product_of_nothing [] x: Array2<f64> { x.product() + x.sum_axis(Axis(0)).sum() } at Array2::zeros((0, 3)) => 1.0, Array2::zeros((0, 3));

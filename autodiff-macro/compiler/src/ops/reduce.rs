@@ -1,7 +1,7 @@
 //! Reductions.
 
-use super::compare::{eq, gt0, when};
-use super::scalar::{EXP, ROOT, SQRT};
+use super::compare::{eq, gt0, ne0, when};
+use super::scalar::{EXP, ROOT};
 use super::{Arg, Code, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification};
 use crate::ir::{Attr, Builder, Dim, Expr, Tensor, Type};
 use proc_macro2::TokenStream;
@@ -166,20 +166,20 @@ pub static STD: Operation = Operation {
         vjp: |s, g| {
             let [x, ddof] = s.x[..] else { return vec![] };
             let n = x.count_float() - ddof;
-            let scale = when(gt0(s.y), g / (s.y * n));
+            let scale = when(ne0(s.y), g / (s.y * n));
             vec![Some(scale * (x - x.mean())), Some(g * 0.5 * s.y / n)]
         },
         jvp: |s, dx| {
             let [x, ddof] = s.x[..] else { return None };
             let n = x.count_float() - ddof;
-            let through = dx[0].map(|dx| when(gt0(s.y), ((x - x.mean()) * dx).sum() / (s.y * n)));
+            let through = dx[0].map(|dx| when(ne0(s.y), ((x - x.mean()) * dx).sum() / (s.y * n)));
             super::product::sum_options(through, dx[1].map(|d| 0.5 * d * s.y / n))
         },
     },
     formula: Text::Write(|x, _| Formula::call("std", &x[..1])),
     code: Code::Definition(|s| {
         let [x, ddof] = s.x[..] else { return s.y };
-        ((x - x.mean()).square().sum() / (x.count_float() - ddof)).map(&SQRT)
+        ((x - x.mean()).square().sum() / (x.count_float() - ddof)).map(&ROOT)
     }),
     value: |_, x| vec![Tensor::scalar(var_of(&x[0].data, x[1].data[0]).sqrt())],
     samples: &[
@@ -201,8 +201,8 @@ pub static NORM: Operation = Operation {
     },
     simplify: no_simplification,
     derivative: Derivative::Rule {
-        vjp: |s, g| vec![Some(when(gt0(s.y), g / s.y).broadcast(&s.x[0].shape()) * s.x[0])],
-        jvp: |s, dx| dx[0].map(|dx| when(gt0(s.y), (s.x[0] * dx).sum_to(s.attrs[0].dims()) / s.y)),
+        vjp: |s, g| vec![Some(when(ne0(s.y), g / s.y).broadcast(&s.x[0].shape()) * s.x[0])],
+        jvp: |s, dx| dx[0].map(|dx| when(ne0(s.y), (s.x[0] * dx).sum_to(s.attrs[0].dims()) / s.y)),
     },
     formula: Text::Write(|x, _| Formula::atom(format!("‖{}‖", x[0].text))),
     code: Code::Definition(|s| s.x[0].square().sum_to(s.attrs[0].dims()).map(&ROOT)),

@@ -238,6 +238,13 @@ pub(crate) fn simplify_ln_sum_exp<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Exp
             let flat = if z.rank() == 1 { z } else { z.reshape(&[z.count()]) };
             Some(flat.with(&crate::ops::reduce::LOGSUMEXP_AXIS, vec![Attr::Int(0)]))
         }
+        // The axis stays, with length 1.
+        None if target.len() == z.rank() => {
+            let shape = z.shape();
+            let summed: Vec<usize> = (0..shape.len()).filter(|k| shape[*k] != target[*k]).collect();
+            let [axis] = summed[..] else { return None };
+            Some(z.with(&crate::ops::reduce::LOGSUMEXP_AXIS, vec![Attr::Int(axis as i64)]).insert_axis(axis))
+        }
         None if target.len() + 1 == z.rank() && z.shape()[1..] == *target => {
             Some(z.with(&crate::ops::reduce::LOGSUMEXP_AXIS, vec![Attr::Int(0)]))
         }

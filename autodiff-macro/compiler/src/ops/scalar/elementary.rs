@@ -2,78 +2,22 @@
 
 use std::f64::consts::{LN_2, LN_10};
 
-use super::{ABS, FAMILY, LOG_NDTR, LOG_SIGMOID, NDTR, SIGMOID, SOFTPLUS, superscript};
+use super::{FAMILY, SOFTPLUS, logarithm, squares, superscript};
 use crate::ir::{Attr, Builder, Expr};
 use crate::ops::compare::{and, eq, ne0, when};
 use crate::ops::{Arg, Formula, Text, elementwise, method};
 
-/// `ln(1 + x)`, `ln(softmax(x))`, `ln(Σ e^x)` and their kin, in the form that neither overflows nor cancels.
-fn simplify_ln<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
-    if b.rules().literal {
-        return None;
-    }
-    if let Some(y) = crate::ops::neural::simplify_ln_softmax(x).or_else(|| crate::ops::neural::simplify_ln_sum_exp(b, x)) {
-        return Some(y);
-    }
-    if let Some(s) = x.operand_of(&SIGMOID, 0) {
-        return Some(s.map(&LOG_SIGMOID));
-    }
-    if let Some(s) = x.operand_of(&NDTR, 0) {
-        return Some(s.map(&LOG_NDTR));
-    }
-    if let Some(e) = x.operand_of(&EXP, 0) {
-        return Some(e);
-    }
-    // ln(1 − σ(z)) = ln σ(−z), ln(1 − u) = ln_1p(−u)
-    if let Some(difference) = x.matches(&crate::ops::arith::SUB) {
-        let [one, u] = [difference.operands[0], difference.operands[1]].map(|id| b.expr(id));
-        if one.as_constant() == Some(1.0) {
-            return Some(match u.operand_of(&SIGMOID, 0) {
-                Some(z) => (-z).map(&LOG_SIGMOID),
-                None => (-u).map(&LN_1P),
-            });
-        }
-    }
-    let sum = x.matches(&crate::ops::arith::ADD)?;
-    let (p, q) = (b.expr(sum.operands[0]), b.expr(sum.operands[1]));
-    let rest = match (p.as_constant(), q.as_constant()) {
-        (Some(1.0), _) => q,
-        (_, Some(1.0)) => p,
-        _ => return None,
-    };
-    match rest.operand_of(&EXP, 0) {
-        Some(e) => Some(e.map(&SOFTPLUS)),
-        None => Some(rest.map(&LN_1P)),
-    }
-}
-
-/// `√(x·x)` is |x|, `√Σx²` the Euclidean norm.
-fn simplify_sqrt<'g>(b: &'g Builder, x: Expr<'g>) -> Option<Expr<'g>> {
-    if b.rules().literal {
-        return None;
-    }
-    if let Some(norm) = x.matches(&crate::ops::reduce::SUM_TO) {
-        let square = b.expr(norm.operands[0]).matches(&crate::ops::arith::MUL)?;
-        let source = b.expr(square.operands[0]);
-        return (square.operands[0] == square.operands[1]).then(|| source.with(&crate::ops::reduce::NORM, norm.attrs));
-    }
-    if let Some(norm) = x.matches(&crate::ops::product::DOT) {
-        let (p, q) = (norm.operands[0], norm.operands[1]);
-        return (p == q && b.expr(p).rank() == 1).then(|| b.expr(p).with(&crate::ops::reduce::NORM, vec![Attr::Dims(vec![])]));
-    }
-    let product = x.matches(&crate::ops::arith::MUL)?;
-    (product.operands[0] == product.operands[1]).then(|| b.expr(product.operands[0]).map(&ABS))
-}
-
 /// A literal exponent picks the cheapest exact form.
 fn simplify_powf<'g>(b: &'g Builder, x: &[Expr<'g>]) -> Option<Expr<'g>> {
     let p = x[1].as_constant()?;
+    // Of values that may be −∞ or −0 the root differs.
+    let rooted = p == 0.5 && (b.rules().finite_math || squares::is_sum_of_squares(&b.graph(), None, x[0].id()));
     match p {
         0.0 => Some(b.full(1.0, &x[0].shape())),
         1.0 => Some(x[0]),
         2.0 => Some(x[0] * x[0]),
         -1.0 => Some(x[0].map(&RECIP)),
-        0.5 if b.rules().finite_math => Some(x[0].map(&SQRT)),
+        0.5 if rooted => Some(x[0].map(&SQRT)),
         _ => None,
     }
 }
@@ -132,7 +76,7 @@ elementwise! {
         emit: [m.ln(#x)] cost 12,
         text: Text::Call("ln"),
         domain: [(0.3, 3.0)],
-        simplify: |b, x, _| simplify_ln(b, x[0]),
+        simplify: |b, x, _| logarithm::stable(b, x[0]),
         source: "JAX lax.py",
     }
     /// `ln(1 + x)`, accurate near 0.
@@ -154,6 +98,7 @@ elementwise! {
         emit: [m.log2(#x)] cost 12,
         text: Text::Call("log2"),
         domain: [(0.3, 3.0)],
+        simplify: |b, x, _| logarithm::in_base(b, x[0], LN_2),
         source: "JAX lax.py",
     }
     /// Logarithm to base 10.
@@ -164,6 +109,7 @@ elementwise! {
         emit: [m.log10(#x)] cost 12,
         text: Text::Call("log10"),
         domain: [(0.3, 3.0)],
+        simplify: |b, x, _| logarithm::in_base(b, x[0], LN_10),
         source: "JAX lax.py",
     }
     /// Logarithm to a base.
@@ -177,7 +123,7 @@ elementwise! {
         domain: [(0.4, 2.0), (1.5, 3.0)],
         source: "ChainRules.jl log",
     }
-    /// Square root; the slope at 0 is +∞. `sqrt(x·x)` is read as |x|, which has no overflow and slope 0 at 0.
+    /// Square root; the slope at 0 is +∞, and that of a sum of squares 0. `sqrt(x·x)` is read as |x|, which has no overflow.
     SQRT = sqrt(x) -> y {
         spell: [method("sqrt", &[])],
         value: x.sqrt(),
@@ -185,14 +131,14 @@ elementwise! {
         emit: [m.sqrt(#x)] cost 6,
         text: Text::Write(|x, _| Formula { text: format!("√{}", x[0].at(9)), strength: 8 }),
         domain: [(0.3, 3.0)],
-        simplify: |b, x, _| simplify_sqrt(b, x[0]),
+        simplify: |b, x, _| squares::root(b, x[0]),
         source: "JAX lax.py",
     }
-    /// Square root that nothing is read into: the last step of a norm, which [`SQRT`] would read as a norm again.
+    /// Square root of a sum of squares, with slope 0 where that is 0, as a norm has.
     ROOT = root(x) -> y {
         spell: [],
         value: x.sqrt(),
-        pullback: |g| [g * 0.5 / y],
+        pullback: |g| [when(ne0(y), g * 0.5 / y)],
         emit: [m.sqrt(#x)] cost 6,
         text: Text::Write(|x, _| Formula { text: format!("√{}", x[0].at(9)), strength: 8 }),
         domain: [(0.3, 3.0)],

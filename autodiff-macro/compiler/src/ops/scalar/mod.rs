@@ -5,8 +5,10 @@
 
 mod activation;
 mod elementary;
+mod logarithm;
 mod order;
 mod special;
+mod squares;
 mod trigonometric;
 
 pub use activation::*;

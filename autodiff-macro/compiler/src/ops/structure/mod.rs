@@ -39,6 +39,24 @@ pub static OPERATIONS: &[&Operation] = &[
     &CUMSUM,
 ];
 
+/// Whether each element of the result is an element of the first operand.
+pub(crate) fn moves(op: &Operation) -> bool {
+    const MOVES: &[&Operation] = &[
+        &crate::ops::arith::BROADCAST,
+        &PERMUTE,
+        &RESHAPE,
+        &INSERT_AXIS,
+        &REMOVE_AXIS,
+        &SLICE,
+        &GATHER,
+        &DIAG,
+        &DIAGONAL,
+        &crate::ops::rearrange::ROLL,
+        &crate::ops::rearrange::TAKE_ALONG,
+    ];
+    MOVES.iter().any(|moves| moves.name == op.name)
+}
+
 fn like(e: Expr<'_>, shape: Vec<Dim>) -> Type {
     Type::Array { elem: e.ty().elem(), shape }
 }
