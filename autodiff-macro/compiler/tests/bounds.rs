@@ -56,12 +56,18 @@ const ROWS: &[Row] = &[
     ("", "v: &Array1<f64>, w: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>", "v.dot(&(w.dot(x) + b).tanh())", 4, 2),
     // (A⊗B)·x is A·X·Bᵀ: two products, and two for each of three operands with one shared; the Kronecker product is never made.
     ("", "a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>", "kron(a, b).dot(x).tanh().sum()", 6, 8),
+    // B·x and A·(B·x), Aᵀ·g and Bᵀ·(Aᵀ·g), and two outer products: never A·B, though x is differentiated too
+    ("", "a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>", "a.dot(b).dot(x).tanh().sum()", 6, 5),
+    // A row and a column: A[1]·B[, 0]
+    ("", "a: &Array2<f64>, b: &Array2<f64>", "a.dot(b)[[1, 0]].tanh()", 1, 0),
+    // The mean of the rows, and its outer product with what comes back
+    ("", "x: &Array2<f64>, w: &Array2<f64>", "x.dot(w).mean_axis(Axis(0)).unwrap().powi(2).sum()", 3, 4),
     // A·[B, C] and (its adjoint)·[B, C]ᵀ, Aᵀ·(its adjoint)
     ("", "a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>", "concatenate![Axis(1), a.dot(b), a.dot(c)].tanh().sum()", 3, 4),
     // A + s·I: the sum, in place, and the slopes on its diagonal
     ("wrt(s), shape(a: [n, n])", "s: f64, a: &Array2<f64>", "(a + Array2::<f64>::eye(a.nrows()) * s).tanh().sum()", 0, 2),
     // A matrix chain with a vector never multiplies matrices: B·x, A·(B·x) for the value
-    ("wrt(x)", "x: &Array1<f64>, a: &Array2<f64>, b: &Array2<f64>", "a.dot(b).dot(x).tanh().sum()", 4, 3),
+    ("wrt(x)", "x: &Array1<f64>, a: &Array2<f64>, b: &Array2<f64>", "a.dot(b).dot(x).tanh().sum()", 4, 4),
 ];
 
 /// Products of value and gradient, and arrays that are neither.

@@ -41,6 +41,9 @@ cases! {
     "A·1 = sums of rows" [""] ("x: &Array2<f64>, s: f64") "x.dot(&Array2::from_elem((4, 2), *s)).tanh().sum()" [[3, 4], []] has ["sum_to"], lacks ["dot"];
     "A·1 = sums of rows" [""] ("x: &Array2<f64>, s: f64") "Array2::from_elem((2, 3), *s).dot(x).tanh().sum() + Array1::from_elem(3, *s).dot(x).tanh().sum() + x.dot(&Array1::from_elem(4, *s)).tanh().sum()" [[3, 4], []] has ["sum_to"], lacks ["dot"];
     "A·1 = sums of rows" [""] ("x: &Array2<f64>, y: &Array1<f64>") "x.dot(&y.broadcast((4, 2)).unwrap()).tanh().sum() + y.broadcast((2, 2)).unwrap().t().dot(&x.slice(s![..2, ..])).tanh().sum()" [[3, 4], [2]] has ["sum_to"], lacks [];
+    "A·1 = sums of rows" [""] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(&y.broadcast((4, 2)).unwrap()).tanh().sum()" [[3, 4], [4, 1]] has ["dot", "broadcast"], lacks [];
+    "A·1 = sums of rows" [""] ("x: &Array2<f64>, y: &Array1<f64>, z: &Array2<f64>") "y.broadcast((2, 3)).unwrap().dot(x).tanh().sum() + z.broadcast((5, 3)).unwrap().dot(x).tanh().sum() + z.broadcast((5, 3)).unwrap().dot(y).tanh().sum()" [[3, 4], [3], [1, 3]] has ["dot", "broadcast"], lacks [];
+    "(A·x)[i] = A[i]·x" [""] ("a: &Array2<f64>, x: &Array1<f64>, y: &Array1<f64>") "a.dot(x)[1].tanh() + a.dot(x.sin()).slice(s![1..;2]).tanh().sum() + y.dot(a)[2].tanh()" [[3, 4], [4], [3]] has ["dot", "slice"], lacks [];
     "diag(f(A, B)) = f(diag A, diag B)" ["shape(x: [n, n], y: [n, n])"] ("x: &Array2<f64>, y: &Array2<f64>") "(x * y + 1.0).tanh().diag().sum()" [[3, 3], [3, 3]] has ["diag"], lacks [];
     "sums of A·B are products with sums" [""] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).sum().tanh()" [[3, 4], [4, 2]] has ["dot", "sum_to"], lacks [];
     "sums of A·B are products with sums" [""] ("x: &Array2<f64>, y: &Array2<f64>") "x.dot(y).sum_axis(Axis(0)).powi(3).sum()" [[3, 4], [4, 2]] has ["dot", "sum_to"], lacks [];

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 
 use super::{batches, rewritten, uses};
-use crate::ir::{Attr, Bound, Builder, Dim, Elem, Expr, Joint, Node, NodeId, Slice};
+use crate::ir::{Attr, Bound, Builder, Dim, Elem, Expr, Joint, Node, NodeId, Region, Slice};
 use crate::ops::{Code, Operation, arith, neural, product, reduce, structure};
 
 /// Where a rule is tried: a node of the old graph with the copies of its operands.
@@ -48,9 +48,17 @@ pub static RULES: &[Rule] = &[
     Rule { name: "(x·yᵀ)·B = x·(y·B)", source: "Laue, Mitterreiter and Giesen 2018", apply: product_with_outer },
     Rule { name: "(A·B)·x = A·(B·x)", source: "NumPy multi_dot", apply: vector_first },
     Rule { name: "(A·B)[i, j] = A[i]·B[, j]", source: "XLA dot of slice", apply: slice_of_product },
+    Rule { name: "(A·x)[i] = A[i]·x", source: "XLA dot of slice", apply: slice_of_product_with_vector },
     Rule { name: "Sᵀ = S for symmetric S", source: "PyTensor assumptions", apply: transpose_of_symmetric },
     Rule { name: "A·B + A·C = A·(B + C)", source: "TASO", apply: common_factor },
     Rule { name: "an outer product that loops read is not stored", source: "PyTensor", apply: outer_in_loops },
+];
+
+/// Those that are tried before a function is differentiated.
+static READS: &[Rule] = &[
+    Rule { name: "(A·B)·x = A·(B·x)", source: "NumPy multi_dot", apply: vector_first },
+    Rule { name: "(A·B)[i, j] = A[i]·B[, j]", source: "XLA dot of slice", apply: slice_of_product },
+    Rule { name: "(A·x)[i] = A[i]·x", source: "XLA dot of slice", apply: slice_of_product_with_vector },
 ];
 
 /// One rule can make room for another: so often all are tried.
@@ -59,7 +67,18 @@ const ROUNDS: usize = 8;
 const DEEPEST: usize = 8;
 
 /// Applies the rules until none fits.
-pub(super) fn matrix_rules(mut joint: Joint) -> Result<Joint, String> {
+pub(super) fn matrix_rules(joint: Joint) -> Result<Joint, String> {
+    apply(joint, RULES)
+}
+
+/// The rules for what is read of a product, on a function's own graph: the adjoint of a part of a product, or of a product
+/// of a product with a vector, would read the product as well.
+pub(super) fn before_derivatives(region: Region) -> Result<Region, String> {
+    let results = region.outputs.len();
+    Ok(apply(Joint { region, results, gradients: vec![] }, READS)?.region)
+}
+
+fn apply(mut joint: Joint, rules: &[Rule]) -> Result<Joint, String> {
     if joint.region.dims.rules().literal {
         return Ok(joint);
     }
@@ -72,7 +91,7 @@ pub(super) fn matrix_rules(mut joint: Joint) -> Result<Joint, String> {
             let once = |i: usize| node.operands.get(i).is_some_and(|o| uses[o.index()] == 1);
             let fused = || read_by_loops(&joint, &live, node);
             let place = Place { builder, node, x: operands, once: &once, fused: &fused };
-            let new = RULES.iter().find_map(|rule| (rule.apply)(&place))?;
+            let new = rules.iter().find_map(|rule| (rule.apply)(&place))?;
             changed.set(true);
             Some(new)
         })?;
@@ -212,6 +231,11 @@ fn product_with_repeated<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
         // The same along the summed axis: the rows' sums times what is repeated.
         let row = match source.shape().as_slice() {
             [] => source,
+            // A column repeated: the product with the column, repeated.
+            [_, k] if p.is_one(*k) && !p.is_one(b.dim(1)) => {
+                let product = a.dot(source.remove_axis(1));
+                return Some(if a.rank() == 2 { product.insert_axis(1) } else { product }.broadcast(&shape));
+            }
             [_] if b.rank() == 2 => source,
             [k, _] if p.is_one(*k) && !p.is_one(b.dim(0)) => source.remove_axis(0),
             _ => return None,
@@ -221,6 +245,16 @@ fn product_with_repeated<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
         return Some((sums * row).broadcast(&shape));
     }
     let source = a.operand_of(&arith::BROADCAST, 0)?;
+    // A row repeated: the product of the row, repeated.
+    let row = match source.shape().as_slice() {
+        [_] if a.rank() == 2 => Some(source),
+        [n, _] if p.is_one(*n) && !p.is_one(a.dim(0)) => Some(source.remove_axis(0)),
+        _ => None,
+    };
+    if let Some(row) = row {
+        let product = row.dot(b);
+        return Some(if b.rank() == 1 { product } else { product.insert_axis(0) }.broadcast(&shape));
+    }
     let column = match source.shape().as_slice() {
         [] => source,
         [_, k] if p.is_one(*k) && !p.is_one(a.dim(1)) => {
@@ -384,6 +418,21 @@ fn slice_of_product<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
     let whole = structure::whole;
     let part = |e: Expr<'g>, slices: [Slice; 2]| e.with(&structure::SLICE, vec![Attr::Slices(slices.to_vec())]);
     Some(part(a, [rows.clone(), whole()]).dot(part(b, [whole(), columns.clone()])))
+}
+
+fn slice_of_product_with_vector<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {
+    if !p.is(&structure::SLICE) || !(p.once)(0) {
+        return None;
+    }
+    let node = p.x[0].matches(&product::DOT)?;
+    let [a, b] = [node.operands[0], node.operands[1]].map(|id| p.builder.expr(id));
+    let [part @ (Slice::Range { .. } | Slice::Index(_))] = p.node.attrs[0].slices() else { return None };
+    let of = |e: Expr<'g>, slices: [Slice; 2]| e.with(&structure::SLICE, vec![Attr::Slices(slices.to_vec())]);
+    match (a.rank(), b.rank()) {
+        (2, 1) => Some(of(a, [part.clone(), structure::whole()]).dot(b)),
+        (1, 2) => Some(a.dot(of(b, [structure::whole(), part.clone()]))),
+        _ => None,
+    }
 }
 
 fn transpose_of_symmetric<'g>(p: &Place<'_, 'g>) -> Option<Expr<'g>> {

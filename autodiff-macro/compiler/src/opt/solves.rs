@@ -1,10 +1,11 @@
 //! What is better computed from a factored matrix directly: read off a function's own graph, before it is differentiated,
 //! so that the derivatives have the better form as well.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
-use super::{kronecker, rewritten, spectra};
-use crate::ir::{Builder, Expr, Joint, Node, NodeId, Region, rebuild};
+use super::{kronecker, matrices, rewritten, spectra};
+use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Expr, Header, Joint, Node, NodeId, Region, rebuild};
 use crate::ops::linalg::cholesky::{CHOLESKY, CHOLESKY_SHARED, LOWER};
 use crate::ops::linalg::factor::{FACTOR, INVERSE, solve_like};
 use crate::ops::linalg::triangular::TRIANGULAR_SOLVE;
@@ -15,17 +16,11 @@ use crate::ops::{product, reduce, scalar, structure};
 /// summed, the logarithm of the determinant; two solves with the two factors one with the matrix. The attribute's `literal`
 /// turns that off.
 pub fn recognise(region: Region) -> Result<Region, String> {
-    let node = |id: &NodeId| region.graph.node(*id);
-    let reads = |of: &Node, op: &str| of.operands.iter().any(|o| node(o).op.name == op);
-    let concerned = |of: &Node| match of.op.name {
-        name if name == product::DOT.name => {
-            let transposed = |o: &NodeId| node(o).op.name == structure::PERMUTE.name && reads(node(o), structure::RESHAPE.name);
-            reads(of, structure::RESHAPE.name) || of.operands.iter().any(transposed)
-        }
-        name if name == structure::CONCATENATE.name => reads(of, product::DOT.name),
-        _ => of.op.family == INVERSE.family,
-    };
-    if region.dims.rules().literal || !region.graph.ids().any(|id| concerned(region.graph.node(id))) {
+    if region.dims.rules().literal {
+        return Ok(region);
+    }
+    let region = matrices::before_derivatives(in_bodies(region)?)?;
+    if !is_concerned(&region) {
         return Ok(region);
     }
     let in_products = inverses_in_products(&region);
@@ -44,6 +39,50 @@ pub fn recognise(region: Region) -> Result<Region, String> {
         Some(bug) => Err(bug),
         None => Ok(Region { graph, dims, leaves: region.leaves, outputs, checks: region.checks }),
     }
+}
+
+/// Whether anything of that is in a region.
+fn is_concerned(region: &Region) -> bool {
+    let node = |id: &NodeId| region.graph.node(*id);
+    let reads = |of: &Node, op: &str| of.operands.iter().any(|o| node(o).op.name == op);
+    region.graph.ids().any(|id| {
+        let of = region.graph.node(id);
+        match of.op.name {
+            name if name == product::DOT.name => {
+                let transposed = |o: &NodeId| node(o).op.name == structure::PERMUTE.name && reads(node(o), structure::RESHAPE.name);
+                reads(of, structure::RESHAPE.name) || of.operands.iter().any(transposed)
+            }
+            name if name == structure::CONCATENATE.name => reads(of, product::DOT.name),
+            _ => of.op.family == INVERSE.family,
+        }
+    })
+}
+
+/// The same in the bodies of loops and branches.
+fn in_bodies(region: Region) -> Result<Region, String> {
+    let controls: Vec<NodeId> =
+        region.graph.ids().filter(|id| region.graph.node(*id).attrs.first().and_then(Attr::control).is_some()).collect();
+    if controls.is_empty() {
+        return Ok(region);
+    }
+    let mut done: HashMap<*const Control, Attr> = HashMap::new();
+    for id in controls {
+        let Some(control) = region.graph.node(id).attrs[0].control() else { continue };
+        let mut new = Control::clone(control);
+        for arm in &mut new.arms {
+            arm.region = recognise(arm.region.clone())?;
+        }
+        if let Header::Loop { condition: Some(Condition::Region(arm)) } = &mut new.header {
+            arm.region = recognise(arm.region.clone())?;
+        }
+        done.insert(Rc::as_ptr(&control.0), Attr::Control(ControlRef(new.into())));
+    }
+    let results = region.outputs.len();
+    let joint = rewritten(&Joint { region, results, gradients: vec![] }, |builder, node, operands| {
+        let new = done.get(&Rc::as_ptr(&node.attrs.first()?.control()?.0))?;
+        Some(builder.make(node.op, vec![new.clone()], operands))
+    })?;
+    Ok(joint.region)
 }
 
 /// The inverses that nothing but products reads, and the transposes of these.
