@@ -189,7 +189,11 @@ fn text(joint: &Joint, id: NodeId, texts: &HashMap<NodeId, Formula>) -> Formula 
                 _ => in_words(&leaf.label()),
             });
         }
-        "size" => return Formula::atom(joint.region.dims.text(node.attrs[0].dims()[0])),
+        "size" => {
+            let text = joint.region.dims.text(node.attrs[0].dims()[0]);
+            let strength = if text.contains([' ', '·', '/']) { 6 } else { 9 };
+            return Formula { text, strength };
+        }
         _ => {}
     }
     let x: Vec<Formula> = node.operands.iter().map(|o| texts[o].clone()).collect();

@@ -78,25 +78,6 @@ points! {
     roots_of_variances [] x: Array2<f64> { x.var_axis(Axis(0), 0.0).sqrt().sum() } at array![[2.0, 1.0], [2.0, 3.0]] => 1.0, array![[0.0, -0.5], [0.0, 0.5]];
     root_of_scaled_squares [] x: Array1<f64> { (x.dot(x) / 3.0).sqrt() + (0.5 * x.dot(x)).powf(0.5) } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
     root_of_two_squares [] x: Array1<f64> { (x[0] * x[0] + x[1] * x[1]).sqrt() } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
-    root_of_squares_in_a_loop [y: Array1<f64> = array![1.0, 2.0]] x: Array1<f64> {
-        {
-            let (mut sum, mut other) = (0.0, 0.0);
-            for i in 0..x.len() {
-                sum += (x[i] - y[i]).powi(2) + other;
-                other = 2.0 * other;
-            }
-            sum.sqrt()
-        }
-    } at array![1.0, 2.0] => 0.0, array![0.0, 0.0];
-    root_of_a_sum_in_a_loop [] x: Array1<f64> {
-        {
-            let mut sum = 0.0;
-            for i in 0..x.len() {
-                sum += x[i];
-            }
-            sum.sqrt()
-        }
-    } at array![0.0, 0.0] => 0.0, array![INF, INF];
     roots_of_rows [] x: Array2<f64> { x.map_axis(Axis(1), |r| r.dot(&r).sqrt()).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
     roots_of_sums_along_an_axis [] x: Array2<f64> { (x * x).sum_axis(Axis(1)).mapv(f64::sqrt).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
     roots_of_chains [] x: Array2<f64> { x.outer_iter().map(|r| r.iter().map(|v| v * v).sum::<f64>().sqrt()).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
@@ -115,6 +96,20 @@ points! {
     log_of_sums_that_keep_their_axis [] x: Array2<f64> { (x - x.exp().sum_axis(Axis(1)).insert_axis(Axis(1)).ln()).sum() } at array![[800.0, -800.0]] => -1600.0, array![[-1.0, 1.0]];
     log_of_a_product_of_exps [] x: Array1<f64> { x.exp().product().ln() } at array![800.0, 100.0] => 900.0, array![1.0, 1.0];
     log_of_squashing [] x: Array1<f64> { x.mapv(|v| (1.0 - v.tanh().powi(2)).ln()).sum() } at array![800.0, 0.0] => 2.0 * std::f64::consts::LN_2 - 1600.0, array![-2.0, 0.0];
+    reciprocal_of_one_plus_exp [] x: Array1<f64> { x.mapv(|v| (1.0 + (-v).exp()).recip() + (1.0 + (-v).exp()).powi(-1)).sum() } at array![-800.0, 800.0, 0.0] => 3.0, array![0.0, 0.0, 0.5];
+    growth_curve [k: Array1<f64> = array![3.0]] x: Array1<f64> { (k[0] / (1.0 + (-2.0 * x).exp())).sum() } at array![-800.0, 800.0, 0.0] => 4.5, array![0.0, 0.0, 1.5];
+    silu_written_out [] x: Array1<f64> { x.mapv(|v| v / (1.0 + (-v).exp())).sum() } at array![-800.0, 800.0, 0.0] => 800.0, array![0.0, 1.0, 0.5];
+    part_of_a_softmax_written_out [] x: Array1<f64> { { let e = x.exp(); e[1] / e.sum() } } at array![-800.0, 800.0] => 1.0, array![0.0, 0.0];
+    softmax_of_a_matrix_written_out [] x: Array2<f64> { { let e = x.exp(); (&e / e.sum()).row(0).sum() } } at array![[800.0, -800.0], [0.0, 1.0]] => 1.0, array![[0.0, 0.0], [0.0, 0.0]];
+    tanh_written_out [] x: Array1<f64> { x.mapv(|v| (v.exp() - (-v).exp()) / (v.exp() + (-v).exp())).sum() } at array![-800.0, 800.0, 0.0] => 0.0, array![0.0, 0.0, 1.0];
+    log_of_two_exps [] x: Array1<f64> { (x[0].exp() + x[1].exp()).ln() } at array![-800.0, 800.0] => 800.0, array![0.0, 1.0];
+    log_of_weighted_exps [] x: Array1<f64> { (0.5 * x[0].exp() + 2.0 * x[1].exp() + x[2].exp()).ln() } at array![-800.0, 800.0, -800.0] => 800.0 + std::f64::consts::LN_2, array![0.0, 1.0, 0.0];
+    log_of_one_plus_a_sum [] x: Array1<f64> { (x.exp().sum() + 1.0).ln() } at array![-800.0, 800.0] => 800.0, array![0.0, 1.0];
+    log_of_a_density [s: Array1<f64> = array![2.0]] x: Array1<f64> { x.mapv(|v| ((-0.5 * v * v).exp() / s[0]).ln()).sum() } at array![40.0] => -800.0 - std::f64::consts::LN_2, array![-40.0];
+    log_of_one_minus_exp [] x: Array1<f64> { x.mapv(|v| (1.0 - v.exp()).ln()).sum() } at array![-800.0, -1e-20] => -20.0 * std::f64::consts::LN_10, array![0.0, -1e20];
+    log_of_what_is_above [] x: Array1<f64> { (-x.sigmoid()).ln_1p().sum() } at array![800.0] => -800.0, array![-1.0];
+    variance_written_out [] x: Array1<f64> { (x * x).mean().unwrap() - x.mean().unwrap().powi(2) } at array![1e8, 1e8 + 1.0, 1e8 + 2.0] => 2.0 / 3.0, array![-2.0 / 3.0, 0.0, 2.0 / 3.0];
+    variances_written_out [] x: Array2<f64> { ((x * x).mean_axis(Axis(0)).unwrap() - x.mean_axis(Axis(0)).unwrap().mapv(|m| m * m)).sum() } at array![[1e8], [1e8 + 2.0]] => 1.0, array![[-1.0], [1.0]];
     sum_of_nothing [] x: Array1<f64> { x.sum() + x.norm_l2() + x.dot(x) } at array![] => 0.0, array![];
     extrema_of_nothing [] x: Array1<f64> { x.max_all() + x.logsumexp() } at array![] => -INF, array![];
     product_of_nothing [] x: Array2<f64> { x.product() + x.sum_axis(Axis(0)).sum() } at Array2::zeros((0, 3)) => 1.0, Array2::zeros((0, 3));
@@ -244,4 +239,33 @@ mod guarded_values {
             }
         }
     }
+}
+
+#[differentiate]
+fn root_of_squares_in_a_loop(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+    let (mut sum, mut other) = (0.0, 0.0);
+    for i in 0..x.len() {
+        sum += (x[i] - y[i]).powi(2) + other;
+        other = 2.0 * other;
+    }
+    sum.sqrt()
+}
+
+#[differentiate]
+fn root_of_a_sum_in_a_loop(x: &Array1<f64>) -> f64 {
+    let mut sum = 0.0;
+    for i in 0..x.len() {
+        sum += x[i];
+    }
+    sum.sqrt()
+}
+
+#[test]
+fn roots_of_what_a_loop_sums() {
+    let at = array![1.0, 2.0];
+    let (value, g) = root_of_squares_in_a_loop::value_and_grad(&at, &at);
+    assert_eq!((value, g.x, g.y), (0.0, array![0.0, 0.0], array![0.0, 0.0]));
+    let (value, g) = root_of_squares_in_a_loop::value_and_grad(&array![4.0, 6.0], &at);
+    assert!(agree(value, 5.0) && agree(g.x[0], 0.6) && agree(g.x[1], 0.8) && g.y == -g.x);
+    assert_eq!(root_of_a_sum_in_a_loop::value_and_grad(&array![0.0, 0.0]), (0.0, array![INF, INF]));
 }

@@ -63,29 +63,6 @@ fn merged_selections<'g>(b: &'g Builder, x: &[Expr<'g>]) -> Option<Expr<'g>> {
     }
 }
 
-/// Quotients that are a function of their own: softmax, the logistic function.
-fn simplify_quotient<'g>(b: &'g Builder, numerator: Expr<'g>, denominator: Expr<'g>) -> Option<Expr<'g>> {
-    if b.rules().literal {
-        return None;
-    }
-    if let Some(y) = super::neural::simplify_quotient(b, numerator, denominator) {
-        return Some(y);
-    }
-    // 1/(1 + e^{−x}) and e^x/(1 + e^x)
-    let sum = denominator.matches(&ADD)?;
-    let [p, q] = [sum.operands[0], sum.operands[1]].map(|id| b.expr(id));
-    let e = match (p.as_constant(), q.as_constant()) {
-        (Some(1.0), _) => q,
-        (_, Some(1.0)) => p,
-        _ => return None,
-    };
-    let z = e.operand_of(&super::scalar::EXP, 0)?;
-    if numerator.as_constant() == Some(1.0) {
-        return Some((-z).map(&super::scalar::SIGMOID));
-    }
-    (numerator.id() == e.id()).then(|| z.map(&super::scalar::SIGMOID))
-}
-
 elementwise! {
     /// Sum `a + b`. Operands broadcast; the adjoint of a broadcast operand is summed back.
     ADD = add(a, b) -> y {
@@ -112,6 +89,7 @@ elementwise! {
                 return Some(x[1] - n);
             }
             both_constant(b, x, |p, q| p + q)
+                .or_else(|| super::scalar::sum_with_constant(b, x[0], x[1]).or_else(|| super::scalar::sum_with_constant(b, x[1], x[0])))
                 .or_else(|| merged_selections(b, x))
                 .or_else(|| super::freely::sum(b, x[0], x[1], false))
                 .or_else(|| sorted(b, &ADD, x))
@@ -130,16 +108,11 @@ elementwise! {
         simplify: |b, x, _| match constants(x) {
             (_, Some(0.0)) => Some(x[0]),
             (Some(0.0), _) => Some(-x[1]),
-            // 1 − σ(z) = σ(−z) without cancellation; e^z − 1 likewise.
-            (Some(1.0), _) if !b.rules().literal && x[1].matches(&super::scalar::SIGMOID).is_some() => {
-                x[1].operand_of(&super::scalar::SIGMOID, 0).map(|z| (-z).map(&super::scalar::SIGMOID))
-            }
-            (_, Some(1.0)) if !b.rules().literal && x[0].matches(&super::scalar::EXP).is_some() => {
-                x[0].operand_of(&super::scalar::EXP, 0).map(|z| z.map(&super::scalar::EXP_M1))
-            }
             _ => match x[1].operand_of(&NEG, 0) {
                 Some(n) => Some(x[0] + n),
-                None => both_constant(b, x, |p, q| p - q).or_else(|| super::freely::sum(b, x[0], x[1], true)),
+                None => both_constant(b, x, |p, q| p - q)
+                    .or_else(|| super::scalar::difference(b, x[0], x[1]))
+                    .or_else(|| super::freely::sum(b, x[0], x[1], true)),
             },
         },
         source: "standard",
@@ -186,7 +159,7 @@ elementwise! {
         text: Text::Write(|x, _| infix("/", 7, x)),
         domain: [(-2.0, 2.0), (0.5, 2.0)],
         simplify: |b, x, _| match constants(x) {
-            _ if simplify_quotient(b, x[0], x[1]).is_some() => simplify_quotient(b, x[0], x[1]),
+            _ if super::scalar::quotient(b, x[0], x[1]).is_some() => super::scalar::quotient(b, x[0], x[1]),
             (_, Some(1.0)) => Some(x[0]),
             (_, Some(-1.0)) => Some(-x[0]),
             // Division by a power of two is exact as a product.

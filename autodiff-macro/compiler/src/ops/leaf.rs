@@ -34,7 +34,8 @@ pub static CONSTANT: Operation = Operation {
     derivative: Derivative::Zero,
     formula: Text::Write(|_, attrs| {
         let x = attrs[0].as_float();
-        Formula { text: format!("{x}").replace('-', "−"), strength: if x < 0.0 { 7 } else { 9 } }
+        let text = if x != 0.0 && x.is_finite() && !(1e-6..1e16).contains(&x.abs()) { format!("{x:e}") } else { format!("{x}") };
+        Formula { text: text.replace('-', "−"), strength: if x < 0.0 { 7 } else { 9 } }
     }),
     code: Code::Leaf,
     value: |attrs, _| vec![Tensor::scalar(attrs[0].as_float())],

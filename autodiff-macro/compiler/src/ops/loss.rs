@@ -1,6 +1,6 @@
 //! Losses: means over all elements, as in PyTorch, built from other operations.
 
-use super::compare::{gt, gt0, when};
+use super::compare::{eq, gt, gt0, ne0, when};
 use super::reduce::composites;
 use super::scalar::{ABS, EXP, LN, LN_1P, LOG_COSH, POWF, RELU, SIGMOID, SOFTPLUS, XLOGY};
 use super::{Arg, Composite};
@@ -54,10 +54,18 @@ composites! {
     function "mse"(Operand, Operand): |b, x, _| Ok(residual(b, x)?.square().mean()), "Mean squared error.", [("x[nm] y[nm] >0", 0, "mse(x, y)")];
     function "mae"(Operand, Operand): |b, x, _| Ok(residual(b, x)?.map(&ABS).mean()), "Mean absolute error; slope 0 at equality.", [("x[nm] y[nm] >0", 0, "mae(x, y)")];
     function "huber"(Operand, Operand, Float): |b, x, _| Ok(huber(residual(b, x)?, x[2]).mean()), "Huber loss.", [("x[nm] y[nm] c[]0.5..1.5 >0", 0, "huber(x, y, c)")];
-    function "smooth_l1"(Operand, Operand, Float): |b, x, _| Ok((huber(residual(b, x)?, x[2]) / x[2]).mean()), "Huber loss divided by its threshold.", [("x[nm] y[nm] c[]0.5..1.5 >0", 0, "smooth_l1(x, y, c)")];
+    function "smooth_l1"(Operand, Operand, Float): |b, x, _| {
+        let (r, delta) = (residual(b, x)?, x[2]);
+        // Without a threshold it is the mean of |r|.
+        let no_threshold = eq(delta, delta.zeros_like());
+        let divisor = Expr::select(no_threshold, b.constant(1.0), delta);
+        Ok(Expr::select(no_threshold.broadcast(&r.shape()), r.map(&ABS), huber(r, delta) / divisor).mean())
+    }, "Huber loss divided by its threshold; without one the mean of absolute values.", [("x[nm] y[nm] c[]0.5..1.5 >0", 0, "smooth_l1(x, y, c)")];
     function "bce"(Operand, Operand): |b, x, _| {
         let (p, t) = pair(b, x)?;
-        Ok(-(t.zip(&XLOGY, p) + (1.0 - t) * (-p).map(&LN_1P)).mean())
+        // As `xlogy`: what has no weight adds nothing, whatever its logarithm is.
+        let rest = 1.0 - t;
+        Ok(-(t.zip(&XLOGY, p) + when(ne0(rest), rest * (-p).map(&LN_1P))).mean())
     }, "Binary cross-entropy of probabilities.", [("x[nm]0.1..0.9 y[nm]0.1..0.9 >0", 0, "bce(x, y)")];
     function "bce_with_logits"(Operand, Operand): |b, x, _| {
         let (z, t) = pair(b, x)?;
@@ -102,7 +110,10 @@ composites! {
     function "focal_with_logits"(Operand, Operand, Float): |b, x, _| {
         let (z, t) = pair(b, x)?;
         let missed = t * (-z).map(&SIGMOID) + (1.0 - t) * z.map(&SIGMOID);
-        Ok((missed.zip(&POWF, x[2]) * (z.map(&SOFTPLUS) - z * t)).mean())
+        // Where nothing is missed the loss is 0, and so is its slope: that of the power alone may be infinite.
+        let some = gt(missed, missed.zeros_like());
+        let safe = Expr::select(some, missed, missed.zeros_like() + 1.0);
+        Ok(when(some, safe.zip(&POWF, x[2]) * (z.map(&SOFTPLUS) - z * t)).mean())
     }, "Focal loss: binary cross-entropy of logits times the probability of the other class to a power.", [("x[nm] y[nm]0.1..0.9 c[]0.5..3 >0", 0, "focal_with_logits(x, y, c)")];
     function "js_div"(Operand, Operand): |b, x, _| {
         let (p, q) = pair(b, x)?;

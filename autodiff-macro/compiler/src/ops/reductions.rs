@@ -73,11 +73,15 @@ composites! {
     }, "Mean along an axis of the elements that are not NaN.", [("x[nm] >0", 1, "x.nanmean_axis(Axis(1))")];
     method "norm_l1"(): |_, x, _| Ok(x[0].map(&ABS).sum()), "Sum of absolute values; slope 0 at 0.", [("x[nm]", 0, "x.norm_l1()")];
     method "norm_l2"(): |_, x, _| Ok(x[0].with(&NORM, vec![Attr::Dims(vec![])])), "Euclidean norm; slope 0 at 0.", [("x[nm]", 0, "x.norm_l2()")];
-    method "norm_max"(): |b, x, _| {
-        let largest = flat(b, x[0].map(&ABS)).with(&MAX_AXIS, vec![Attr::Int(0)]);
-        Ok(largest.zip(&MAXIMUM, b.constant(0.0)))
-    }, "Largest absolute value, 0 of no elements; ties share the slope.", [("x[nm]", 0, "x.norm_max()")];
-    method "norm_lp"(Float): |_, x, _| Ok(norm_lp(x[0], x[1])), "`(Σ|x|^p)^(1/p)`.", [("x[nm]0.3..2 p[]1.5..3 >0", 0, "x.norm_lp(p)")];
+    method "norm_max"(): |b, x, _| Ok(norm_max(b, x[0])), "Largest absolute value, 0 of no elements; ties share the slope.", [("x[nm]", 0, "x.norm_max()")];
+    method "norm_lp"(Float): |b, x, _| {
+        let infinite = super::compare::eq(x[1], b.constant(f64::INFINITY));
+        match x[1].as_constant() {
+            Some(p) if p < f64::INFINITY => Ok(norm_lp(x[0], x[1])),
+            Some(_) => Ok(norm_max(b, x[0])),
+            None => Ok(Expr::select(infinite, norm_max(b, x[0]), norm_lp(x[0], Expr::select(infinite, b.constant(1.0), x[1])))),
+        }
+    }, "`(Σ|x|^p)^(1/p)`, and the largest absolute value for an infinite p; slope 0 in elements that are 0.", [("x[nm]0.3..2 p[]1.5..3 >0", 0, "x.norm_lp(p)")];
     method "norm_axis"(Axis): |_, x, a| {
         let axis = check_axis(x[0], a)?;
         Ok(norm_keep(x[0], axis).remove_axis(axis))
@@ -91,10 +95,18 @@ fn variance_axis<'g>(x: Expr<'g>, ddof: Expr<'g>, axis: usize) -> Expr<'g> {
     centred.square().sum_axis(axis) / (b.size(x.dim(axis)) - ddof)
 }
 
-/// In the ratio form, which cannot overflow; slope 0 at the zero vector.
+/// `(Σ|x|^p)^(1/p)`; slope 0 at the zero vector.
+fn norm_max<'g>(b: &'g Builder, x: Expr<'g>) -> Expr<'g> {
+    flat(b, x.map(&ABS)).with(&MAX_AXIS, vec![Attr::Int(0)]).zip(&MAXIMUM, b.constant(0.0))
+}
+
 fn norm_lp<'g>(x: Expr<'g>, p: Expr<'g>) -> Expr<'g> {
-    let a = x.map(&ABS);
-    let total = a.zip(&super::scalar::POWF, p).sum();
+    // The slope of a power below 1 is infinite at 0, where that of the norm is taken to be 0.
+    let (a, none) = (x.map(&ABS), x.zeros_like());
+    let there = super::compare::ne0(x);
+    let powers =
+        Expr::select(there, Expr::select(there, a, none + 1.0).zip(&super::scalar::POWF, p), none.zip(&super::scalar::POWF, p));
+    let total = powers.sum();
     let zero = total.zeros_like();
     let positive = gt0(total);
     Expr::select(positive, Expr::select(positive, total, zero + 1.0).zip(&super::scalar::POWF, 1.0 / p), zero)

@@ -2,7 +2,7 @@
 
 use std::f64::consts::{LN_2, LN_10};
 
-use super::{FAMILY, SOFTPLUS, logarithm, squares, superscript};
+use super::{FAMILY, logarithm, squares, stable, superscript};
 use crate::ir::{Attr, Builder, Expr};
 use crate::ops::compare::{and, eq, ne0, when};
 use crate::ops::{Arg, Formula, Text, elementwise, method};
@@ -23,7 +23,12 @@ fn simplify_powf<'g>(b: &'g Builder, x: &[Expr<'g>]) -> Option<Expr<'g>> {
 }
 
 fn powi_pullback<'g>(g: Expr<'g>, x: Expr<'g>, n: i64) -> Expr<'g> {
-    g * (n as f64 * x.with(&POWI, vec![Attr::Int(n - 1)]))
+    // One less than the smallest exponent is none.
+    let slope = match n == i64::from(i32::MIN) {
+        true => x.with(&POWI, vec![Attr::Int(n)]) / x,
+        false => x.with(&POWI, vec![Attr::Int(n - 1)]),
+    };
+    g * (n as f64 * slope)
 }
 
 fn powf_base_pullback<'g>(g: Expr<'g>, x: Expr<'g>, p: Expr<'g>) -> Expr<'g> {
@@ -87,7 +92,7 @@ elementwise! {
         emit: [m.ln_1p(#x)] cost 14,
         text: Text::Call("ln_1p"),
         domain: [(-0.6, 3.0)],
-        simplify: |b, x, _| Some(x[0].operand_of(&EXP, 0).filter(|_| !b.rules().literal)?.map(&SOFTPLUS)),
+        simplify: |b, x, _| logarithm::of_one_plus(b, x[0]),
         source: "JAX lax.py",
     }
     /// Logarithm to base 2.
@@ -172,6 +177,7 @@ elementwise! {
         emit: [m.recip(#x)] cost 4,
         text: Text::Write(|x, _| Formula::infix(&Formula::atom("1"), "/", &x[0], 7)),
         domain: [(0.4, 2.0)],
+        simplify: |b, x, _| stable::reciprocal(b, x[0]),
         source: "JAX lax.py",
     }
     /// Integer power; `x⁰` is 1 everywhere, with slope 0.

@@ -9,12 +9,14 @@ mod logarithm;
 mod order;
 mod special;
 mod squares;
+mod stable;
 mod trigonometric;
 
 pub use activation::*;
 pub use elementary::*;
 pub use order::*;
 pub use special::*;
+pub(crate) use stable::{difference, quotient, sum_with_constant};
 pub use trigonometric::*;
 
 use super::Operation;

@@ -147,6 +147,7 @@ elementwise! {
         emit: [m.xlogy(#a, #b)] cost 15,
         text: Text::Call("xlogy"),
         domain: [(0.4, 2.0), (0.4, 2.0)],
+        simplify: |b, x, _| super::logarithm::of_whole(b, x[1]).map(|ln| when(ne0(x[0]), x[0] * ln)),
         source: "PyTorch xlogy",
     }
 }

@@ -99,7 +99,12 @@ composites! {
         let update = b.apply(&SCATTER_ADD, vec![a[0].clone(), Attr::Dims(x[0].shape())], &[x[1], x[2]])?;
         Ok(x[0] + b.expr(update.id()))
     }, "Slices added at indices along an axis.", [("x[nm] i#[k<n] y[km]", 2, "x.index_add(Axis(0), i, y)")];
-    method "trace"(): |_, x, _| Ok(x[0].map_diag().sum()), "Sum of the main diagonal.", [("x[nn]", 0, "x.trace().unwrap()")];
+    method "trace"(): |b, x, _| {
+        if x[0].rank() == 2 {
+            b.require_equal(x[0].dim(0), x[0].dim(1))?;
+        }
+        Ok(x[0].map_diag().sum())
+    }, "Sum of the main diagonal of a square matrix.", [("x[nn]", 0, "x.trace().unwrap()")];
     function "from_diag"(Operand): |_, x, _| {
         if x[0].rank() != 1 {
             return Err(format!("`from_diag` takes a vector, not a rank-{} array", x[0].rank()));
