@@ -38,6 +38,13 @@ const NOT_SHOWN: &[(&str, &str)] = &[
     ("write `einsum!(", "no operand: passive code"),
     ("{} for {} axes", "a fault of the compiler: subscripts are checked before"),
     ("a passive value of unknown type", "not shown yet"),
+    ("{} changed by {}", "rustc refuses such operands"),
+    ("this `array!` is not understood", "rustc refuses what is no list"),
+    (
+        "and passive code runs before it is known: use it as an index",
+        "what reads such an integer is understood, or has another message",
+    ),
+    ("is changed in this loop to an integer", "such a variable is computed from its declaration on"),
     ("is not seen here: name it, as in", "rustc cannot infer such types either"),
     ("the condition of a selection is", "a fault of the compiler: arguments are checked before"),
     ("the mask of an attention is", "a fault of the compiler: arguments are checked before"),

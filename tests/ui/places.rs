@@ -46,18 +46,6 @@ fn element_taken_apart(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn integer_changed_in_a_branch(w: &Array1<f64>) -> f64 {
-    w.mapv(|v| {
-        let mut n = 1;
-        if v > 0.0 {
-            n = 2;
-        }
-        v.powi(n)
-    })
-    .sum()
-}
-
-#[differentiate]
 fn tuple_of_parts(w: &Array1<f64>) -> f64 {
     let mut y = w.to_owned();
     let mut a = 0.0;

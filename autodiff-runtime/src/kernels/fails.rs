@@ -14,6 +14,19 @@ pub fn unless_none<F: Element>(items: F) -> Option<()> {
     (items > F::zero()).then_some(())
 }
 
+/// An integer that generated code computes in floats, as an index or a size.
+///
+/// # Panics
+/// If it is negative, or so large that floats of the type do not hold every integer (2⁵³ for `f64`, 2²⁴ for `f32`).
+#[track_caller]
+pub fn whole<F: Element>(x: F) -> usize {
+    let n = x.to_f64().unwrap_or(f64::NAN);
+    let exact = 2.0 / F::epsilon().to_f64().unwrap_or(f64::EPSILON);
+    assert!(n >= 0.0, "an integer that the function computes is used as an index or a size: it is {n}");
+    assert!(n < exact, "an integer that the function computes in `{}` is {n}, too large to be exact", std::any::type_name::<F>());
+    n as usize
+}
+
 /// ndarray's error if sizes do not fit.
 ///
 /// # Errors

@@ -51,7 +51,7 @@ pub use external::{Contribution, Held};
 pub use extremum::{extremum_all_grad_into, extremum_grad_into, max_all, max_axis_into, min_all, min_axis_into};
 #[cfg(feature = "linalg")]
 pub use fails::if_square;
-pub use fails::{if_sizes_fit, unless_empty, unless_none};
+pub use fails::{if_sizes_fit, unless_empty, unless_none, whole};
 pub use fuse::added_parts;
 pub use gather::{gather_rows_into, scatter_add, scatter_add_into};
 pub use loss::{

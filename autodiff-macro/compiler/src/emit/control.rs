@@ -219,7 +219,7 @@ impl<'a> Program<'a> {
         }
         let late: BTreeMap<usize, Ident> =
             control.late.iter().zip(&results).rev().filter_map(|(leaf, name)| leaf.map(|leaf| (leaf, name.clone()))).collect();
-        self.is_there(&late.into_iter().collect::<Vec<_>>());
+        self.is_there(&late.into_iter().collect::<Vec<_>>(), false);
     }
 
     /// A program for a body: its leaves read the operands.

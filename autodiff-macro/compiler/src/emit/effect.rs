@@ -13,6 +13,13 @@ use crate::syntax::free_identifiers;
 impl Program<'_> {
     /// The statement, with the variables that it reads of generated code.
     pub(super) fn effect(&mut self, operands: &[NodeId], effect: &Effect) {
+        if let Some(leaf) = effect.whole {
+            let (variable, kernels) = (self.names.fresh("whole"), self.kernels.clone());
+            let value = self.read(operands[0]);
+            self.statements.push(quote!(let #variable = #kernels::whole(#value);));
+            self.is_there(&[(leaf, variable)], true);
+            return;
+        }
         if effect.tokens.is_empty() || self.again {
             return;
         }
@@ -22,7 +29,9 @@ impl Program<'_> {
             let ty = &self.schedule.node(*id).ty;
             let (scalar, float) = (ty.rank() == 0, ty.elem() == Elem::Float);
             let elem = &self.target.elem;
+            let kernels = &self.kernels;
             lets.extend(match (scalar, float, read.by_reference) {
+                (..) if read.whole => quote!(let #ident = #kernels::whole(#value);),
                 (true, true, false) => quote!(let #ident: #elem = #value;),
                 (true, true, true) => quote!(let #ident: &#elem = &#value;),
                 (true, false, true) => quote!(let #ident = &#value;),

@@ -56,15 +56,16 @@ impl Program<'_> {
             self.statements.push(quote!(#tape.hold(#saved);));
         }
         if let Some(leaf) = call.leaf {
-            self.is_there(&[(leaf, variable.clone())]);
+            self.is_there(&[(leaf, variable.clone())], false);
         }
     }
 
-    /// Results are there whose sizes were not known before: what is required of them is checked.
-    pub(super) fn is_there(&mut self, results: &[(usize, Ident)]) {
+    /// Results are there whose sizes were not known before, or which are sizes themselves: what is required of them is
+    /// checked.
+    pub(super) fn is_there(&mut self, results: &[(usize, Ident)], whole: bool) {
         let after = self.statements.len();
         for (leaf, variable) in results {
-            self.late.insert(*leaf, LateResult { variable: variable.clone(), after });
+            self.late.insert(*leaf, LateResult { variable: variable.clone(), after, whole });
         }
         let region = &self.schedule.joint.region;
         let due = |c: &&Check| {

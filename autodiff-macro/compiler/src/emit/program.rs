@@ -105,6 +105,8 @@ pub(super) struct LateResult {
     pub(super) variable: Ident,
     /// The number of statements up to it.
     pub(super) after: usize,
+    /// Whether it is the size itself, an integer that the program computes.
+    pub(super) whole: bool,
 }
 
 /// Where an output of a body goes.

@@ -46,6 +46,7 @@ impl Program<'_> {
 
     pub(super) fn axis_of_leaf(&self, leaf: usize, axis: usize) -> TokenStream {
         let read = match self.late.get(&leaf) {
+            Some(result) if result.whole => return result.variable.to_token_stream(),
             Some(result) => result.variable.to_token_stream(),
             None => self.leaves()[leaf].read.clone(),
         };

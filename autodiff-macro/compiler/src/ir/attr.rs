@@ -100,6 +100,7 @@ impl Attr {
         match self {
             Attr::Control(control) => control.late.iter().copied().flatten().collect(),
             Attr::External(call) => call.leaf.into_iter().collect(),
+            Attr::Effect(effect) => effect.whole.into_iter().collect(),
             _ => vec![],
         }
     }

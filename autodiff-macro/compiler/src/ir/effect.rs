@@ -6,12 +6,14 @@ use std::rc::Rc;
 use proc_macro2::{Ident, TokenStream};
 
 /// A statement run for its effect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Effect {
     /// The statement.
     pub tokens: TokenStream,
     /// The variables that it reads by the values of the node's last operands.
     pub reads: Vec<EffectRead>,
+    /// It makes an integer of its operand: the leaf whose first size that is.
+    pub whole: Option<usize>,
 }
 
 /// A variable of an effect.
@@ -21,6 +23,8 @@ pub struct EffectRead {
     pub ident: Ident,
     /// Whether it is a reference to a scalar, as elements that an iterator gives are.
     pub by_reference: bool,
+    /// Whether it is an integer.
+    pub whole: bool,
 }
 
 /// A shared effect, equal only to itself: the same statement twice is run twice.

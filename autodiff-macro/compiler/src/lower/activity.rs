@@ -31,6 +31,9 @@ impl<'g> Lower<'g, '_> {
         if let Some((name, _)) = places {
             return Some(name.clone());
         }
+        if let Some((name, _)) = names.iter().find(|(name, _)| matches!(self.lookup(name), Some(Value::Whole(_)))) {
+            return Some(name.clone());
+        }
         let names: Vec<(String, Vec<Link>)> = names.into_iter().map(|(name, chain)| (self.base_of(&name), chain)).collect();
         let closures: Vec<_> = names
             .iter()
@@ -103,7 +106,7 @@ pub(super) fn nodes_along(value: &Value<'_>, chain: &[Link]) -> Vec<NodeId> {
 
 pub(super) fn nodes_of(value: &Value<'_>) -> Vec<NodeId> {
     match value {
-        Value::Node(e) => vec![e.id()],
+        Value::Node(e) | Value::Whole(e) => vec![e.id()],
         Value::Lanes(e) => vec![e.node.id()],
         Value::Tuple(parts) | Value::List(parts) => parts.iter().flat_map(nodes_of).collect(),
         Value::Struct(s) => s.fields.iter().flat_map(|(_, v)| nodes_of(v)).collect(),

@@ -34,6 +34,7 @@ impl<'g> Lower<'g, '_> {
                 Arg::Size => self.size(e).map(|d| into.attrs.push(Attr::Dims(vec![d]))),
                 Arg::Widths => self.widths(e).map(|w| into.attrs.push(Attr::Axes(w))),
                 Arg::PadMode => self.one_of(e, &PAD_MODES).map(|i| into.attrs.push(Attr::Int(i as i64))),
+                Arg::Indices if indices_written_out(e).is_some() => self.written_indices(e).map(|n| into.operands.push((e, n))),
                 Arg::Indices => self
                     .of_kind(e, Elem::Index, "an index vector (`Array1<usize>` or `&[usize]`)")
                     .map(|n| into.operands.push((e, n))),
@@ -69,6 +70,28 @@ impl<'g> Lower<'g, '_> {
                 self.wrong(e, &other, wanted);
                 None
             }
+        }
+    }
+
+    /// `&[2, 0]` as an index vector: passive code makes it.
+    fn written_indices(&mut self, e: &Expr) -> Option<Node<'g>> {
+        let list = indices_written_out(e)?;
+        if let Some(name) = self.active_variable(&list.to_token_stream(), false) {
+            self.errors.at(e, format!("`{name}` depends on differentiated parameters: indices of a list are passive integers"));
+            return None;
+        }
+        if !self.reads_no_whole(e, &list.to_token_stream()) {
+            return None;
+        }
+        let (number, count) = (self.counter.get(), list.elems.len());
+        self.counter.set(number + 1);
+        let name = quote::format_ident!("indices_{number}");
+        let tokens = self.with_sizes(quote::quote!(let #name: [usize; #count] = #list;));
+        self.passive.push(super::Passive::on_demand(tokens, vec![name.to_string()]));
+        let pat = syn::Pat::Ident(syn::PatIdent { attrs: vec![], by_ref: None, mutability: None, ident: name, subpat: None });
+        match self.typed_leaf(&pat, &syn::parse_quote!([usize; #count]))? {
+            Value::Node(n) => Some(n),
+            _ => None,
         }
     }
 
@@ -151,8 +174,9 @@ impl<'g> Lower<'g, '_> {
         self.size_of(e, value)
     }
 
-    fn size_of(&mut self, e: &Expr, value: Value<'g>) -> Option<Dim> {
+    pub(super) fn size_of(&mut self, e: &Expr, value: Value<'g>) -> Option<Dim> {
         match value {
+            Value::Whole(n) => Some(self.dim_of_whole(n)),
             Value::Int(d) => Some(d),
             Value::Place(place) if place.ty.is_none() => Some(self.place_integer(&place)),
             Value::Opaque => {
@@ -342,6 +366,7 @@ impl<'g> Lower<'g, '_> {
             return Some(Bound::Literal(n));
         }
         match self.expr(e)? {
+            Value::Whole(n) => Some(Bound::Dim(self.dim_of_whole(n))),
             Value::Int(d) => Some(Bound::Dim(d)),
             Value::Place(place) if place.ty.is_none() => Some(Bound::Dim(self.place_integer(&place))),
             Value::Opaque => {
@@ -389,4 +414,18 @@ impl<'g> Lower<'g, '_> {
 /// The elements of `name![a, b, c]`.
 pub(super) fn macro_elements(tokens: &TokenStream) -> Option<Vec<Expr>> {
     Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone()).ok().map(|p| p.into_iter().collect())
+}
+
+/// The elements of `&[2, 0]` or `&vec![2, 0]`.
+fn indices_written_out(e: &Expr) -> Option<syn::ExprArray> {
+    match e {
+        Expr::Reference(r) => indices_written_out(&r.expr),
+        Expr::Paren(p) => indices_written_out(&p.expr),
+        Expr::Array(a) => Some(a.clone()),
+        Expr::Macro(m) if m.mac.path.is_ident("vec") => {
+            let tokens = &m.mac.tokens;
+            syn::parse2(quote::quote!([#tokens])).ok()
+        }
+        _ => None,
+    }
 }

@@ -52,7 +52,14 @@ impl<'g> Lower<'g, '_> {
         if !self.may_write(name, place) {
             return;
         }
-        if let Value::Node(e) = &value {
+        let value = match self.lookup(name) {
+            Some(Value::Whole(_)) if !matches!(value, Value::Whole(_)) => match self.size_of(place, value) {
+                Some(d) => Value::Whole(self.b.size(d)),
+                None => return,
+            },
+            _ => value,
+        };
+        if let Value::Node(e) | Value::Whole(e) = &value {
             e.named(self.originals.get(name).map_or(name, String::as_str));
         }
         if !self.rebind(name, value) {
@@ -78,7 +85,9 @@ impl<'g> Lower<'g, '_> {
         self.errors.truncate(mark);
         self.hoist = hoist;
         match value {
-            Some((name, value)) if !matches!(value, Value::Opaque) && !self.kept.contains(&name) => {
+            Some((name, value))
+                if !matches!(value, Value::Opaque) && !self.kept.contains(&name) && !self.is_of_the_caller(&name) =>
+            {
                 self.before_change(&defines);
                 self.keep(whole, Passive::on_demand(quote!(#whole;), defines));
                 self.set(&name, value, left);
@@ -101,6 +110,9 @@ impl<'g> Lower<'g, '_> {
         left: &Expr,
         right: &Expr,
     ) -> Option<Value<'g>> {
+        if let Some(value) = self.whole_arithmetic(op, &old, &new) {
+            return Some(value);
+        }
         match (old, new) {
             (Value::Node(x), Value::Node(y)) => {
                 let operands = [(left, x), (right, y)];
@@ -138,7 +150,8 @@ impl<'g> Lower<'g, '_> {
     pub(super) fn changes_carried(&mut self, e: &Expr) -> bool {
         let branches = matches!(e, Expr::If(_) | Expr::Match(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_));
         let Some(outside) = self.scopes.first().filter(|_| self.in_body && branches) else { return false };
-        let nodes: Vec<&String> = outside.iter().filter(|(_, b)| matches!(b.value, Value::Node(_))).map(|(n, _)| n).collect();
+        let nodes: Vec<&String> =
+            outside.iter().filter(|(_, b)| matches!(b.value, Value::Node(_) | Value::Whole(_))).map(|(n, _)| n).collect();
         changed_variables(e)
             .iter()
             .map(|name| self.base_of(name))
@@ -153,6 +166,7 @@ impl<'g> Lower<'g, '_> {
                 let id = x.id();
                 self.is_active(id)
             }
+            Some(Value::Whole(_)) => true,
             Some(Value::List(parts)) => {
                 let ids: Vec<_> = parts.iter().filter_map(|p| if let Value::Node(x) = p { Some(x.id()) } else { None }).collect();
                 ids.into_iter().any(|id| self.is_active(id))

@@ -27,6 +27,7 @@ impl<'g> Lower<'g, '_> {
             return;
         }
         let changed = crate::syntax::free_identifiers(e.to_token_stream()).into_iter().find(|n| self.changed.contains(n));
+        changed.iter().for_each(|name| self.compute(name));
         let hint = match found {
             Value::Opaque | Value::Tokens(_) if changed.is_some() => format!(
                 "`{}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own",

@@ -180,6 +180,7 @@ impl<'g> Border<'g> {
     pub(super) fn import<'h>(&mut self, inner: &mut Lower<'h, '_>, at: &mut Crossing, name: &str, value: &Value<'g>) -> Value<'h> {
         match value {
             Value::Node(e) => Value::Node(self.node(inner, at, name, *e)),
+            Value::Whole(e) => Value::Whole(self.node(inner, at, name, *e)),
             Value::Int(d) => Value::Int(self.dim(inner, at, *d)),
             Value::Tuple(parts) => Value::Tuple(parts.iter().map(|p| self.import(inner, at, name, p)).collect()),
             Value::List(parts) => Value::List(parts.iter().map(|p| self.import(inner, at, name, p)).collect()),

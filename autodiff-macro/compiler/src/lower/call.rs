@@ -38,7 +38,7 @@ pub(super) const IDENTITIES: [&str; 20] = [
 
 impl<'g> Lower<'g, '_> {
     pub(super) fn method_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<Value<'g>> {
-        if let Some(value) = self.chain(m, e) {
+        if let Some(value) = self.mapped_option(m, e).or_else(|| self.chain(m, e)) {
             return value;
         }
         if let Some(value) = self.zip(m, e) {
@@ -77,6 +77,7 @@ impl<'g> Lower<'g, '_> {
             Value::Struct(_) if IDENTITIES.contains(&name.as_str()) => Some(receiver),
             Value::Node(x) => self.node_method(x, &name, &args, m, e),
             Value::Int(d) => self.int_method(d, &name, &args, m),
+            Value::Whole(x) => self.whole_method(x, &name, &args, m),
             Value::Shape(dims) if IDENTITIES.contains(&name.as_str()) => Some(Value::Shape(dims)),
             Value::Tuple(_) if IDENTITIES.contains(&name.as_str()) => Some(receiver),
             other => {
@@ -92,6 +93,10 @@ impl<'g> Lower<'g, '_> {
                 let n = self.literal_int(n)?;
                 let one = self.b.literal(1);
                 Some(Value::Int((0..n.min(8)).fold(one, |p, _| self.b.dims(|dims| dims.product(p, d)))))
+            }
+            (_, [other]) if matches!(self.expr(other), Some(Value::Whole(_))) => {
+                let x = self.b.size(d);
+                self.whole_method(x, name, args, m)
             }
             ("min", [other]) => {
                 let other = self.size(other)?;
@@ -230,6 +235,7 @@ impl<'g> Lower<'g, '_> {
         let mark = self.errors.len();
         let value = match self.expr(inner) {
             Some(Value::Int(d)) => self.number(d, n),
+            Some(Value::Whole(n)) => Some(self.float_of_whole(n)),
             _ => None,
         };
         self.errors.truncate(mark);
@@ -388,7 +394,12 @@ impl<'g> Lower<'g, '_> {
                 [x],
             ) if o == float || o == "NumCast" || o == "FromPrimitive" => {
                 return match self.expr(x)? {
+                    Value::Node(c) if c.rank() == 0 && c.ty().elem() == crate::ir::Elem::Bool => {
+                        Some(Value::Node(Node::select(c, self.b.constant(1.0), self.b.constant(0.0))))
+                    }
+                    Value::Lanes(c) if c.is_mask() => self.as_number(c, x).map(super::lanes::Lanes::value),
                     Value::Int(d) => self.number(d, x),
+                    Value::Whole(n) => Some(self.float_of_whole(n)),
                     Value::Node(n) if n.rank() == 0 => Some(Value::Node(n)),
                     Value::Lanes(n) if n.rank() == 0 && n.node.is_float() => Some(Value::Lanes(n)),
                     other => {
@@ -397,8 +408,21 @@ impl<'g> Lower<'g, '_> {
                     }
                 };
             }
+            (Some(o), "from", [x]) if crate::syntax::INTEGERS.contains(&o) => {
+                return match self.expr(x)? {
+                    Value::Node(c) if c.rank() == 0 && c.ty().elem() == crate::ir::Elem::Bool => {
+                        Some(Value::Whole(Node::select(c, self.b.constant(1.0), self.b.constant(0.0))))
+                    }
+                    Value::Lanes(c) if c.is_mask() => self.as_number(c, x).map(super::lanes::Lanes::value),
+                    value @ (Value::Int(_) | Value::Whole(_)) => Some(value),
+                    _ => None,
+                };
+            }
             (Some(o), _, _) if o.starts_with("Array") || o.starts_with("ArcArray") || o.starts_with("CowArray") => {
                 return self.constructor(&name, &args, e);
+            }
+            (None | Some("ndarray" | "linalg"), "arr1" | "arr2" | "arr3", [x]) if is_written_out(x) => {
+                return self.array_of(x).map(Value::Node);
             }
             (None | Some("ndarray" | "linalg"), "aview1" | "arr1" | "aview2" | "aview0", [x]) => {
                 return match self.expr(x)? {
@@ -409,8 +433,9 @@ impl<'g> Lower<'g, '_> {
                     other => Some(other),
                 };
             }
-            (Some("f32" | "f64" | "Float" | "Real" | "NdFloat"), _, [x, rest @ ..]) => return self.path_call(&name, x, rest, e),
-            (Some(o), _, [x, rest @ ..]) if o == float => return self.path_call(&name, x, rest, e),
+            (_, _, [x, rest @ ..]) if crate::syntax::is_float_function(&path.path, &self.float) => {
+                return self.path_call(&name, x, rest, e);
+            }
             _ => {}
         }
         if self.in_lanes() && self.differs(&c.args) && ops::lookup(Form::Function, &name).is_some() {
@@ -488,7 +513,15 @@ impl<'g> Lower<'g, '_> {
             ("from_shape_fn", [shape, f]) => self.made_by_index(shape, f, e),
             ("from_iter", [items]) => self.collected(items, e),
             ("from_shape_vec", [shape, x]) => {
-                let (dims, x_value) = (self.shape(shape)?, self.float(x)?);
+                let dims = self.shape(shape)?;
+                let x_value = match self.expr(x)? {
+                    Value::List(parts) if self.stacked(&parts).is_some() => self.stacked(&parts)?,
+                    Value::Node(n) if n.is_float() => n,
+                    other => {
+                        self.wrong(x, &other, "a list of floats");
+                        return None;
+                    }
+                };
                 let id = self.in_context(e, &[(x, x_value)], |b| {
                     b.apply(&ops::structure::RESHAPE, vec![Attr::Dims(dims)], &[x_value]).map(|e| e.id())
                 })?;
@@ -507,6 +540,31 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    /// Floats that are written out, in lists of lists for further axes, as an array.
+    fn array_of(&mut self, e: &Expr) -> Option<Node<'g>> {
+        let list = match e {
+            Expr::Reference(r) => return self.array_of(&r.expr),
+            Expr::Paren(p) => return self.array_of(&p.expr),
+            Expr::Array(list) => list,
+            _ => {
+                let x = self.float(e)?;
+                if x.rank() > 0 {
+                    self.errors.at(e, "an array as an element of an array: use `stack` or `concatenate`");
+                    return None;
+                }
+                return Some(x);
+            }
+        };
+        let parts: Option<Vec<Value<'g>>> = list.elems.iter().map(|part| self.array_of(part).map(Value::Node)).collect();
+        let parts = parts?;
+        let shapes: Vec<_> = parts.iter().map(|part| if let Value::Node(n) = part { n.shape() } else { vec![] }).collect();
+        if shapes.is_empty() || shapes.iter().any(|shape| *shape != shapes[0]) {
+            self.errors.at(e, "the rows of an array that is written out are of one length, and there is at least one");
+            return None;
+        }
+        self.stacked(&parts)
     }
 
     pub(super) fn macro_call(&mut self, m: &syn::ExprMacro, e: &Expr) -> Option<Value<'g>> {
@@ -541,6 +599,24 @@ impl<'g> Lower<'g, '_> {
                     }
                 })?;
                 Some(Value::Node(self.b.expr(id)))
+            }
+            "array" => {
+                let tokens = &m.mac.tokens;
+                match syn::parse2::<Expr>(quote::quote!([#tokens])) {
+                    Ok(list) => {
+                        let array = self.array_of(&list)?;
+                        // Passive code has one of its own under the variable's name, which is made only where it is read.
+                        if !self.is_active(array.id()) {
+                            array.named("listed");
+                        }
+                        Some(Value::Node(array))
+                    }
+                    Err(_) => {
+                        self.errors
+                            .at(e, "this `array!` is not understood: write its elements out, as in `array![[a, b], [c, d]]`");
+                        None
+                    }
+                }
             }
             "einsum" => self.einsum(m, e),
             "dbg" => self.dbg(m, e),
@@ -578,4 +654,13 @@ fn spelling_kinds(spelling: &Spelling) -> Vec<bool> {
         _ => None,
     });
     receiver.into_iter().chain(args).collect()
+}
+
+/// Whether a list is written out, as `&[[a, b], [c, d]]`.
+fn is_written_out(e: &Expr) -> bool {
+    match e {
+        Expr::Reference(r) => is_written_out(&r.expr),
+        Expr::Array(_) => true,
+        _ => false,
+    }
 }

@@ -198,13 +198,13 @@ impl<'g, 'a> Lower<'g, 'a> {
         after: &[Node<'g>],
         exits: bool,
     ) -> Option<()> {
-        if !self.readable(at, &tokens) {
+        if !self.unchanged(at, &tokens) {
             return None;
         }
         self.fixed.extend(free_identifiers(tokens.clone()));
         let (names, mut nodes): (Vec<EffectRead>, Vec<Node<'g>>) = reads.into_iter().unzip();
         nodes.extend(after);
-        self.add_effect(Effect { tokens, reads: names }, &nodes);
+        self.add_effect(Effect { tokens, reads: names, whole: None }, &nodes);
         self.exited |= exits;
         Some(())
     }
@@ -229,7 +229,10 @@ impl<'g, 'a> Lower<'g, 'a> {
         let ident = quote::format_ident!("value_{}", self.counter.get());
         self.counter.set(self.counter.get() + 1);
         let tokens = quote!(::std::eprintln!("[{}:{}:{}] {} = {:#?}", ::core::file!(), #line, #column, #text, &#ident););
-        self.add_effect(Effect { tokens, reads: vec![EffectRead { ident, by_reference: false }] }, &[node]);
+        self.add_effect(
+            Effect { tokens, reads: vec![EffectRead { ident, by_reference: false, whole: false }], whole: None },
+            &[node],
+        );
         Some(value)
     }
 
@@ -242,9 +245,18 @@ impl<'g, 'a> Lower<'g, 'a> {
     pub(super) fn ran(&mut self, result: Node<'g>, exits: bool) {
         match self.done {
             None if result.matches(&crate::ops::leaf::PART).is_some() && result.rank() == 0 => self.done = Some(result),
-            _ => self.add_effect(Effect { tokens: TokenStream::new(), reads: vec![] }, &[result]),
+            _ => self.add_effect(Effect::default(), &[result]),
         }
         self.exited |= exits;
+    }
+
+    /// The same of a loop or branch which acts, or in which something is only run for its value.
+    pub(super) fn ran_or_acted(&mut self, result: Node<'g>, acts: bool, exits: bool) {
+        if acts || exits {
+            self.ran(result, exits);
+        } else {
+            self.run.push(result);
+        }
     }
 
     /// The value that all effects come before, and all that must be run.
@@ -254,7 +266,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             [] => None,
             [one] => Some(*one),
             _ => {
-                let effect = Effect { tokens: TokenStream::new(), reads: vec![] };
+                let effect = Effect::default();
                 Some(self.b.make(&EFFECT, vec![Attr::Effect(EffectRef(effect.into()))], &all))
             }
         }
@@ -265,8 +277,9 @@ impl<'g, 'a> Lower<'g, 'a> {
         let mut reads = Vec::new();
         for name in free_identifiers(tokens.clone()) {
             let Some(value) = self.lookup(&name).cloned() else { continue };
+            let whole = matches!(value, Value::Whole(_));
             let node = match value {
-                Value::Node(e) => e,
+                Value::Node(e) | Value::Whole(e) => e,
                 Value::Alias(_) | Value::Closure(_) | Value::Tuple(_) | Value::List(_) | Value::Struct(_) => {
                     let ident = quote::format_ident!("{}", name.trim_start_matches("r#"));
                     if self.active_variable(&quote!(#ident), true).is_some() {
@@ -284,7 +297,7 @@ impl<'g, 'a> Lower<'g, 'a> {
                 _ => continue,
             };
             let id = node.id();
-            if !self.is_active(id) || self.is_own_variable(&name, node) {
+            if !whole && (!self.is_active(id) || self.is_own_variable(&name, node)) {
                 continue;
             }
             if node.ty().elem() != Elem::Float && node.rank() > 0 {
@@ -296,7 +309,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             }
             let ident = ident_in(tokens, &name).unwrap_or_else(|| quote::format_ident!("{}", name.trim_start_matches("r#")));
             let by_reference = node.rank() == 0 && dereferenced(tokens.clone(), &name);
-            reads.push((EffectRead { ident, by_reference }, node));
+            reads.push((EffectRead { ident, by_reference, whole }, node));
         }
         Some(reads)
     }

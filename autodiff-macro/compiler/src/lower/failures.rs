@@ -351,6 +351,10 @@ impl<'g> Lower<'g, '_> {
                         Failure::Sizes(0..0, name == "broadcast")
                     }
                     "into_dimensionality" => Failure::Never,
+                    "trace" if x.rank() == 2 => match x.shape()[..] {
+                        [rows, columns] if rows != columns => Failure::NotSquare(name.clone(), rows, columns),
+                        _ => Failure::Never,
+                    },
                     _ => return Some(None),
                 };
                 self.required = 0..0;
@@ -382,7 +386,7 @@ impl<'g> Lower<'g, '_> {
                 let ident = format_ident!("items_{}", self.counter.get());
                 self.counter.set(self.counter.get() + 1);
                 let tokens = quote!(#krate::kernels::unless_none(#ident));
-                return Some((tokens, vec![(EffectRead { ident, by_reference: false }, *count)]));
+                return Some((tokens, vec![(EffectRead { ident, by_reference: false, whole: false }, *count)]));
             }
             Failure::Sizes(range, option) => {
                 let checks = self.b.checks(range.clone());
@@ -463,13 +467,15 @@ impl<'g> Lower<'g, '_> {
             }
             None => return Some(None),
         };
-        let Value::Node(node) = value else { return None };
+        if !matches!(value, Value::Node(_) | Value::Whole(_)) {
+            return None;
+        }
         let name = format!("inside_{}", self.counter.get());
         self.counter.set(self.counter.get() + 1);
         let ident = format_ident!("{name}");
         let mut stmts: Vec<Stmt> = vec![syn::parse2(quote!(let #inside = #ident;)).ok()?];
         stmts.extend(yes);
-        self.bind(&name, Value::Node(node));
+        self.bind(&name, value);
         match self.succeeds(&failure) {
             None => Some(self.flow(&stmts, kind)),
             Some(condition) => {

@@ -43,10 +43,22 @@ impl<'g> Lower<'g, '_> {
             }
             return;
         }
+        // The code of a body is not run where nothing comes of it.
+        if self.in_body
+            && let Some(name) = statement.defines().iter().find(|name| self.is_of_the_caller(name)).cloned()
+        {
+            self.may_write_to_the_caller(&name, at);
+            return;
+        }
+        let declares = statement.defines().iter().any(|name| statement.declares(name));
+        if !declares && !self.reads_no_whole(at, &statement.tokens().clone()) {
+            return;
+        }
         if let Some(name) = self.computed_in(&statement) {
             self.errors.at(at.to_token_stream(), format!("`{name}` is computed by generated code, which this statement cannot read or change: write it with array operations and `let`, or move it to a function that calls this one"));
             return;
         }
+        statement.uses().iter().filter(|name| self.changed.contains(*name)).for_each(|name| self.compute(name));
         if let Some(message) = super::control::conflicts(&statement, &self.fixed, &self.changed) {
             self.errors.at(at.to_token_stream(), message);
             return;
@@ -166,6 +178,8 @@ impl<'g> Lower<'g, '_> {
         let computed = local.init.as_ref().is_some_and(|init| {
             crate::syntax::free_identifiers(init.expr.to_token_stream()).iter().any(|name| match self.lookup(name) {
                 Some(Value::Node(e)) => e.matches(&crate::ops::leaf::INPUT).is_none(),
+                // What a called function has by a name of its own.
+                Some(Value::Place(_) | Value::Struct(_)) => !self.is_passive_variable(name),
                 _ => false,
             })
         });

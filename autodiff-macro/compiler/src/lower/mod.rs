@@ -36,6 +36,7 @@ mod target;
 mod traverse;
 mod typed;
 mod value;
+mod whole;
 mod zip;
 mod zip_rounds;
 
@@ -89,10 +90,19 @@ struct LateCode {
 /// Lowers a function. `None` if there were errors.
 pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Lowered> {
     let mark = errors.len();
-    let late = std::rc::Rc::new(LateCode::default());
-    let lowered = lower_once(item, signature, options, errors, false, late.clone());
-    if lowered.is_some() || errors.len() == mark {
-        return lowered;
+    let (mut late, computed) = (std::rc::Rc::new(LateCode::default()), std::rc::Rc::new(whole::Computed::default()));
+    // Each time more variables are known to be computed, so this ends.
+    loop {
+        let known = computed.len();
+        let lowered = lower_once(item, signature, options, errors, false, late.clone(), computed.clone());
+        if lowered.is_some() || errors.len() == mark {
+            return lowered;
+        }
+        if computed.len() == known {
+            break;
+        }
+        errors.truncate(mark);
+        late = std::rc::Rc::new(LateCode::default());
     }
     let first = errors.split_off(mark);
     // Passive code that reads sizes which only the run decides may be in a body of its own, and counters that the code
@@ -101,7 +111,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     let counters = crate::syntax::has_counters(&item.block);
     for counting in [false, true].into_iter().filter(|counting| if *counting { counters } else { apart }) {
         let late = std::rc::Rc::new(LateCode { apart, ..LateCode::default() });
-        let lowered = lower_once(item, signature, options, errors, counting, late);
+        let lowered = lower_once(item, signature, options, errors, counting, late, Default::default());
         if lowered.is_some() {
             return lowered;
         }
@@ -119,6 +129,7 @@ fn lower_once(
     errors: &mut Errors,
     counting: bool,
     late_code: std::rc::Rc<LateCode>,
+    computed: std::rc::Rc<whole::Computed>,
 ) -> Option<Lowered> {
     let wrt = differentiated(signature, options, item, errors)?;
     let float = float_type(signature, &wrt, errors)?;
@@ -132,11 +143,17 @@ fn lower_once(
         calls: vec![root_name(signature, item)],
         taken: names_in_use(item, signature),
         late_code,
+        computed,
         ..Lower::new(&builder, errors, signature, krate, float.clone(), item.sig.ident.to_string())
     };
     let before = lower.errors.len();
     for (i, param) in signature.params.iter().enumerate() {
         lower.parameter(i, param, wrt.contains(&i));
+        let name = param.ident.to_string();
+        if let Some(value) = lower.lookup(&name).cloned() {
+            let value = lower.computed(&name, value);
+            lower.rebind(&name, value);
+        }
     }
     lower.name_sizes(&options.shapes);
     // Only variables of one name are renamed. The copy is left out where it can be: it is made by recursion.
@@ -356,6 +373,12 @@ struct Lower<'g, 'a> {
     late: std::collections::BTreeSet<String>,
     /// What becomes of passive code that reads these or sizes that only the run decides.
     late_code: std::rc::Rc<LateCode>,
+    /// Variables that hold integers which the program computes.
+    computed: std::rc::Rc<whole::Computed>,
+    /// The sizes that such integers are, by node.
+    wholes: HashMap<NodeId, crate::ir::Dim>,
+    /// The chain that an extreme item was last found in, and its index.
+    extreme: Option<(String, crate::ir::Expr<'g>)>,
     /// The last effect of generated code, on which the next one depends.
     done: Option<crate::ir::Expr<'g>>,
     /// What must be run although it has no effect: loops and branches that decide sizes.
@@ -436,6 +459,9 @@ impl<'g, 'a> Lower<'g, 'a> {
             after: None,
             late: Default::default(),
             late_code: Default::default(),
+            computed: Default::default(),
+            wholes: HashMap::new(),
+            extreme: None,
             done: None,
             run: vec![],
             exited: false,
@@ -531,7 +557,9 @@ impl<'g> Lower<'g, '_> {
             self.late_code.read.set(true);
             self.errors.at(tokens, format!("`{name}` is known only when a loop, branch or call above has run, and passive code runs before: use what is known without it"));
         }
+        let _ = self.reads_no_whole(tokens, tokens);
         if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.changed.contains(n)) {
+            self.compute(&name);
             self.errors.at(tokens, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
         }
         // A parameter is read by its name, unless a variable takes the name over.
@@ -582,6 +610,7 @@ impl<'g> Lower<'g, '_> {
                 Some(Output::Node(nodes.len() - 1))
             }
             Value::Int(d) => Some(Output::Size(d)),
+            Value::Whole(n) => Some(Output::Size(self.dim_of_whole(n))),
             Value::Tuple(parts) => {
                 let parts: Option<Vec<Output>> = parts.into_iter().map(|p| self.output_part(p, item, nodes)).collect();
                 parts.map(Output::Tuple)

@@ -231,6 +231,34 @@ impl<'g> Lower<'g, '_> {
         true
     }
 
+    /// `general_mat_mul(alpha, &a, &b, beta, &mut c)` and `general_mat_vec_mul`: `c = alpha·a·b + beta·c`. `false` if it is
+    /// another call.
+    pub(super) fn general_product(&mut self, c: &syn::ExprCall) -> bool {
+        let names = ["general_mat_mul", "general_mat_vec_mul"];
+        let named = matches!(&*c.func, Expr::Path(p) if p.path.segments.last().is_some_and(|s| names.iter().any(|n| s.ident == n)));
+        let [alpha, a, b, beta, place] = c.args.iter().collect::<Vec<_>>()[..] else { return false };
+        let Expr::Reference(place) = place else { return false };
+        if !named || place.mutability.is_none() {
+            return false;
+        }
+        let place = &place.expr;
+        // As in BLAS, what was there is not read where its factor is 0.
+        let nothing =
+            matches!(beta, Expr::Lit(l) if matches!(&l.lit, syn::Lit::Float(f) if f.base10_parse::<f64>().is_ok_and(|x| x == 0.0)));
+        let product = quote::quote!((#a).dot(#b) * (#alpha));
+        let value = if nothing { product } else { quote::quote!(#product + &#place * (#beta)) };
+        if !nothing && super::assignment::plain_name(place).is_none() {
+            return false;
+        }
+        match syn::parse2::<syn::Stmt>(quote::quote!(#place.assign(&(#value));)) {
+            Ok(stmt) => {
+                self.statement(&stmt);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// The values that the parameters of a closure have when its body has run for its effect.
     pub(super) fn changed_by(
         &mut self,

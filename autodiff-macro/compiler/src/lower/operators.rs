@@ -147,6 +147,12 @@ impl<'g> Lower<'g, '_> {
         if let Some(value) = self.lane_operator(op, b, &left, &right, e) {
             return value;
         }
+        if let Some((x, y)) = self.wholes_of(&left, &right) {
+            return match arithmetic {
+                Some(a) => self.whole_arithmetic(a, &left, &right),
+                None => Some(Value::Node(x.zip(op, y))),
+            };
+        }
         match (left, right) {
             (Value::Node(x), Value::Node(y)) => {
                 let logic = matches!(b.op, BinOp::And(_) | BinOp::BitAnd(_) | BinOp::Or(_) | BinOp::BitOr(_) | BinOp::BitXor(_));
@@ -184,7 +190,11 @@ impl<'g> Lower<'g, '_> {
             Assign::Sub => Some(d.sub(x, y)),
             Assign::Mul => Some(d.product(x, y)),
             Assign::Div => Some(d.quotient(x, y)),
-            Assign::Rem => None,
+            Assign::Rem => {
+                let times = d.quotient(x, y);
+                let whole = d.product(times, y);
+                Some(d.sub(x, whole))
+            }
         })
     }
 
@@ -199,7 +209,18 @@ impl<'g> Lower<'g, '_> {
                 }
                 self.number(d, &c.expr)
             }
+            // `true` is 1.
+            Value::Lanes(x) if x.is_mask() && crate::syntax::INTEGERS.contains(&to.as_str()) => {
+                self.as_number(x, &c.expr).map(super::lanes::Lanes::value)
+            }
+            Value::Node(x)
+                if x.rank() == 0 && x.ty().elem() == crate::ir::Elem::Bool && crate::syntax::INTEGERS.contains(&to.as_str()) =>
+            {
+                Some(Value::Whole(crate::ir::Expr::select(x, self.b.constant(1.0), self.b.constant(0.0))))
+            }
             Value::Lanes(x) if to == float && x.node.is_float() => Some(Value::Lanes(x)),
+            Value::Whole(n) if to == float => Some(self.float_of_whole(n)),
+            Value::Whole(n) if crate::syntax::INTEGERS.contains(&to.as_str()) => Some(Value::Whole(n)),
             Value::Int(d) if matches!(to.as_str(), "usize") => Some(Value::Int(d)),
             Value::Node(n) if to == float => Some(Value::Node(n)),
             Value::Node(n) => {

@@ -26,7 +26,7 @@ impl<'g> Lower<'g, '_> {
     /// expression.
     pub(super) fn option_of(&mut self, e: &Expr) -> Option<(Failure<'g>, Inside<'g>)> {
         let Expr::MethodCall(m) = without_copies(e) else { return None };
-        if !is_option(m) || self.in_closure() || self.in_lanes() || !self.mentions_active(e) {
+        if !is_option(m, &self.float) || self.in_closure() || self.in_lanes() || !self.mentions_active(e) {
             return None;
         }
         let mark = self.errors.len();
@@ -39,7 +39,19 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn option_of_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<(Failure<'g>, Inside<'g>)> {
-        if let Some(is_element) = optional_end(m) {
+        if let ("map", Some(_)) = (m.method.to_string().as_str(), m.args.first()) {
+            let (failure, inside) = self.option_of(&m.receiver)?;
+            return Some(match inside {
+                Inside::Value(value) => (failure, Inside::Value(self.apply_function(&m.args[0], vec![value], e)?)),
+                Inside::Element => (failure, Inside::Element),
+            });
+        }
+        if let Some(is_element) = optional_end(m, &self.float) {
+            if m.method == "position" {
+                let value = self.expr(e)?;
+                let Value::Whole(at) = value else { return None };
+                return Some((Failure::NoItems(at + 1.0), Inside::Value(value)));
+            }
             let failure = self.end_fails(m, e)?;
             return Some(match is_element {
                 true => (failure, Inside::Element),
@@ -58,6 +70,21 @@ impl<'g> Lower<'g, '_> {
             }
             _ => None,
         }
+    }
+
+    /// `option.map(f)`: the function of what is in it. `None` if it is another call.
+    pub(super) fn mapped_option(&mut self, m: &syn::ExprMethodCall, e: &Expr) -> Option<Option<Value<'g>>> {
+        let f = m.args.first().filter(|_| m.method == "map" && m.args.len() == 1)?;
+        if !is_option_or_copy(&m.receiver, &self.float) || self.in_closure() || !self.mentions_active(&m.receiver) {
+            return None;
+        }
+        let Expr::MethodCall(inner) = without_copies(&m.receiver) else { return None };
+        // A mean is a number already, whose elements may be mapped.
+        let is_element = ["first", "last"].iter().any(|name| inner.method == name);
+        if !is_element && optional_end(inner, &self.float).is_none() && !is_option_or_copy(&inner.receiver, &self.float) {
+            return None;
+        }
+        Some(self.expr(&m.receiver).and_then(|value| self.apply_function(f, vec![value], e)))
     }
 
     /// `x.mean().unwrap()`, `a.iter().copied().reduce(f64::max).expect("…")`, `a.first().unwrap_or(&v)`: the value, after a
@@ -85,6 +112,18 @@ impl<'g> Lower<'g, '_> {
             (Some(other), Inside::Value(Value::Node(node))) if node.rank() == 0 => {
                 let condition = self.succeeds(&failure)?;
                 Some(self.float(&other).map(|other| Value::Node(Node::select(condition, node, other))))
+            }
+            (Some(other), Inside::Value(Value::Whole(node))) => {
+                let condition = self.succeeds(&failure)?;
+                let other = match method == "unwrap_or_default" {
+                    true => Value::Int(self.b.literal(0)),
+                    false => self.expr(&other)?,
+                };
+                let Some(other) = self.number_of(&other) else {
+                    self.wrong(e, &other, "an integer");
+                    return Some(None);
+                };
+                Some(Some(Value::Whole(Node::select(condition, node, other))))
             }
             (Some(other), _) => {
                 let condition = self.succeeds(&failure)?;
@@ -146,6 +185,15 @@ fn without_copies(e: &Expr) -> &Expr {
 }
 
 /// Whether a method gives an option of which it is known when there is none.
-fn is_option(m: &syn::ExprMethodCall) -> bool {
-    optional_end(m).is_some() || matches!(m.method.to_string().as_str(), "mean" | "mean_axis" | "first" | "last")
+fn is_option(m: &syn::ExprMethodCall, float: &crate::syntax::Float) -> bool {
+    match m.method.to_string().as_str() {
+        "mean" | "mean_axis" | "first" | "last" => true,
+        "map" if m.args.len() == 1 => is_option_or_copy(&m.receiver, float),
+        _ => optional_end(m, float).is_some(),
+    }
+}
+
+/// Whether an expression is such a call.
+fn is_option_or_copy(e: &Expr, float: &crate::syntax::Float) -> bool {
+    matches!(without_copies(e), Expr::MethodCall(m) if is_option(m, float))
 }

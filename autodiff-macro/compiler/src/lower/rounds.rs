@@ -92,7 +92,8 @@ impl<'g> Lower<'g, '_> {
                 let mut hidden = Vec::new();
                 let bound = |lower: &mut Self, b: Option<&Expr>, hidden: &mut Vec<(String, Value<'g>)>| -> Option<TokenStream> {
                     let Some(b) = b else { return Some(quote!(0)) };
-                    match lower.expr(b)? {
+                    let value = lower.expr(b)?;
+                    match lower.as_size(value) {
                         Value::Int(d) => {
                             let name = format!("bound_{}_outside", hidden.len());
                             hidden.push((name.clone(), Value::Int(d)));
@@ -103,12 +104,18 @@ impl<'g> Lower<'g, '_> {
                     }
                 };
                 let (start, end) = (bound(self, start, &mut hidden)?, bound(self, end, &mut hidden)?);
+                if !self.reads_no_whole(e, &tail) {
+                    return None;
+                }
                 let range = if is_closed(e) { quote!((#start..=#end)) } else { quote!((#start..#end)) };
                 return Some(Rounds::Integers(quote!(#range #tail), hidden));
             }
             return Some(Rounds::Indexed(items, count));
         }
         if let Some((start, end, tail)) = range_of(e) {
+            if !self.reads_no_whole(e, &e.to_token_stream()) {
+                return None;
+            }
             let (start, end) = (start.map_or(quote!(0), ToTokens::to_token_stream), end.map(ToTokens::to_token_stream));
             let range = if is_closed(e) { quote!((#start..=#end)) } else { quote!((#start..#end)) };
             return Some(Rounds::Integers(quote!(#range #tail), vec![]));
@@ -138,6 +145,7 @@ impl<'g> Lower<'g, '_> {
                 let start = r.start.as_ref().map_or(Some(Value::Int(zero)), |s| self.expr(s));
                 let end = r.end.as_ref().and_then(|s| self.expr(s));
                 self.errors.truncate(mark);
+                let [start, end] = [start, end].map(|value| value.map(|value| self.as_size(value)));
                 let (Some(Value::Int(start)), Some(Value::Int(end))) = (start, end) else { return Some(None) };
                 // An empty closed range may end before it starts: 1 is added first.
                 let count = self.b.dims(|d| {

@@ -6,7 +6,7 @@ use syn::{Block, Expr, Local, Pat, Stmt};
 use super::assignment::{assign_operator, changed_variables, mutably_borrowed, plain_name};
 use super::value::Value;
 use super::{Lower, Passive};
-use crate::ir::{Elem, LeafSource};
+use crate::ir::{Bound, Elem, LeafSource, Slice};
 use crate::syntax::{ParamKind, pattern_names};
 
 impl<'g> Lower<'g, '_> {
@@ -63,7 +63,12 @@ impl<'g> Lower<'g, '_> {
         }
         match stmt {
             Stmt::Local(local) => self.local(local),
-            Stmt::Item(item) => self.keep(item, Passive::keep(item.to_token_stream(), vec![])),
+            Stmt::Item(item) => {
+                self.keep(item, Passive::keep(item.to_token_stream(), vec![]));
+                if let syn::Item::Const(c) = item {
+                    self.constant_item(c);
+                }
+            }
             Stmt::Expr(e, _) => self.effect(e),
             Stmt::Macro(m) if self.is_active_azip(&m.mac) && self.azip(&m.mac) => {}
             Stmt::Macro(m) => {
@@ -118,7 +123,10 @@ impl<'g> Lower<'g, '_> {
             self.before_change(&names);
             self.keep(local, Passive::keep(local.to_token_stream(), names.clone()));
             match ty.and_then(|ty| self.typed_leaf(pat, ty)) {
-                Some(value) => self.bind(&names[0], value),
+                Some(value) => {
+                    let value = self.computed(&names[0], value);
+                    self.bind(&names[0], value);
+                }
                 None => names.iter().for_each(|name| self.bind(name, Value::Opaque)),
             }
             return;
@@ -154,6 +162,7 @@ impl<'g> Lower<'g, '_> {
             self.after_change(&borrowed);
             let declared = ty.cloned().or_else(|| self.declared_result(&init.expr));
             if let Some(value) = declared.and_then(|ty| self.typed_leaf(pat, &ty)) {
+                let value = self.computed(&names[0], value);
                 self.bind(&names[0], value);
             } else if opaque_list {
                 self.bind_pattern(pat, value);
@@ -178,12 +187,30 @@ impl<'g> Lower<'g, '_> {
         if let (Value::Int(d), Pat::Ident(p)) = (&value, pat) {
             self.b.dims(|dims| dims.set_name(*d, &p.ident.to_string()));
         }
-        if !active {
+        let computed = !names.is_empty() && names.iter().all(|name| self.computed.contains(name));
+        if !active && !computed {
             self.before_change(&names);
             let tokens = self.passive_let(local, &value);
             self.keep(local, Passive::on_demand(tokens, names));
         }
         self.bind_pattern(pat, value);
+    }
+
+    /// `const C: f64 = …;` in the function: a number where its value is followed.
+    fn constant_item(&mut self, c: &syn::ItemConst) {
+        let ty = self.signature.kind_of(&c.ty);
+        let float = matches!(&ty, ParamKind::Scalar { float, by_reference: false } if *float == self.float);
+        if !float && !matches!(ty, ParamKind::Size) {
+            return;
+        }
+        let mark = self.errors.len();
+        let value = self.expr(&c.expr);
+        self.errors.truncate(mark);
+        match value {
+            Some(value @ Value::Node(_)) if float => self.bind(&c.ident.to_string(), value),
+            Some(value @ Value::Int(_)) if !float => self.bind(&c.ident.to_string(), value),
+            _ => {}
+        }
     }
 
     /// A passive value of annotated type as an input of the computation.
@@ -218,7 +245,8 @@ impl<'g> Lower<'g, '_> {
             (Pat::Paren(p), value) => self.bind_pattern(&p.pat, value),
             (Pat::Ident(p), value) => {
                 let name = p.ident.to_string();
-                if let Value::Node(e) = &value
+                let value = self.computed(&name, value);
+                if let Value::Node(e) | Value::Whole(e) = &value
                     && !name.starts_with('_')
                 {
                     e.named(self.originals.get(&name).unwrap_or(&name));
@@ -227,6 +255,34 @@ impl<'g> Lower<'g, '_> {
             }
             (Pat::Tuple(t), Value::Tuple(parts)) if t.elems.len() == parts.len() => {
                 for (pat, part) in t.elems.iter().zip(parts) {
+                    self.bind_pattern(pat, part);
+                }
+            }
+            (Pat::Slice(list), Value::Node(x))
+                if x.is_float() && x.rank() > 0 && !list.elems.iter().any(|p| matches!(p, Pat::Rest(_))) =>
+            {
+                let count = self.b.literal(list.elems.len() as i64);
+                if let Err(message) = self.b.blamed(
+                    || self.b.require_equal(x.dim(0), count),
+                    || crate::ir::Context {
+                        expression: list.to_token_stream().to_string(),
+                        line: syn::spanned::Spanned::span(list).start().line,
+                        operands: vec![("the value".to_string(), x.shape())],
+                    },
+                ) {
+                    self.errors.at(pat, message);
+                    return;
+                }
+                for (i, pat) in list.elems.iter().enumerate() {
+                    let mut slices = vec![Slice::Range { start: Bound::Literal(0), end: None, step: Bound::Literal(1) }; x.rank()];
+                    slices[0] = Slice::Index(Bound::Literal(i as i64));
+                    let part = x.with(&crate::ops::structure::SLICE, vec![crate::ir::Attr::Slices(slices)]);
+                    let part = if part.rank() == 0 { part.sum() } else { part };
+                    self.bind_pattern(pat, Value::Node(part));
+                }
+            }
+            (Pat::Slice(list), Value::List(parts)) if list.elems.len() == parts.len() => {
+                for (pat, part) in list.elems.iter().zip(parts) {
                     self.bind_pattern(pat, part);
                 }
             }
@@ -297,7 +353,7 @@ impl<'g> Lower<'g, '_> {
             }
             Expr::MethodCall(m) if self.chain_effect(m, e) || self.zip_effect(m, e) => {}
             Expr::MethodCall(m) => self.mutating_call(m, e),
-            Expr::Call(c) if self.swap_call(c, e) => {}
+            Expr::Call(c) if self.swap_call(c, e) || self.general_product(c) => {}
             Expr::If(i) if self.in_closure() && !matches!(&*i.cond, Expr::Let(_)) => self.if_effect(i),
             Expr::Block(b) if b.label.is_none() => {
                 self.block(&b.block);

@@ -262,11 +262,29 @@ impl<'g> Lower<'g, '_> {
 
     /// Whether a variable may change here: a closure runs for many elements at once, so it may change its own only.
     pub(super) fn may_write(&mut self, name: &str, at: &Expr) -> bool {
+        if !self.may_write_to_the_caller(name, at) {
+            return false;
+        }
         if self.outside_closure(name) {
             self.errors.at(at, format!("a closure that changes `{name}`, a variable of the function around it, is not supported: write what it computes with array operations and `let`"));
             return false;
         }
         true
+    }
+
+    /// What is written to a variable of the caller's is not in what generated code computes.
+    pub(super) fn may_write_to_the_caller(&mut self, name: &str, at: &dyn quote::ToTokens) -> bool {
+        let may = !self.is_of_the_caller(name);
+        if !may {
+            self.errors.at(at.to_token_stream(), format!("`{name}` is a variable of the caller's: what is written to it would be missing where the derivatives are computed; write to a variable of this function, and return it as a further result"));
+        }
+        may
+    }
+
+    /// Whether a variable is a parameter by which the function gives something back.
+    pub(super) fn is_of_the_caller(&self, name: &str) -> bool {
+        let given_back = |p: &crate::syntax::Param| matches!(&p.ty, syn::Type::Reference(r) if r.mutability.is_some());
+        self.signature.params.iter().any(|p| p.ident == name && given_back(p))
     }
 
     /// `let row = a.row_mut(i);`: another name for a place. Whether it was one.

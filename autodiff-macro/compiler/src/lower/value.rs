@@ -40,6 +40,8 @@ pub(super) enum Value<'g> {
     Node(Expr<'g>),
     /// A non-negative integer made of sizes and passive integers.
     Int(Dim),
+    /// An integer that the program computes: a float scalar that holds it.
+    Whole(Expr<'g>),
     /// A float or a mask that differs from item to item, for all items at once.
     Lanes(super::lanes::Lanes<'g>),
     /// Several values.
@@ -83,7 +85,7 @@ impl Value<'_> {
             Value::Lanes(x) if x.is_mask() => "a condition",
             Value::Lanes(x) if x.rank() == 0 => "a float scalar",
             Value::Lanes(_) => "a float array",
-            Value::Int(_) => "an integer",
+            Value::Int(_) | Value::Whole(_) => "an integer",
             Value::Tuple(_) => "a tuple",
             Value::Shape(_) => "a shape",
             Value::Axis(_) => "an axis",

@@ -12,7 +12,7 @@ use syn::{BinOp, Block, Expr, ExprLit, Lit, Local, Pat, Type};
 use super::signature::Float;
 
 /// Integer types that a counter may be declared with.
-const INTEGERS: [&str; 8] = ["usize", "u64", "u32", "u16", "isize", "i64", "i32", "i16"];
+pub const INTEGERS: [&str; 10] = ["usize", "u64", "u32", "u16", "u8", "isize", "i64", "i32", "i16", "i8"];
 
 /// Puts floats in the place of the counters of a body; `fresh` makes a name like the given one. Whether there were any.
 pub fn count_in_floats(block: &mut Block, float: &Float, fresh: &mut dyn FnMut(&str) -> Ident) -> bool {

@@ -8,10 +8,10 @@ mod jumps;
 mod rename;
 mod signature;
 
-pub use counters::{count_in_floats, has_counters};
+pub use counters::{INTEGERS, count_in_floats, has_counters};
 pub use fallible::{Exits, FAILING_MACROS, Fallible, exits_of_statement};
 pub use free::{free_identifiers, identifiers_of, operands, pattern_names};
 pub use items::{Field, Function, Items, Parts, Struct, method, parameter_names, replaced, substitute, type_name, unify};
 pub use jumps::{Jumps, has_jumps};
 pub use rename::{Mode, Renamer};
-pub use signature::{Float, Holder, Param, ParamKind, Signature, owned_array};
+pub use signature::{Float, Holder, Param, ParamKind, Signature, is_float_function, owned_array};

@@ -20,6 +20,13 @@ pub enum Float {
     Parameter(String),
 }
 
+/// Whether a path is that of a function of floats: `f64::exp`, `F::max`, `Float::sqrt`.
+pub fn is_float_function(path: &syn::Path, float: &Float) -> bool {
+    let Some(owner) = path.segments.iter().rev().nth(1) else { return false };
+    owner.ident == float.to_token_stream().to_string()
+        || ["f32", "f64", "Float", "Real", "NdFloat", "ScalarExt"].iter().any(|name| owner.ident == name)
+}
+
 impl ToTokens for Float {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let name = match self {

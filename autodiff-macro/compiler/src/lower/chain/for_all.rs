@@ -51,6 +51,11 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let place = match end {
+            End::Position(_) | End::Extreme { .. } => {
+                self.errors
+                    .at(e, "where this is in each of several lists is not found at once: write the outer loop as a `for` loop");
+                return None;
+            }
             End::At(_) | End::Last if flow.is_uneven() => {
                 self.errors.at(e, "which item this is is known only when the program runs: find it in a `for` loop");
                 return None;
@@ -126,7 +131,7 @@ impl<'g> Lower<'g, '_> {
         let zero = self.b.literal(0);
         let positional = matches!(flow, Flow::Zip(..) | Flow::Enumerate(_) | Flow::Cut(..));
         if positional && flow.is_uneven() {
-            self.errors.at(e, "which items are left is known only when the program runs: `enumerate`, `zip`, `rev`, `skip`, `take` and `step_by` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
+            self.errors.at(e, "which items are left is known only when the program runs: `zip` and `rev` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
             return None;
         }
         match flow {
@@ -359,7 +364,7 @@ impl<'g> Lower<'g, '_> {
                 None => Some(Value::Int(self.b.count(counts))),
                 Some(c) => {
                     let number = self.as_number(c, e)?;
-                    self.total(number.value(), None, axes, Fold::Add, e).map(Lanes::value)
+                    self.total(number.value(), None, axes, Fold::Add, e).map(Lanes::whole)
                 }
             },
             End::Any(f) | End::All(f) => {
@@ -431,7 +436,7 @@ impl<'g> Lower<'g, '_> {
                 (Value::Int(x), Value::Int(y)) => return Some(Value::Int(self.b.dims(|d| d.add(x, y)))),
                 (x, y) => {
                     let (x, y) = (self.count_of(x, e)?, self.count_of(y, e)?);
-                    return self.lane_apply(&arith::ADD, vec![], e, &[(e, x), (e, y)]).map(Lanes::value);
+                    return self.lane_apply(&arith::ADD, vec![], e, &[(e, x), (e, y)]).map(Lanes::whole);
                 }
             },
             End::Collect => match (self.as_lanes(&first), self.as_lanes(&second)) {
@@ -495,7 +500,7 @@ impl<'g> Lower<'g, '_> {
         init: &Expr,
         e: &Expr,
     ) -> Option<Value<'g>> {
-        let Some(steps) = steps_of(f) else {
+        let Some(steps) = steps_of(f, &self.float) else {
             self.errors.at(f, "the order of these steps matters: they are taken by a loop");
             return None;
         };
@@ -570,7 +575,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// 1 where a condition holds, else 0.
-    fn as_number(&mut self, c: Lanes<'g>, e: &Expr) -> Option<Lanes<'g>> {
+    pub(in crate::lower) fn as_number(&mut self, c: Lanes<'g>, e: &Expr) -> Option<Lanes<'g>> {
         let (yes, no) = (Lanes::same(self.b.constant(1.0)), Lanes::same(self.b.constant(0.0)));
         self.lane_apply(&compare::SELECT, vec![], e, &[(e, c), (e, yes), (e, no)])
     }

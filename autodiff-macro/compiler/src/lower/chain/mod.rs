@@ -191,21 +191,52 @@ pub(super) fn zip_of(c: &syn::ExprCall) -> Option<(&Expr, &Expr)> {
 impl<'g> Lower<'g, '_> {
     /// The value of a method call that ends a chain. `None` if it is none.
     pub(super) fn chain(&mut self, m: &ExprMethodCall, e: &Expr) -> Option<Option<Value<'g>>> {
-        let end = End::parse(m)?;
+        let end = End::parse(m, &self.float)?;
         let flow = Flow::parse(&m.receiver)?;
+        if let End::Extreme { .. } = end {
+            return Some(self.extreme(&flow, &end, e));
+        }
         Some(self.chain_value(&flow, &end, e))
+    }
+
+    /// The item with the largest or smallest key: the one at the index that a loop finds.
+    fn extreme(&mut self, flow: &Flow<'_>, end: &End<'_>, e: &Expr) -> Option<Value<'g>> {
+        let Value::Whole(at) = self.index_of_extreme(flow, end, e)? else { return None };
+        let index = self.unused("index");
+        self.bind(&index.to_string(), Value::Whole(at));
+        let index: Expr = syn::parse_quote!(#index);
+        self.chain_value(flow, &End::At(Some(&index)), e)
+    }
+
+    /// The same twice in a row, for whether there is one and for the item, is found once.
+    fn index_of_extreme(&mut self, flow: &Flow<'_>, end: &End<'_>, e: &Expr) -> Option<Value<'g>> {
+        let text = e.to_token_stream().to_string();
+        if let Some((of, at)) = self.extreme.take()
+            && of == text
+        {
+            return Some(Value::Whole(at));
+        }
+        let value = self.chain_value(flow, end, e)?;
+        if let Value::Whole(at) = value {
+            self.extreme = Some((text, at));
+        }
+        Some(value)
     }
 
     /// When the option at the end of a chain is `None`: there are too few items.
     pub(super) fn end_fails(&mut self, m: &ExprMethodCall, e: &Expr) -> Option<Failure<'g>> {
-        let (flow, end) = (Flow::parse(&m.receiver)?, End::parse(m)?);
+        let (flow, end) = (Flow::parse(&m.receiver)?, End::parse(m, &self.float)?);
+        if let End::Extreme { .. } = end {
+            let Value::Whole(at) = self.index_of_extreme(&flow, &end, e)? else { return None };
+            return Some(Failure::NoItems(at + 1.0));
+        }
         let before = match end {
             End::At(Some(k)) => self.size(k)?,
             _ => self.b.literal(0),
         };
         Some(match self.chain_value(flow.without_maps(), &End::Count, e)? {
             Value::Int(count) => Failure::Empty(self.b.dims(|d| d.sub(count, before))),
-            Value::Node(count) => Failure::NoItems(count - self.b.size(before)),
+            Value::Node(count) | Value::Whole(count) => Failure::NoItems(count - self.b.size(before)),
             _ => return None,
         })
     }
@@ -247,7 +278,7 @@ impl<'g> Lower<'g, '_> {
 
     /// A chain run for its effect. `false` if the statement is no chain.
     pub(super) fn chain_effect(&mut self, m: &ExprMethodCall, e: &Expr) -> bool {
-        let Some(end) = End::parse(m) else { return false };
+        let Some(end) = End::parse(m, &self.float) else { return false };
         let End::ForEach(f) = end else { return false };
         let Some(flow) = Flow::parse(&m.receiver) else { return false };
         if self.in_closure() {

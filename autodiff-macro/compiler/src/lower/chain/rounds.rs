@@ -79,8 +79,8 @@ impl<'g, 'a> Lower<'g, 'a> {
                 self.accumulated(flow, e, &all, first, &mut |_, item| Some(quote!(#all *= #item;)))
             }
             End::Count => {
-                let first = number(self, 0.0);
-                self.accumulated(flow, e, &all, first, &mut |_, _| Some(quote!(#all += 1.0;)))
+                let first = Value::Whole(self.b.constant(0.0));
+                self.accumulated(flow, e, &all, first, &mut |_, _| Some(quote!(#all += 1;)))
             }
             End::Largest => {
                 let first = number(self, f64::NEG_INFINITY);
@@ -118,6 +118,31 @@ impl<'g, 'a> Lower<'g, 'a> {
                     Some(quote!(#lets if #not (#c) { #all = 1.0; }))
                 })?;
                 Some(quote!({ #code #op 0.5 }))
+            }
+            End::Position(f) => {
+                let seen = self.counted_from_zero();
+                let first = Value::Whole(self.b.constant(-1.0));
+                self.accumulated(flow, e, &all, first, &mut |lower, item| {
+                    let (lets, c) = lower.applied(f, &[item])?;
+                    Some(quote!(if #all < 0 { #lets if #c { #all = #seen; } } #seen += 1;))
+                })
+            }
+            End::Extreme { key, largest } => {
+                let (seen, best) = (self.counted_from_zero(), self.unused("best"));
+                self.bind_changing(&best, number(self, 0.0));
+                let first = Value::Whole(self.b.constant(-1.0));
+                // As the iterator's: the last of the largest, the first of the smallest.
+                let better = if *largest { quote!(>=) } else { quote!(<) };
+                self.accumulated(flow, e, &all, first, &mut |lower, item| {
+                    let key_of_item = lower.unused("key");
+                    let (lets, key) = lower.applied(key, &[item])?;
+                    Some(quote! {
+                        #lets
+                        let #key_of_item = #key;
+                        if #all < 0 || #key_of_item #better #best { #all = #seen; #best = #key_of_item; }
+                        #seen += 1;
+                    })
+                })
             }
             End::Unzip | End::At(_) | End::Last => {
                 self.errors.at(
@@ -157,6 +182,13 @@ impl<'g, 'a> Lower<'g, 'a> {
         self.bind_changing(all, first);
         let rounds = self.gone_through(flow, e, then)?;
         Some(quote!({ #rounds #all }))
+    }
+
+    /// A counter of generated code that starts at 0.
+    fn counted_from_zero(&mut self) -> syn::Ident {
+        let seen = self.unused("seen");
+        self.bind_changing(&seen, Value::Whole(self.b.constant(0.0)));
+        seen
     }
 
     /// A variable of generated code for a size, which passive code may read as well.
@@ -257,11 +289,43 @@ impl<'g, 'a> Lower<'g, 'a> {
                     None => (quote!(), item),
                 };
                 let items = syn::parse2::<Expr>(items).ok()?;
+                // Of a list that is written out each item is one.
+                if let Expr::Array(list) = &items {
+                    let mut all = TokenStream::new();
+                    for item in &list.elems {
+                        all.extend(then(lower, item.to_token_stream())?);
+                    }
+                    return Some(quote!(#lets #all));
+                }
                 let rest = lower.gone_through(&Flow::other(&items), e, then)?;
                 Some(quote!(#lets #rest))
             }),
+            // The number of an item that is left is a counter.
+            Flow::Enumerate(inner) if inner.is_uneven() => {
+                let seen = self.counted_from_zero();
+                self.gone_through(inner, e, &mut |lower, item| {
+                    let at = lower.unused("at");
+                    let rest = then(lower, quote!((#at, #item)))?;
+                    Some(quote!(let #at = #seen; #seen += 1; #rest))
+                })
+            }
+            Flow::Cut(inner, method, k) if inner.is_uneven() => {
+                let (seen, bound) = (self.counted_from_zero(), self.unused("bound"));
+                let bound_value = self.expr(k)?;
+                let bound_value = Value::Int(self.size_of(k, bound_value)?);
+                self.bind(&bound.to_string(), bound_value);
+                let holds = match method.to_string().as_str() {
+                    "take" => quote!(#seen < #bound),
+                    "skip" => quote!(#seen >= #bound),
+                    _ => quote!(#seen % #bound == 0),
+                };
+                self.gone_through(inner, e, &mut |lower, item| {
+                    let rest = then(lower, item)?;
+                    Some(quote!(if #holds { #rest } #seen += 1;))
+                })
+            }
             flow if flow.is_uneven() => {
-                self.errors.at(e, "which items are left is known only when the program runs: `enumerate`, `zip`, `rev`, `skip`, `take` and `step_by` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
+                self.errors.at(e, "which items are left is known only when the program runs: `zip` and `rev` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
                 None
             }
             flow => {

@@ -7,7 +7,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Block, Expr, Pat, Stmt};
 
 use super::flow::Kind;
-use super::trees::{Tree, alike, name_parts, outside, rebuilt};
+use super::trees::{Tree, joined, name_parts, outside, rebuilt};
 use super::visitors::let_names;
 use super::{Lowered, branch_text, line};
 use crate::ir::{Arm, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, PathStep, Region, Type};
@@ -27,9 +27,22 @@ impl<'g> Lower<'g, '_> {
             Some((_, otherwise)) => (**otherwise).clone(),
             None => Expr::Block(syn::ExprBlock { attrs: vec![], label: None, block: empty }),
         };
+        if let Some(nested) = self.nested_conditions(i, &otherwise) {
+            return self.expr(&Expr::If(nested));
+        }
         let yes = &i.then_branch;
         let mut runs = vec![Way::Block(yes.clone()), Way::Expr(otherwise)];
         self.ways(&i.cond, &mut runs, e)
+    }
+
+    /// `if let Some(v) = o && c { … } else { … }` on what depends on differentiated parameters, as one `if` in another.
+    fn nested_conditions(&mut self, i: &syn::ExprIf, otherwise: &Expr) -> Option<syn::ExprIf> {
+        let Expr::Binary(b) = &*i.cond else { return None };
+        if !matches!(b.op, syn::BinOp::And(_)) || let_names(&i.cond).is_empty() || !self.mentions_active(&i.cond) {
+            return None;
+        }
+        let (first, rest, yes) = (&b.left, &b.right, &i.then_branch);
+        syn::parse2(quote!(if #first { if #rest #yes else { #otherwise } } else { #otherwise })).ok()
     }
 
     pub(in crate::lower) fn ways(&mut self, cond: &Expr, ways: &mut [Way], e: &Expr) -> Option<Value<'g>> {
@@ -169,6 +182,7 @@ impl<'g> Lower<'g, '_> {
         let diverges: Vec<bool> = bodies.iter().map(|b| b.value == Tree::Never).collect();
         let live: Vec<usize> = (0..bodies.len()).filter(|b| !diverges[*b]).collect();
         let (effects, exits) = (bodies.iter().any(|b| b.effects), bodies.iter().any(|b| b.exits));
+        let acts = bodies.iter().any(|b| b.acts);
         // The results: the value, then every variable that some way changes.
         let mut trees: Vec<Vec<Tree>> = vec![live.iter().map(|b| bodies[*b].value.clone()).collect()];
         let mut names = Vec::new();
@@ -184,14 +198,14 @@ impl<'g> Lower<'g, '_> {
         let mut values = Vec::new();
         for (t, row) in trees.iter().enumerate().filter(|_| !live.is_empty()) {
             let mut flat: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
-            if !alike(&row.iter().collect::<Vec<_>>(), &mut flat) {
+            let Some(form) = joined(&row.iter().collect::<Vec<_>>(), &mut flat) else {
                 let message = match t {
                     0 => "the branches give values of different kinds: each must give a float scalar or array of the same rank, or none".to_string(),
                     _ => format!("`{}` is changed in a branch to a value that cannot be followed out of it: change floats or arrays only", names[t - 1]),
                 };
                 self.errors.at(e, message);
                 return None;
-            }
+            };
             for k in 0..flat[0].len() {
                 let ids: Vec<NodeId> = live.iter().zip(&flat).map(|(b, f)| bodies[*b].nodes[f[k]]).collect();
                 let shapes: Vec<Vec<Option<Dim>>> = live.iter().zip(&ids).map(|(b, id)| self.exported(&bodies[*b], *id)).collect();
@@ -218,7 +232,7 @@ impl<'g> Lower<'g, '_> {
                     outputs[*b].push(bodies[*b].nodes[f[k]]);
                 }
             }
-            values.push(row[0].clone());
+            values.push(form);
         }
         self.settle(&bodies.iter().collect::<Vec<_>>(), read);
         if effects {
@@ -261,7 +275,7 @@ impl<'g> Lower<'g, '_> {
         let node = self.add_control(e, control, &border)?;
         self.keep_running(node, &late);
         if effects {
-            self.ran(node.part(results.len() - 1), exits);
+            self.ran_or_acted(node.part(results.len() - 1), acts, exits);
         }
         let Some(value) = values.first() else { return Some(Value::Never) };
         let mut part = 0..results.len();
@@ -368,6 +382,9 @@ impl<'g> Lower<'g, '_> {
         let opaque: Vec<Vec<String>> = m.arms.iter().map(|a| pattern_names(&a.pat)).collect();
         let patterns: Vec<TokenStream> = m.arms.iter().map(|a| a.pat.to_token_stream()).collect();
         if let Some(guard) = m.arms.iter().find_map(|a| guard_of(&a.pat).1.cloned().filter(|g| self.mentions_active(g))) {
+            if let Some(ifs) = self.as_ifs(m) {
+                return if kind.is_some() { self.result(&ifs) } else { self.expr(&ifs) };
+            }
             self.errors.at(guard, "a guard that depends on differentiated parameters: write an `if` inside the arm");
             return None;
         }

@@ -34,6 +34,10 @@ impl<'g> Lower<'g, '_> {
             if self.starts_late_code(stmt) {
                 return self.later(&stmts[i..], kind);
             }
+            if let Some(mut stmts) = self.loop_with_value(stmt) {
+                stmts.extend(rest.iter().cloned());
+                return self.flow(&stmts, kind);
+            }
             let exits = self.exits_of(stmt);
             if let (Stmt::Local(local), true, true) = (stmt, self.exited, exits.failing)
                 && !local.init.as_ref().is_some_and(|init| self.mentions_active(&init.expr))

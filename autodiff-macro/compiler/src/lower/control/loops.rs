@@ -15,6 +15,7 @@ use crate::lower::border::Border;
 use crate::lower::chain::Flow;
 use crate::lower::rounds::{Begun, Rounds};
 use crate::lower::value::Value;
+use crate::ops::compare;
 use crate::syntax::pattern_names;
 
 /// What a loop with effects carries from round to round, so that it is run.
@@ -29,7 +30,7 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    fn loop_of(&mut self, e: &Expr) -> Option<()> {
+    pub(super) fn loop_of(&mut self, e: &Expr) -> Option<()> {
         match e {
             Expr::ForLoop(f) if f.label.is_none() => {
                 if let Some(flow) = Flow::parse(&f.expr).filter(Flow::changes)
@@ -43,6 +44,9 @@ impl<'g> Lower<'g, '_> {
                         .is_some()
                 {
                     return Some(());
+                }
+                if let Some(pushed) = self.pushing_loop(f, e) {
+                    return pushed;
                 }
                 if let Some(block) = self.loop_over_chain(f) {
                     let block = block?;
@@ -89,12 +93,14 @@ impl<'g> Lower<'g, '_> {
                 inner.flow(&body.stmts, Kind::Round)
             });
             // Sizes may contradict each other because they are taken to stay: another try without that.
-            let Some(lowered) = lowered else {
+            let Some(mut lowered) = lowered else {
                 if carried.iter_mut().fold(false, |any, c| c.set_free() | any) {
                     continue;
                 }
                 return None;
             };
+            // The variables of its own head are none of the code around.
+            lowered.reads.retain(|name| !pattern.contains(name));
             let mut again = false;
             for (name, _, changed) in &lowered.names {
                 let known = carried.iter().any(|c| c.name == *name) || passive.contains(name);
@@ -107,6 +113,12 @@ impl<'g> Lower<'g, '_> {
                     return None;
                 }
                 again = true;
+                let computed = lowered.names.iter().any(|(n, tree, _)| n == name && matches!(tree, Tree::Whole(_)));
+                if let (Value::Int(_), true) = (value, computed) {
+                    self.compute(name);
+                    self.errors.at(e, format!("`{name}` is changed in this loop to an integer that depends on differentiated values: count in a variable of this function, made by `let mut`"));
+                    return None;
+                }
                 if matches!(value, Value::Int(_)) {
                     passive.insert(name.clone());
                 } else {
@@ -234,7 +246,17 @@ impl<'g> Lower<'g, '_> {
             None => None,
             Some(cond) => {
                 let mark = self.errors.len();
-                let body = self.body_region(&mut border, imports, &carried, passive, &[], &mut |inner, _, _| inner.test(cond));
+                let body = self.body_region(&mut border, imports, &carried, passive, &[], &mut |inner, _, _| {
+                    let value = inner.test(cond)?;
+                    // What it needs to have run is part of it.
+                    Some(match (value, inner.all_done()) {
+                        (Value::Node(holds), Some(done)) => {
+                            let ran = done.zip(&compare::LT, inner.b.constant(0.5));
+                            Value::Node(compare::and(holds, ran))
+                        }
+                        (value, _) => value,
+                    })
+                });
                 match body {
                     Some(body) if body.acts && matches!(body.value, Tree::Node(_)) => {
                         self.errors.at(
@@ -305,7 +327,7 @@ impl<'g> Lower<'g, '_> {
             let mut count = 0;
             if c.name == EFFECTS {
                 if let Some(part) = next() {
-                    self.ran(part, lowered.exits);
+                    self.ran_or_acted(part, lowered.acts, lowered.exits);
                 }
                 continue;
             }

@@ -7,6 +7,7 @@
 mod branches;
 mod flow;
 mod loops;
+mod pushes;
 mod trees;
 mod visitors;
 
@@ -159,6 +160,7 @@ impl<'g> Lower<'g, '_> {
             taken: std::mem::take(&mut self.taken),
             originals: std::mem::take(&mut self.originals),
             late_code: self.late_code.clone(),
+            computed: self.computed.clone(),
             ..Lower::new(&builder, &mut *self.errors, signature, krate, float, function)
         };
         let mut at = Crossing::default();
@@ -215,11 +217,14 @@ impl<'g> Lower<'g, '_> {
         }
         let varies: Vec<bool> = nodes.iter().map(|id| inner.is_active(*id)).collect();
         let outer_names: BTreeSet<&String> = imports.iter().map(|(n, _)| n).collect();
+        // Bodies inside of this one change what is outside of both.
+        let within = inner.changed.iter().filter(|n| !self.changed.contains(*n)).cloned();
         let changed: BTreeSet<String> = inner
             .passive
             .iter()
             .filter(|p| p.stays())
             .flat_map(|p| p.defines().to_vec())
+            .chain(within)
             .filter(|n| outer_names.contains(n) && (inner.mutable.contains(n) || passive.contains(n)))
             .collect();
         let mut reads: BTreeSet<String> = inner.passive.iter().flat_map(|p| p.uses().iter().cloned()).collect();
@@ -289,7 +294,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// The type of a result of a loop or branch of which some sizes are known only when it has run; and the leaf for these.
-    fn late_type(&mut self, name: &str, elem: Elem, known: &[Option<Dim>]) -> (Type, usize) {
+    pub(in crate::lower) fn late_type(&mut self, name: &str, elem: Elem, known: &[Option<Dim>]) -> (Type, usize) {
         let (leaf, rank) = (self.leaves.len(), known.len());
         let shape = self.b.dims(|dims| {
             dims.set_leaf(leaf, name, rank);
@@ -305,7 +310,7 @@ impl<'g> Lower<'g, '_> {
     /// A node whose results have sizes of their own is run even if only these are used.
     fn keep_running(&mut self, node: Node<'g>, late: &[Option<usize>]) {
         if let Some(k) = late.iter().position(Option::is_some) {
-            let effect = Effect { tokens: TokenStream::new(), reads: vec![] };
+            let effect = Effect::default();
             self.run.push(self.b.make(&EFFECT, vec![Attr::Effect(EffectRef(effect.into()))], &[node.part(k)]));
         }
     }
@@ -317,9 +322,15 @@ impl<'g> Lower<'g, '_> {
 
     /// Passive tokens may not read what a loop changes before them.
     pub(in crate::lower) fn readable(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> bool {
+        self.reads_no_whole(at, tokens) && self.unchanged(at, tokens)
+    }
+
+    /// The same of a statement that reads integers which the program computes where it stands.
+    pub(in crate::lower) fn unchanged(&mut self, at: &dyn ToTokens, tokens: &TokenStream) -> bool {
         let read = free_identifiers(tokens.clone());
         match read.iter().find(|n| self.changed.contains(*n)) {
             Some(name) => {
+                self.compute(name);
                 self.errors.at(at.to_token_stream(), format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
                 false
             }
@@ -339,13 +350,14 @@ fn carried_value<'g, 'h>(
 ) -> Value<'h> {
     let mut each = |parts: &[Value<'g>]| parts.iter().map(|p| carried_value(border, inner, at, name, p, next, own)).collect();
     match value {
-        Value::Node(e) => {
+        Value::Node(e) | Value::Whole(e) => {
             let j = *next;
             *next += 1;
             let part = own.next();
             let varies = part.is_some_and(|p| p.varies) || border.active.get(&e.id()).copied().unwrap_or(false);
             let free: Vec<bool> = part.map(|p| p.axes.iter().map(|axis| *axis == Axis::Free).collect()).unwrap_or_default();
-            Value::Node(border.leaf(inner, at, j, name, varies, &free))
+            let leaf = border.leaf(inner, at, j, name, varies, &free);
+            if matches!(value, Value::Whole(_)) { Value::Whole(leaf) } else { Value::Node(leaf) }
         }
         Value::Tuple(parts) => Value::Tuple(each(parts)),
         Value::List(parts) => Value::List(each(parts)),

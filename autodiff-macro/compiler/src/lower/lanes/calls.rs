@@ -1,5 +1,6 @@
 //! Methods and functions on values that differ from item to item.
 
+use quote::ToTokens;
 use syn::Expr;
 
 use super::Lanes;
@@ -312,7 +313,7 @@ impl<'g> Lower<'g, '_> {
     /// `f64::tanh`, `F::exp`, `f64::max`: the method of that name.
     pub(in crate::lower) fn path_function(&mut self, p: &syn::ExprPath, args: &[Value<'g>], e: &Expr) -> Option<Lanes<'g>> {
         let name = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
-        let qualified = p.path.segments.len() > 1;
+        let of_floats = crate::syntax::is_float_function(&p.path, &self.float);
         let known = match ops::lookup(Form::Method, &name) {
             Some((Meaning::Operation(op), spelling)) => {
                 matches!(op.code, ops::Code::Scalar { .. })
@@ -321,10 +322,15 @@ impl<'g> Lower<'g, '_> {
             }
             _ => false,
         };
-        if !known || !qualified {
-            let hint = crate::diag::nearest(&name, ops::spellings(Form::Method))
-                .map_or_else(|| ": write it out as a closure".to_string(), |n| format!(": did you mean `{n}`?"));
-            self.errors.at(p, format!("`{name}` is not a function whose derivative is known{hint}"));
+        if !known || !of_floats {
+            let float = self.float.to_token_stream();
+            let hint = match crate::diag::nearest(&name, ops::spellings(Form::Method)) {
+                _ if known => format!(": that of floats is `{float}::{name}`; write another one out as a closure"),
+                Some(n) => format!(": did you mean `{n}`?"),
+                None => ": write it out as a closure".to_string(),
+            };
+            let text = crate::lower::compact(&p.to_token_stream().to_string());
+            self.errors.at(p, format!("`{text}` is not a function whose derivative is known{hint}"));
             return None;
         }
         let mut operands = Vec::new();

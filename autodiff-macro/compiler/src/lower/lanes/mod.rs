@@ -67,6 +67,11 @@ impl<'g> Lanes<'g> {
         self.node.rank() - self.count()
     }
 
+    /// The same of a number of items.
+    pub(super) fn whole(self) -> Value<'g> {
+        if self.axes == 0 { Value::Whole(self.node) } else { Value::Lanes(self) }
+    }
+
     pub(super) fn value(self) -> Value<'g> {
         if self.axes == 0 { Value::Node(self.node) } else { Value::Lanes(self) }
     }
@@ -111,7 +116,7 @@ impl<'g> Lower<'g, '_> {
     /// A value as lanes, if it is a float or a mask.
     pub(super) fn as_lanes(&self, value: &Value<'g>) -> Option<Lanes<'g>> {
         match value {
-            Value::Node(node) => Some(Lanes::same(*node)),
+            Value::Node(node) | Value::Whole(node) => Some(Lanes::same(*node)),
             Value::Lanes(lanes) => Some(*lanes),
             _ => None,
         }
@@ -172,10 +177,15 @@ impl<'g> Lower<'g, '_> {
         let snapshot = self.b.snapshot();
         let state = (self.scopes.len(), self.leaves.len(), self.passive.len(), self.captures.len(), self.active.len());
         let names = (self.capture_numbers.clone(), self.place_leaves.clone(), self.unknown.clone(), self.meanings.clone());
+        let wholes = self.wholes.clone();
         let (run, effects) = (self.run.len(), (self.done, self.exited, self.required.clone(), self.after.take()));
         let result = f(self);
-        // Nothing is run for its effect for all items at once.
-        let effect = result.is_some() && (self.done.map(Node::id) != effects.0.map(Node::id) || self.run.len() > run);
+        // Nothing is run for its effect for all items at once; an integer that is the same for all is none.
+        let whole = |node: &Node<'g>| {
+            node.matches(&crate::ops::effect::EFFECT).is_some_and(|n| n.attrs[0].effect().is_some_and(|e| e.whole.is_some()))
+        };
+        let runs = self.run.get(run..).is_some_and(|new| !new.iter().all(whole));
+        let effect = result.is_some() && (self.done.map(Node::id) != effects.0.map(Node::id) || runs);
         let result = if effect { None } else { result };
         let result = if self.errors.len() > mark { None } else { result };
         let (positions, before) = (self.lanes.indices.clone(), scope.indices.len());
@@ -187,6 +197,7 @@ impl<'g> Lower<'g, '_> {
         }
         (self.done, self.exited, self.required, self.after) = effects;
         self.run.truncate(run);
+        (self.wholes, self.extreme) = (wholes, None);
         if self.errors.len() == mark {
             // Whatever it was, there is always a message.
             let function = quote::format_ident!("{}", self.function.trim_start_matches("r#"));
