@@ -192,7 +192,7 @@ pub struct MlpSaved {
 )]
 impl mlp {
     /// The derivation in matrix notation.
-    pub const FORMULA: &'static str = "h = tanh(x·w1 + b1)\np = h·w2 + b2\nt₁ = p − y\np\u{304} = t₁·(1/rows(x)·cols(y))·2\nh\u{304} = p\u{304}·w2ᵀ\ng₁ = h\u{304}·(1 − h·h)\nmlp = sum(t₁·t₁)/rows(x)·cols(y)\n∂mlp/∂w1 = xᵀ·g₁\n∂mlp/∂b1 = sum(g₁, axis 0)\n∂mlp/∂w2 = hᵀ·p\u{304}\n∂mlp/∂b2 = sum(p\u{304}, axis 0)";
+    pub const FORMULA: &'static str = "h = tanh(x·w1 + b1)\np = h·w2 + b2\nt₁ = p − y\np\u{304} = t₁·(1/(rows(x)·cols(y)))·2\nh\u{304} = p\u{304}·w2ᵀ\ng₁ = h\u{304}·(1 − h·h)\nmlp = sum(t₁·t₁)/(rows(x)·cols(y))\n∂mlp/∂w1 = xᵀ·g₁\n∂mlp/∂b1 = sum(g₁, axis 0)\n∂mlp/∂w2 = hᵀ·p\u{304}\n∂mlp/∂b2 = sum(p\u{304}, axis 0)";
     /// Value and gradient.
     pub fn value_and_grad(
         w1: &Array2<f32>,
