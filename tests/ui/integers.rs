@@ -56,6 +56,17 @@ fn axis_in_a_closure(x: &Array1<f64>, y: &Array2<f64>) -> f64 {
 }
 
 #[differentiate]
+fn axis_of_each_round(y: &Array2<f64>, n: usize) -> f64 {
+    let mut axis = Axis(0);
+    let mut sum = 0.0;
+    for _ in 0..n {
+        sum += y.sum_axis(axis)[0];
+        axis = Axis(1);
+    }
+    sum
+}
+
+#[differentiate]
 fn set_changed_in_a_branch(x: &Array1<f64>) -> f64 {
     let mut seen = std::collections::HashSet::new();
     for (i, v) in x.iter().enumerate() {

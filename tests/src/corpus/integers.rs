@@ -430,3 +430,135 @@ fn in_segments_and_twice() {
         assert!((&hessian.column(j) - &difference).iter().all(|d| d.abs() < 1e-7), "{j}");
     }
 }
+
+#[differentiate]
+fn pair_of_index_and_value(x: &Array1<f64>) -> f64 {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (i, &v) in x.iter().enumerate() {
+        if v > best.1 {
+            best = (i, v);
+        }
+    }
+    x[best.0] * best.1
+}
+
+#[differentiate]
+fn folded_to_an_index(x: &Array1<f64>) -> f64 {
+    let k = x.iter().enumerate().fold((0, f64::MIN), |(k, best), (i, &v)| if v > best { (i, v) } else { (k, best) }).0;
+    x[k] * x[k]
+}
+
+// Passive code keeps a flag, an index in a list and the state of a machine from round to round.
+
+#[differentiate]
+fn until_a_flag(x: &Array1<f64>, n: usize) -> f64 {
+    let mut done = false;
+    let mut sum = 0.0;
+    for i in 0..n {
+        if !done {
+            sum += x[i] * x[i];
+            if sum > 1.0 {
+                done = true;
+            }
+        }
+    }
+    sum
+}
+
+#[differentiate]
+fn last_large_one(x: &Array1<f64>, n: usize) -> f64 {
+    let mut last = vec![0usize; 2];
+    let mut sum = 0.0;
+    for i in 0..n {
+        sum += x[last[0]] * x[i];
+        if x[i] > 0.5 {
+            last[0] = i;
+        }
+    }
+    sum
+}
+
+#[differentiate]
+fn machine(x: &Array1<f64>, n: usize) -> f64 {
+    let mut state = 0u8;
+    let mut sum = 0.0;
+    for i in 0..n {
+        match state {
+            0 => {
+                sum += x[i];
+                if sum > 0.5 {
+                    state = 1;
+                }
+            }
+            1 => {
+                sum *= x[i];
+                state = 2;
+            }
+            _ => {
+                sum += x[i].sin();
+                state = 0;
+            }
+        }
+    }
+    sum
+}
+
+#[differentiate]
+fn most_in_a_row(m: &Array2<f64>) -> f64 {
+    let mut most = 0;
+    for i in 0..m.nrows() {
+        let row = m.row(i);
+        let mut count = 0;
+        for v in row.iter() {
+            if *v > 0.0 {
+                count += 1;
+            }
+        }
+        if count > most {
+            most = count;
+        }
+    }
+    m.sum() * most as f64
+}
+
+#[differentiate]
+fn index_set_at_a_round(x: &Array1<f64>, n: usize) -> f64 {
+    let mut at = 0;
+    let mut sum = 0.0;
+    for i in 0..n {
+        sum += x[at] * x[i];
+        if i == 2 {
+            at = 1;
+        }
+    }
+    sum
+}
+
+#[differentiate]
+fn shape_of_each_round(x: &Array1<f64>, n: usize) -> f64 {
+    let mut shape = (1, x.len());
+    let mut sum = 0.0;
+    for _ in 0..n {
+        sum += x.to_shape(shape).unwrap().row(0).sum();
+        shape = (x.len(), 1);
+    }
+    sum
+}
+
+#[test]
+fn states() {
+    let m = matrix(4, 3, 9);
+    verify!(most_in_a_row, [m], (&m));
+    for seed in 0..3 {
+        let x = vector(7, seed);
+        verify!(index_set_at_a_round, [x], (&x, 7));
+        verify!(shape_of_each_round, [x], (&x, 3));
+        verify!(pair_of_index_and_value, [x], (&x));
+        verify!(folded_to_an_index, [x], (&x));
+        for n in [0, 1, 7] {
+            verify!(until_a_flag, [x], (&x, n));
+            verify!(last_large_one, [x], (&x, n), allocates);
+            verify!(machine, [x], (&x, n));
+        }
+    }
+}

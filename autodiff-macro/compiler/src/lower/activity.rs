@@ -31,7 +31,7 @@ impl<'g> Lower<'g, '_> {
         if let Some((name, _)) = places {
             return Some(name.clone());
         }
-        if let Some((name, _)) = names.iter().find(|(name, _)| matches!(self.lookup(name), Some(Value::Whole(_)))) {
+        if let Some((name, _)) = names.iter().find(|(name, _)| self.lookup(name).is_some_and(Value::has_whole)) {
             return Some(name.clone());
         }
         let names: Vec<(String, Vec<Link>)> = names.into_iter().map(|(name, chain)| (self.base_of(&name), chain)).collect();

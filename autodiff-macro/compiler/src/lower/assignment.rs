@@ -57,6 +57,7 @@ impl<'g> Lower<'g, '_> {
                 Some(d) => Value::Whole(self.b.size(d)),
                 None => return,
             },
+            Some(Value::Tuple(_)) => self.computed(name, value),
             _ => value,
         };
         if let Value::Node(e) | Value::Whole(e) = &value {
@@ -166,7 +167,7 @@ impl<'g> Lower<'g, '_> {
                 let id = x.id();
                 self.is_active(id)
             }
-            Some(Value::Whole(_)) => true,
+            Some(value) if value.has_whole() => true,
             Some(Value::List(parts)) => {
                 let ids: Vec<_> = parts.iter().filter_map(|p| if let Value::Node(x) = p { Some(x.id()) } else { None }).collect();
                 ids.into_iter().any(|id| self.is_active(id))

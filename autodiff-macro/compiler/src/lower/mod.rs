@@ -90,19 +90,9 @@ struct LateCode {
 /// Lowers a function. `None` if there were errors.
 pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Lowered> {
     let mark = errors.len();
-    let (mut late, computed) = (std::rc::Rc::new(LateCode::default()), std::rc::Rc::new(whole::Computed::default()));
-    // Each time more variables are known to be computed, so this ends.
-    loop {
-        let known = computed.len();
-        let lowered = lower_once(item, signature, options, errors, false, late.clone(), computed.clone());
-        if lowered.is_some() || errors.len() == mark {
-            return lowered;
-        }
-        if computed.len() == known {
-            break;
-        }
-        errors.truncate(mark);
-        late = std::rc::Rc::new(LateCode::default());
+    let (lowered, late) = lower_settled(item, signature, options, errors, false, false);
+    if lowered.is_some() || errors.len() == mark {
+        return lowered;
     }
     let first = errors.split_off(mark);
     // Passive code that reads sizes which only the run decides may be in a body of its own, and counters that the code
@@ -110,8 +100,7 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     let apart = late.read.get();
     let counters = crate::syntax::has_counters(&item.block);
     for counting in [false, true].into_iter().filter(|counting| if *counting { counters } else { apart }) {
-        let late = std::rc::Rc::new(LateCode { apart, ..LateCode::default() });
-        let lowered = lower_once(item, signature, options, errors, counting, late, Default::default());
+        let (lowered, _) = lower_settled(item, signature, options, errors, counting, apart);
         if lowered.is_some() {
             return lowered;
         }
@@ -119,6 +108,29 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     }
     errors.extend(first);
     None
+}
+
+/// The same; again and again until no more variables are known to hold integers that the program computes.
+fn lower_settled(
+    item: &ItemFn,
+    signature: &Signature,
+    options: &Options,
+    errors: &mut Errors,
+    counting: bool,
+    apart: bool,
+) -> (Option<Lowered>, std::rc::Rc<LateCode>) {
+    let mark = errors.len();
+    let computed = std::rc::Rc::new(whole::Computed::default());
+    loop {
+        let known = computed.len();
+        let late = std::rc::Rc::new(LateCode { apart, ..LateCode::default() });
+        let lowered = lower_once(item, signature, options, errors, counting, late.clone(), computed.clone());
+        // What was lowered before one was known took it for something else.
+        if computed.len() == known {
+            return (lowered, late);
+        }
+        errors.truncate(mark);
+    }
 }
 
 /// The same, with integers that only count as floats or as they are.

@@ -73,6 +73,15 @@ pub(super) enum Value<'g> {
 }
 
 impl Value<'_> {
+    /// Whether it is, or has in it, an integer that the program computes.
+    pub(super) fn has_whole(&self) -> bool {
+        match self {
+            Value::Whole(_) => true,
+            Value::Tuple(parts) | Value::List(parts) => parts.iter().any(Value::has_whole),
+            _ => false,
+        }
+    }
+
     /// For messages.
     pub(super) fn describe(&self) -> &'static str {
         match self {

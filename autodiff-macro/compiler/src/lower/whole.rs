@@ -47,8 +47,14 @@ impl<'g> Lower<'g, '_> {
 
     /// The value of a variable, as one that the program computes if the variable is such.
     pub(super) fn computed(&mut self, name: &str, value: Value<'g>) -> Value<'g> {
+        if self.computed.contains(name) { self.as_whole(value) } else { value }
+    }
+
+    /// Integers of a value as ones that the program computes.
+    pub(super) fn as_whole(&self, value: Value<'g>) -> Value<'g> {
         match value {
-            Value::Int(d) if self.computed.contains(name) => Value::Whole(self.b.size(d)),
+            Value::Int(d) => Value::Whole(self.b.size(d)),
+            Value::Tuple(parts) => Value::Tuple(parts.into_iter().map(|part| self.as_whole(part)).collect()),
             value => value,
         }
     }
@@ -95,7 +101,7 @@ impl<'g> Lower<'g, '_> {
     /// Passive tokens may not read an integer that the program computes: they run before.
     pub(super) fn reads_no_whole(&mut self, at: &dyn quote::ToTokens, tokens: &proc_macro2::TokenStream) -> bool {
         let read = crate::syntax::free_identifiers(tokens.clone());
-        match read.iter().find(|name| matches!(self.lookup(name), Some(Value::Whole(_)))) {
+        match read.iter().find(|name| self.lookup(name).is_some_and(Value::has_whole)) {
             Some(name) => {
                 self.errors.at(at.to_token_stream(), format!("`{name}` is an integer that depends on differentiated values, and passive code runs before it is known: use it as an index, a bound or a float"));
                 false

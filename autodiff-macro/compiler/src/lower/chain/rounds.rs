@@ -203,6 +203,7 @@ impl<'g, 'a> Lower<'g, 'a> {
     /// A variable of generated code alone, which changes.
     pub(in crate::lower) fn bind_changing(&mut self, name: &syn::Ident, value: Value<'g>) {
         std::rc::Rc::make_mut(&mut self.mutable).insert(name.to_string());
+        let value = self.computed(&name.to_string(), value);
         self.bind(&name.to_string(), value);
     }
 

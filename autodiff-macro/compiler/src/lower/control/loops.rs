@@ -102,7 +102,26 @@ impl<'g> Lower<'g, '_> {
             // The variables of its own head are none of the code around.
             lowered.reads.retain(|name| !pattern.contains(name));
             let mut again = false;
-            for (name, _, changed) in &lowered.names {
+            // What passive code of one round changes is read anew in the next.
+            for (name, value) in &mut imports {
+                let known = matches!(
+                    value,
+                    Value::List(_) | Value::Tuple(_) | Value::Shape(_) | Value::Axis(_) | Value::Slices(_) | Value::Tokens(_)
+                );
+                if known && lowered.changed.contains(name) {
+                    *value = Value::Opaque;
+                    again = true;
+                }
+                if matches!(value, Value::Int(_)) && lowered.changed.contains(name) && passive.insert(name.clone()) {
+                    again = true;
+                }
+            }
+            for (name, tree, changed) in &lowered.names {
+                if *changed && matches!(tree, Tree::Whole(_)) && passive.contains(name) {
+                    self.compute(name);
+                    self.errors.at(e, format!("`{name}` is changed in this loop to an integer that depends on differentiated values: count in a variable of this function, made by `let mut`"));
+                    return None;
+                }
                 let known = carried.iter().any(|c| c.name == *name) || passive.contains(name);
                 if !changed || known || lowered.changed.contains(name) {
                     continue;
@@ -110,6 +129,20 @@ impl<'g> Lower<'g, '_> {
                 let Some((_, value)) = imports.iter().find(|(n, _)| n == name) else { continue };
                 if matches!(value, Value::Place(_) | Value::Struct(_)) {
                     self.errors.at(e, format!("`{name}` stands for another part of parameters after a round of this loop, which is not supported: go through a list of them by `for`"));
+                    return None;
+                }
+                if matches!(value, Value::Opaque) {
+                    // Declared before and given a value in each round: it has none afterwards.
+                    continue;
+                }
+                if matches!(
+                    value,
+                    Value::Axis(_) | Value::Shape(_) | Value::Slices(_) | Value::Tokens(_) | Value::Closure(_) | Value::Alias(_)
+                ) {
+                    self.errors.at(
+                        e,
+                        format!("`{name}` is changed in this loop and is no float, array or integer: give each its own variable"),
+                    );
                     return None;
                 }
                 again = true;
@@ -139,9 +172,10 @@ impl<'g> Lower<'g, '_> {
                 let Some((_, tree, _)) = lowered.names.iter().find(|(n, _, _)| *n == c.name) else { continue };
                 let mut nodes = Vec::new();
                 nodes_in(tree, &mut nodes);
-                if nodes.len() != c.parts.len() {
+                if nodes.len() != c.parts.len() || integers_differ(&c.value, tree) {
                     if !again {
                         let name = &c.name;
+                        self.compute(name);
                         self.errors.at(e, format!("`{name}` becomes a value of another kind in this loop, which is not supported: give each its own variable; items that a loop collects are written to an array made before"));
                         return None;
                     }
@@ -336,5 +370,17 @@ impl<'g> Lower<'g, '_> {
             self.rebind(&c.name, value);
         }
         Some(())
+    }
+}
+
+/// Whether an integer in a value is another one after a round.
+fn integers_differ(before: &Value<'_>, after: &Tree) -> bool {
+    match (before, after) {
+        (Value::Int(d), Tree::Int(after, _)) => *after != Some(*d),
+        (Value::Int(_), _) => true,
+        (Value::Tuple(parts), Tree::Tuple(trees)) | (Value::List(parts), Tree::List(trees)) if parts.len() == trees.len() => {
+            parts.iter().zip(trees).any(|(part, tree)| integers_differ(part, tree))
+        }
+        _ => false,
     }
 }

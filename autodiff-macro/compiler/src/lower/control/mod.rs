@@ -231,8 +231,11 @@ impl<'g> Lower<'g, '_> {
         reads.extend(std::mem::take(&mut inner.fixed));
         let ran = inner.all_done();
         let done = ran.unwrap_or_else(|| inner.b.constant(0.0)).id();
-        let acts = inner.done.is_some() || inner.passive.iter().any(Passive::is_effect);
-        let effects = ran.is_some() || inner.passive.iter().any(Passive::is_effect);
+        // A flag that it sets may be read in the next round: it is run even if no float comes of it. A loop's own counters
+        // are of use to it alone.
+        let sets = changed.iter().any(|name| !passive.contains(name));
+        let acts = inner.done.is_some() || sets || inner.passive.iter().any(Passive::is_effect);
+        let effects = ran.is_some() || sets || inner.passive.iter().any(Passive::is_effect);
         let exits = inner.exited || inner.passive.iter().any(Passive::leaves);
         let (leaves, statements, captures) =
             (std::mem::take(&mut inner.leaves), std::mem::take(&mut inner.passive), std::mem::take(&mut inner.captures));
