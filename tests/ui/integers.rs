@@ -150,4 +150,26 @@ fn another_option(x: &Array1<f64>) -> f64 {
     x[k]
 }
 
+#[differentiate]
+fn pushed_in_two_loops(x: &Array1<f64>) -> f64 {
+    let mut all = Vec::new();
+    for i in 0..x.len() {
+        all.push(x[i]);
+        for j in 0..2 {
+            all.push(x[j]);
+        }
+    }
+    all.iter().sum::<f64>()
+}
+
+const LIMIT: usize = 3;
+
+#[differentiate]
+fn constant_with_a_guard(x: &Array1<f64>, n: usize) -> f64 {
+    match n {
+        LIMIT if x[0] > 0.0 => x.sum(),
+        _ => x[0],
+    }
+}
+
 fn main() {}

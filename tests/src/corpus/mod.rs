@@ -11,6 +11,7 @@ mod einsum;
 mod elements;
 mod elsewhere;
 mod everyday;
+mod exits;
 mod failing_calls;
 mod forms;
 mod identities;

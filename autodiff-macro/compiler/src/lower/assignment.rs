@@ -146,10 +146,11 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    /// Whether a statement of a body branches or loops and changes a float of the outside: it is followed, so that the
+    /// Whether a statement of a body has statements of its own and changes a float of the outside: it is followed, so that the
     /// value goes on after the body.
     pub(super) fn changes_carried(&mut self, e: &Expr) -> bool {
-        let branches = matches!(e, Expr::If(_) | Expr::Match(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_));
+        let branches =
+            matches!(e, Expr::If(_) | Expr::Match(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) | Expr::Block(_));
         let Some(outside) = self.scopes.first().filter(|_| self.in_body && branches) else { return false };
         let nodes: Vec<&String> =
             outside.iter().filter(|(_, b)| matches!(b.value, Value::Node(_) | Value::Whole(_))).map(|(n, _)| n).collect();

@@ -89,12 +89,12 @@ impl<'g> Lower<'g, '_> {
 
     fn int_method(&mut self, d: crate::ir::Dim, name: &str, args: &[&Expr], m: &syn::ExprMethodCall) -> Option<Value<'g>> {
         match (name, args) {
-            ("pow", [n]) => {
+            ("pow", [n]) if matches!(self.literal_int(n), Some(0..=63)) => {
                 let n = self.literal_int(n)?;
                 let one = self.b.literal(1);
-                Some(Value::Int((0..n.min(8)).fold(one, |p, _| self.b.dims(|dims| dims.product(p, d)))))
+                Some(Value::Int((0..n).fold(one, |p, _| self.b.dims(|dims| dims.product(p, d)))))
             }
-            (_, [other]) if matches!(self.expr(other), Some(Value::Whole(_))) => {
+            (_, [other]) if self.mentions_active(other) && matches!(self.expr(other), Some(Value::Whole(_))) => {
                 let x = self.b.size(d);
                 self.whole_method(x, name, args, m)
             }
@@ -408,7 +408,7 @@ impl<'g> Lower<'g, '_> {
                     }
                 };
             }
-            (Some(o), "from", [x]) if crate::syntax::INTEGERS.contains(&o) => {
+            (Some(o), "from", [x]) if crate::syntax::is_integer(o) => {
                 return match self.expr(x)? {
                     Value::Node(c) if c.rank() == 0 && c.ty().elem() == crate::ir::Elem::Bool => {
                         Some(Value::Whole(Node::select(c, self.b.constant(1.0), self.b.constant(0.0))))

@@ -5,7 +5,7 @@
 
 use super::value::Value;
 use super::{Lower, Passive};
-use crate::ir::LeafSource;
+use crate::ir::{Elem, LeafSource};
 use quote::{ToTokens, quote};
 use syn::{Local, Stmt};
 
@@ -41,13 +41,6 @@ impl<'g> Lower<'g, '_> {
             } else {
                 self.late.extend(statement.defines().iter().cloned());
             }
-            return;
-        }
-        // The code of a body is not run where nothing comes of it.
-        if self.in_body
-            && let Some(name) = statement.defines().iter().find(|name| self.is_of_the_caller(name)).cloned()
-        {
-            self.may_write_to_the_caller(&name, at);
             return;
         }
         let declares = statement.defines().iter().any(|name| statement.declares(name));
@@ -237,14 +230,8 @@ impl<'g> Lower<'g, '_> {
         for name in names {
             let ident = quote::format_ident!("{name}");
             let value = match self.lookup(name).cloned() {
-                Some(Value::Node(e)) => {
-                    let ty = match e.rank() {
-                        0 if !e.is_float() => continue,
-                        rank => self.leaf_type(e.ty().elem(), rank),
-                    };
-                    let source = LeafSource::Capture(self.leaves.len());
-                    self.leaf(name, source, ty, false, quote!(#ident))
-                }
+                Some(Value::Node(e)) if e.rank() == 0 && !e.is_float() => continue,
+                Some(Value::Node(e)) => self.read_anew(name, e.ty().elem(), e.rank()),
                 Some(Value::Int(_)) => Value::Int(self.capture_dim(&quote!(#ident))),
                 Some(Value::Alias(_)) => continue,
                 Some(_) => Value::Opaque,
@@ -252,6 +239,12 @@ impl<'g> Lower<'g, '_> {
             };
             self.rebind(name, value);
         }
+    }
+
+    /// What a passive variable holds when it is read.
+    pub(super) fn read_anew(&mut self, name: &str, elem: Elem, rank: usize) -> Value<'g> {
+        let (ident, ty) = (quote::format_ident!("{name}"), self.leaf_type(elem, rank));
+        self.leaf(name, LeafSource::Capture(self.leaves.len()), ty, false, quote!(#ident))
     }
 }
 

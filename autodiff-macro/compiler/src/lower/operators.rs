@@ -210,12 +210,10 @@ impl<'g> Lower<'g, '_> {
                 self.number(d, &c.expr)
             }
             // `true` is 1.
-            Value::Lanes(x) if x.is_mask() && crate::syntax::INTEGERS.contains(&to.as_str()) => {
+            Value::Lanes(x) if x.is_mask() && crate::syntax::is_integer(&to) => {
                 self.as_number(x, &c.expr).map(super::lanes::Lanes::value)
             }
-            Value::Node(x)
-                if x.rank() == 0 && x.ty().elem() == crate::ir::Elem::Bool && crate::syntax::INTEGERS.contains(&to.as_str()) =>
-            {
+            Value::Node(x) if x.rank() == 0 && x.ty().elem() == crate::ir::Elem::Bool && crate::syntax::is_integer(&to) => {
                 Some(Value::Whole(crate::ir::Expr::select(x, self.b.constant(1.0), self.b.constant(0.0))))
             }
             Value::Lanes(x) if to == float && x.node.is_float() => Some(Value::Lanes(x)),

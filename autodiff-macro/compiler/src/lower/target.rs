@@ -262,7 +262,8 @@ impl<'g> Lower<'g, '_> {
 
     /// Whether a variable may change here: a closure runs for many elements at once, so it may change its own only.
     pub(super) fn may_write(&mut self, name: &str, at: &Expr) -> bool {
-        if !self.may_write_to_the_caller(name, at) {
+        if self.is_of_the_caller(name) {
+            self.errors.at(at, format!("`{name}` is a variable of the caller's: what is written to it would be missing where the derivatives are computed; write to a variable of this function, and return it as a further result"));
             return false;
         }
         if self.outside_closure(name) {
@@ -270,15 +271,6 @@ impl<'g> Lower<'g, '_> {
             return false;
         }
         true
-    }
-
-    /// What is written to a variable of the caller's is not in what generated code computes.
-    pub(super) fn may_write_to_the_caller(&mut self, name: &str, at: &dyn quote::ToTokens) -> bool {
-        let may = !self.is_of_the_caller(name);
-        if !may {
-            self.errors.at(at.to_token_stream(), format!("`{name}` is a variable of the caller's: what is written to it would be missing where the derivatives are computed; write to a variable of this function, and return it as a further result"));
-        }
-        may
     }
 
     /// Whether a variable is a parameter by which the function gives something back.

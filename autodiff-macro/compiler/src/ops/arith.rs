@@ -158,20 +158,21 @@ elementwise! {
         strength: 7,
         text: Text::Write(|x, _| infix("/", 7, x)),
         domain: [(-2.0, 2.0), (0.5, 2.0)],
-        simplify: |b, x, _| match constants(x) {
-            _ if super::scalar::quotient(b, x[0], x[1]).is_some() => super::scalar::quotient(b, x[0], x[1]),
-            (_, Some(1.0)) => Some(x[0]),
-            (_, Some(-1.0)) => Some(-x[0]),
-            // Division by a power of two is exact as a product.
-            (_, Some(c)) if c.abs() >= 1.0 / 1024.0 && c.abs() <= 1024.0 && c.abs().log2().fract() == 0.0 => {
-                Some(x[0] * (1.0 / c))
-            }
-            _ => match (x[0].operand_of(&NEG, 0), x[1].operand_of(&NEG, 0)) {
-                (Some(p), Some(q)) => Some(p / q),
-                (Some(p), None) => Some(-(p / x[1])),
-                (None, Some(q)) => Some(-(x[0] / q)),
-                (None, None) => both_constant(b, x, |p, q| p / q).or_else(|| super::freely::quotient(b, x[0], x[1])),
-            },
+        simplify: |b, x, _| {
+            super::scalar::quotient(b, x[0], x[1]).or_else(|| match constants(x) {
+                (_, Some(1.0)) => Some(x[0]),
+                (_, Some(-1.0)) => Some(-x[0]),
+                // Division by a power of two is exact as a product.
+                (_, Some(c)) if c.abs() >= 1.0 / 1024.0 && c.abs() <= 1024.0 && c.abs().log2().fract() == 0.0 => {
+                    Some(x[0] * (1.0 / c))
+                }
+                _ => match (x[0].operand_of(&NEG, 0), x[1].operand_of(&NEG, 0)) {
+                    (Some(p), Some(q)) => Some(p / q),
+                    (Some(p), None) => Some(-(p / x[1])),
+                    (None, Some(q)) => Some(-(x[0] / q)),
+                    (None, None) => both_constant(b, x, |p, q| p / q).or_else(|| super::freely::quotient(b, x[0], x[1])),
+                },
+            })
         },
         source: "standard; the quotient's own value in the rule avoids a/b², which overflows early",
     }

@@ -28,37 +28,47 @@ pub struct Rule {
     pub name: &'static str,
     /// Where it is from.
     pub source: &'static str,
+    /// Whether it is tried before a function is differentiated as well: the adjoint of a part of a product, or of a product
+    /// of a product with a vector, would read the product.
+    early: bool,
     apply: for<'a, 'g> fn(&Place<'a, 'g>) -> Option<Expr<'g>>,
 }
 
 /// The rules in the order they are tried.
 pub static RULES: &[Rule] = &[
-    Rule { name: "diag(Aᵀ) = diag(A)", source: "PyTensor", apply: diagonal_of_transpose },
-    Rule { name: "diag(A·B) = Σ A∘Bᵀ along rows", source: "Giles 2008 §2.2.1", apply: diagonal_of_product },
-    Rule { name: "diag(x·yᵀ) = x∘y", source: "Giles 2008 §2.2.1", apply: diagonal_of_outer },
-    Rule { name: "diag(f(A, B)) = f(diag A, diag B)", source: "PyTensor local_lift", apply: diagonal_of_elementwise },
-    Rule { name: "sums of A·B are products with sums", source: "Laue, Mitterreiter and Giesen 2018", apply: sum_of_product },
-    Rule { name: "sums of batches of products", source: "Laue, Mitterreiter and Giesen 2018", apply: batches::sum_of_batch },
-    Rule { name: "diagonals of batches of products", source: "Giles 2008 §2.2.1", apply: batches::diagonal_of_batch },
-    Rule { name: "sum(diag(d)) = sum(d)", source: "structure", apply: sum_of_diagonal },
-    Rule { name: "diag(d)·A = d∘A by rows, A·diag(d) = A∘d", source: "PyTensor", apply: product_with_diagonal },
-    Rule { name: "A·1 = sums of rows", source: "PyTensor, XLA", apply: product_with_repeated },
-    Rule { name: "diag(d)∘A = diag(d∘diag A)", source: "PyTensor", apply: elementwise_with_diagonal },
-    Rule { name: "onehot·A picks rows, A·onehot adds columns", source: "PyTensor", apply: product_with_one_hot },
-    Rule { name: "(x·yᵀ)·B = x·(y·B)", source: "Laue, Mitterreiter and Giesen 2018", apply: product_with_outer },
-    Rule { name: "(A·B)·x = A·(B·x)", source: "NumPy multi_dot", apply: vector_first },
-    Rule { name: "(A·B)[i, j] = A[i]·B[, j]", source: "XLA dot of slice", apply: slice_of_product },
-    Rule { name: "(A·x)[i] = A[i]·x", source: "XLA dot of slice", apply: slice_of_product_with_vector },
-    Rule { name: "Sᵀ = S for symmetric S", source: "PyTensor assumptions", apply: transpose_of_symmetric },
-    Rule { name: "A·B + A·C = A·(B + C)", source: "TASO", apply: common_factor },
-    Rule { name: "an outer product that loops read is not stored", source: "PyTensor", apply: outer_in_loops },
-];
-
-/// Those that are tried before a function is differentiated.
-static READS: &[Rule] = &[
-    Rule { name: "(A·B)·x = A·(B·x)", source: "NumPy multi_dot", apply: vector_first },
-    Rule { name: "(A·B)[i, j] = A[i]·B[, j]", source: "XLA dot of slice", apply: slice_of_product },
-    Rule { name: "(A·x)[i] = A[i]·x", source: "XLA dot of slice", apply: slice_of_product_with_vector },
+    Rule { name: "diag(Aᵀ) = diag(A)", source: "PyTensor", early: false, apply: diagonal_of_transpose },
+    Rule { name: "diag(A·B) = Σ A∘Bᵀ along rows", source: "Giles 2008 §2.2.1", early: false, apply: diagonal_of_product },
+    Rule { name: "diag(x·yᵀ) = x∘y", source: "Giles 2008 §2.2.1", early: false, apply: diagonal_of_outer },
+    Rule { name: "diag(f(A, B)) = f(diag A, diag B)", source: "PyTensor local_lift", early: false, apply: diagonal_of_elementwise },
+    Rule {
+        name: "sums of A·B are products with sums",
+        source: "Laue, Mitterreiter and Giesen 2018",
+        early: false,
+        apply: sum_of_product,
+    },
+    Rule {
+        name: "sums of batches of products",
+        source: "Laue, Mitterreiter and Giesen 2018",
+        early: false,
+        apply: batches::sum_of_batch,
+    },
+    Rule {
+        name: "diagonals of batches of products", source: "Giles 2008 §2.2.1", early: false, apply: batches::diagonal_of_batch
+    },
+    Rule { name: "sum(diag(d)) = sum(d)", source: "structure", early: false, apply: sum_of_diagonal },
+    Rule { name: "diag(d)·A = d∘A by rows, A·diag(d) = A∘d", source: "PyTensor", early: false, apply: product_with_diagonal },
+    Rule { name: "A·1 = sums of rows", source: "PyTensor, XLA", early: false, apply: product_with_repeated },
+    Rule { name: "diag(d)∘A = diag(d∘diag A)", source: "PyTensor", early: false, apply: elementwise_with_diagonal },
+    Rule { name: "onehot·A picks rows, A·onehot adds columns", source: "PyTensor", early: false, apply: product_with_one_hot },
+    Rule {
+        name: "(x·yᵀ)·B = x·(y·B)", source: "Laue, Mitterreiter and Giesen 2018", early: false, apply: product_with_outer
+    },
+    Rule { name: "(A·B)·x = A·(B·x)", source: "NumPy multi_dot", early: true, apply: vector_first },
+    Rule { name: "(A·B)[i, j] = A[i]·B[, j]", source: "XLA dot of slice", early: true, apply: slice_of_product },
+    Rule { name: "(A·x)[i] = A[i]·x", source: "XLA dot of slice", early: true, apply: slice_of_product_with_vector },
+    Rule { name: "Sᵀ = S for symmetric S", source: "PyTensor assumptions", early: false, apply: transpose_of_symmetric },
+    Rule { name: "A·B + A·C = A·(B + C)", source: "TASO", early: false, apply: common_factor },
+    Rule { name: "an outer product that loops read is not stored", source: "PyTensor", early: false, apply: outer_in_loops },
 ];
 
 /// One rule can make room for another: so often all are tried.
@@ -68,17 +78,16 @@ const DEEPEST: usize = 8;
 
 /// Applies the rules until none fits.
 pub(super) fn matrix_rules(joint: Joint) -> Result<Joint, String> {
-    apply(joint, RULES)
+    apply(joint, &|_| true)
 }
 
-/// The rules for what is read of a product, on a function's own graph: the adjoint of a part of a product, or of a product
-/// of a product with a vector, would read the product as well.
+/// The rules for what is read of a product, on a function's own graph.
 pub(super) fn before_derivatives(region: Region) -> Result<Region, String> {
     let results = region.outputs.len();
-    Ok(apply(Joint { region, results, gradients: vec![] }, READS)?.region)
+    Ok(apply(Joint { region, results, gradients: vec![] }, &|rule| rule.early)?.region)
 }
 
-fn apply(mut joint: Joint, rules: &[Rule]) -> Result<Joint, String> {
+fn apply(mut joint: Joint, wanted: &dyn Fn(&Rule) -> bool) -> Result<Joint, String> {
     if joint.region.dims.rules().literal {
         return Ok(joint);
     }
@@ -91,7 +100,7 @@ fn apply(mut joint: Joint, rules: &[Rule]) -> Result<Joint, String> {
             let once = |i: usize| node.operands.get(i).is_some_and(|o| uses[o.index()] == 1);
             let fused = || read_by_loops(&joint, &live, node);
             let place = Place { builder, node, x: operands, once: &once, fused: &fused };
-            let new = rules.iter().find_map(|rule| (rule.apply)(&place))?;
+            let new = RULES.iter().filter(|rule| wanted(rule)).find_map(|rule| (rule.apply)(&place))?;
             changed.set(true);
             Some(new)
         })?;

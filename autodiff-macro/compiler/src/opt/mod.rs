@@ -56,8 +56,22 @@ pub fn optimise(mut joint: Joint) -> Result<Joint, String> {
     bodies(joint)
 }
 
-/// Optimises the bodies of loops and branches. A control node and its reverse go on sharing theirs.
+/// Optimises the bodies of loops and branches.
 fn bodies(joint: Joint) -> Result<Joint, String> {
+    let body = |region: Region| {
+        let results = region.outputs.len();
+        Ok(optimise(Joint { region, results, gradients: vec![] })?.region)
+    };
+    in_bodies(joint, &body, &optimise)
+}
+
+/// Rewrites the bodies of loops and branches, and what their reverses run. A control node and its reverse go on sharing
+/// theirs.
+fn in_bodies(
+    joint: Joint,
+    body: &dyn Fn(Region) -> Result<Region, String>,
+    reversed: &dyn Fn(Joint) -> Result<Joint, String>,
+) -> Result<Joint, String> {
     let graph = &joint.region.graph;
     let mut done: HashMap<*const Control, Attr> = HashMap::new();
     for id in graph.ids() {
@@ -68,13 +82,13 @@ fn bodies(joint: Joint) -> Result<Joint, String> {
         }
         let mut new = Control::clone(control);
         for arm in &mut new.arms {
-            arm.region = body(&arm.region)?;
+            arm.region = body(arm.region.clone())?;
         }
         if let Header::Loop { condition: Some(Condition::Region(arm)) } = &mut new.header {
-            arm.region = body(&arm.region)?;
+            arm.region = body(arm.region.clone())?;
         }
         if let Some(reverse) = &mut new.reverse {
-            reverse.arms = std::mem::take(&mut reverse.arms).into_iter().map(optimise).collect::<Result<_, _>>()?;
+            reverse.arms = std::mem::take(&mut reverse.arms).into_iter().map(reversed).collect::<Result<_, _>>()?;
         }
         done.insert(key, Attr::Control(ControlRef(new.into())));
     }
@@ -85,11 +99,6 @@ fn bodies(joint: Joint) -> Result<Joint, String> {
         let new = done.get(&Rc::as_ptr(&node.attrs.first()?.control()?.0))?;
         Some(builder.make(node.op, vec![new.clone()], operands))
     })
-}
-
-fn body(region: &Region) -> Result<Region, String> {
-    let results = region.outputs.len();
-    Ok(optimise(Joint { region: region.clone(), results, gradients: vec![] })?.region)
 }
 
 /// Definitions are made of definitions no deeper than this.

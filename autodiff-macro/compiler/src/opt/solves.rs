@@ -1,11 +1,10 @@
 //! What is better computed from a factored matrix directly: read off a function's own graph, before it is differentiated,
 //! so that the derivatives have the better form as well.
 
-use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
+use std::collections::HashSet;
 
-use super::{kronecker, matrices, rewritten, spectra};
-use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Expr, Header, Joint, Node, NodeId, Region, rebuild};
+use super::{in_bodies, kronecker, matrices, rewritten, spectra};
+use crate::ir::{Builder, Expr, Joint, Node, NodeId, Region, rebuild};
 use crate::ops::linalg::cholesky::{CHOLESKY, CHOLESKY_SHARED, LOWER};
 use crate::ops::linalg::factor::{FACTOR, INVERSE, solve_like};
 use crate::ops::linalg::triangular::TRIANGULAR_SOLVE;
@@ -19,7 +18,9 @@ pub fn recognise(region: Region) -> Result<Region, String> {
     if region.dims.rules().literal {
         return Ok(region);
     }
-    let region = matrices::before_derivatives(in_bodies(region)?)?;
+    let results = region.outputs.len();
+    let joint = in_bodies(Joint { region, results, gradients: vec![] }, &recognise, &|reverse| Ok(reverse))?;
+    let region = matrices::before_derivatives(joint.region)?;
     if !is_concerned(&region) {
         return Ok(region);
     }
@@ -56,33 +57,6 @@ fn is_concerned(region: &Region) -> bool {
             _ => of.op.family == INVERSE.family,
         }
     })
-}
-
-/// The same in the bodies of loops and branches.
-fn in_bodies(region: Region) -> Result<Region, String> {
-    let controls: Vec<NodeId> =
-        region.graph.ids().filter(|id| region.graph.node(*id).attrs.first().and_then(Attr::control).is_some()).collect();
-    if controls.is_empty() {
-        return Ok(region);
-    }
-    let mut done: HashMap<*const Control, Attr> = HashMap::new();
-    for id in controls {
-        let Some(control) = region.graph.node(id).attrs[0].control() else { continue };
-        let mut new = Control::clone(control);
-        for arm in &mut new.arms {
-            arm.region = recognise(arm.region.clone())?;
-        }
-        if let Header::Loop { condition: Some(Condition::Region(arm)) } = &mut new.header {
-            arm.region = recognise(arm.region.clone())?;
-        }
-        done.insert(Rc::as_ptr(&control.0), Attr::Control(ControlRef(new.into())));
-    }
-    let results = region.outputs.len();
-    let joint = rewritten(&Joint { region, results, gradients: vec![] }, |builder, node, operands| {
-        let new = done.get(&Rc::as_ptr(&node.attrs.first()?.control()?.0))?;
-        Some(builder.make(node.op, vec![new.clone()], operands))
-    })?;
-    Ok(joint.region)
 }
 
 /// The inverses that nothing but products reads, and the transposes of these.

@@ -11,8 +11,13 @@ use syn::{BinOp, Block, Expr, ExprLit, Lit, Local, Pat, Type};
 
 use super::signature::Float;
 
-/// Integer types that a counter may be declared with.
-pub const INTEGERS: [&str; 10] = ["usize", "u64", "u32", "u16", "u8", "isize", "i64", "i32", "i16", "i8"];
+/// Integer types that a counter may be declared with: a float of any precision counts as far as they are used to.
+pub const INTEGERS: [&str; 8] = ["usize", "u64", "u32", "u16", "isize", "i64", "i32", "i16"];
+
+/// Whether a type is one of Rust's integers that 0 and 1 can be cast to.
+pub fn is_integer(name: &str) -> bool {
+    INTEGERS.contains(&name) || ["u8", "i8"].contains(&name)
+}
 
 /// Puts floats in the place of the counters of a body; `fresh` makes a name like the given one. Whether there were any.
 pub fn count_in_floats(block: &mut Block, float: &Float, fresh: &mut dyn FnMut(&str) -> Ident) -> bool {

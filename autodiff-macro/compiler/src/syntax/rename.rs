@@ -81,13 +81,16 @@ impl<'a> Renamer<'a> {
 
     /// Declares the variables of a pattern and renames them in it.
     fn declare(&mut self, pat: &mut Pat, may_rename: bool) {
-        struct Declare<'r, 'a>(&'r mut Renamer<'a>, bool);
+        // Ways of a pattern (`A(n) | B(n)`) declare the same variables.
+        struct Declare<'r, 'a>(&'r mut Renamer<'a>, bool, HashMap<String, String>);
         impl VisitMut for Declare<'_, '_> {
             fn visit_pat_ident_mut(&mut self, p: &mut syn::PatIdent) {
                 let name = p.ident.to_string();
                 // A constant or a unit struct is not a variable.
                 if !name.starts_with(|c: char| c.is_uppercase()) {
-                    let new = self.0.declare_name(&name, self.1);
+                    let known = self.2.get(&name).cloned();
+                    let new = known.unwrap_or_else(|| self.0.declare_name(&name, self.1));
+                    self.2.insert(name.clone(), new.clone());
                     if new != name {
                         p.ident = Ident::new(&new, p.ident.span());
                     }
@@ -108,7 +111,7 @@ impl<'a> Renamer<'a> {
             }
             fn visit_expr_mut(&mut self, _: &mut Expr) {}
         }
-        Declare(self, may_rename).visit_pat_mut(pat);
+        Declare(self, may_rename, HashMap::new()).visit_pat_mut(pat);
     }
 
     fn current(&self, name: &str) -> Option<&String> {
@@ -249,7 +252,8 @@ impl VisitMut for Renamer<'_> {
                 self.visit_expr_mut(&mut m.expr);
                 for arm in &mut m.arms {
                     self.scoped(|r| {
-                        r.declare(&mut arm.pat, false);
+                        // What follows a `match` that leaves early is in its arms in generated code.
+                        r.declare(&mut arm.pat, true);
                         if let Pat::Guard(g) = &mut arm.pat {
                             r.visit_expr_mut(&mut g.guard);
                         }

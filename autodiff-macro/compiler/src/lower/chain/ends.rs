@@ -153,11 +153,11 @@ fn without_borrows(e: &Expr) -> &Expr {
 
 /// A token with variables of one closure parameter in the place of those of another.
 fn renamed(token: proc_macro2::TokenTree, from: &[String], to: &[String]) -> proc_macro2::TokenTree {
-    use proc_macro2::{Group, Ident, TokenTree};
+    use proc_macro2::{Group, TokenTree};
     match token {
         TokenTree::Ident(i) => {
             let known = from.iter().position(|name| i == name).and_then(|k| to.get(k));
-            TokenTree::Ident(known.map_or(i.clone(), |name| Ident::new(name, i.span())))
+            TokenTree::Ident(known.map_or(i.clone(), |name| quote::format_ident!("{name}", span = i.span())))
         }
         TokenTree::Group(g) => {
             let inner = g.stream().into_iter().map(|t| renamed(t, from, to)).collect();

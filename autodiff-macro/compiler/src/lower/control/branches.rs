@@ -383,7 +383,7 @@ impl<'g> Lower<'g, '_> {
         let patterns: Vec<TokenStream> = m.arms.iter().map(|a| a.pat.to_token_stream()).collect();
         if let Some(guard) = m.arms.iter().find_map(|a| guard_of(&a.pat).1.cloned().filter(|g| self.mentions_active(g))) {
             if let Some(ifs) = self.as_ifs(m) {
-                return if kind.is_some() { self.result(&ifs) } else { self.expr(&ifs) };
+                return self.flow(&[Stmt::Expr(ifs, None)], kind.unwrap_or(Kind::Value));
             }
             self.errors.at(guard, "a guard that depends on differentiated parameters: write an `if` inside the arm");
             return None;
@@ -411,6 +411,8 @@ impl<'g> Lower<'g, '_> {
                 Pat::TupleStruct(t) if t.path.is_ident("Some") && guard.is_none() => {
                     (quote!(), Some(syn::parse2(quote!(let #t = (#on))).ok()?))
                 }
+                // By Rust's conventions of names that would be a constant or a variant, not a variable.
+                Pat::Ident(p) if p.ident.to_string().starts_with(char::is_uppercase) => return None,
                 Pat::Ident(p) if p.subpat.is_none() => {
                     let name = &p.ident;
                     let test = match guard {

@@ -85,7 +85,7 @@ impl<'g> Lower<'g, '_> {
                 }
                 (Stmt::Expr(Expr::Block(b), _), _) if b.label.is_none() && exits.other => {
                     let mut stmts = b.block.stmts.clone();
-                    if !self.disjoint(&stmts, rest) {
+                    if !self.disjoint(&stmts, rest, &[]) {
                         return None;
                     }
                     stmts.extend(rest.iter().cloned());
@@ -93,10 +93,13 @@ impl<'g> Lower<'g, '_> {
                 }
                 (Stmt::Expr(e, None), Kind::Function) if last => return self.result(e),
                 (Stmt::Expr(e, None), Kind::Value) if last => return self.expr(e),
-                (Stmt::Local(_), _) if exits.other => {
+                (Stmt::Local(_) | Stmt::Expr(Expr::Assign(_) | Expr::Binary(_), _), _) if exits.other => {
+                    if let Some(value) = self.value_or_exit(stmt, rest, kind) {
+                        return value;
+                    }
                     self.errors.at(
                         stmt,
-                        "a `let` that may leave early is not supported: put `return`, `break` or `continue` in an `if` of its own",
+                        "leaving early from inside this is not supported: put `return`, `break` or `continue` in a way of an `if` or `match` that gives the whole value",
                     );
                     return None;
                 }
@@ -135,7 +138,7 @@ impl<'g> Lower<'g, '_> {
             block: Block { brace_token: Default::default(), stmts: stmts.clone() },
         });
         let mut all = match self.exits_of(&Stmt::Expr(block.clone(), None)).other {
-            true if !self.disjoint(&stmts, rest) => return None,
+            true if !self.disjoint(&stmts, rest, &[]) => return None,
             true => stmts,
             false if stmts.is_empty() => vec![],
             false => vec![Stmt::Expr(block, Some(Default::default()))],
@@ -169,25 +172,99 @@ impl<'g> Lower<'g, '_> {
 
     /// An `if` with a way that leaves: the other way goes on with the rest.
     fn exit(&mut self, f: &syn::ExprIf, e: &Expr, rest: &[Stmt], kind: Kind) -> Option<Value<'g>> {
-        let on = |lower: &mut Self, stmts: Vec<Stmt>| Some(Way::Flow(lower.and_rest(stmts, rest)?, kind));
-        let yes = on(self, f.then_branch.stmts.clone())?;
+        let yes = self.and_rest(f.then_branch.stmts.clone(), rest)?;
         let no = match &f.else_branch {
-            None => on(self, vec![])?,
+            None => self.and_rest(vec![], rest)?,
             Some((_, otherwise)) => match &**otherwise {
-                Expr::Block(b) => on(self, b.block.stmts.clone())?,
+                Expr::Block(b) => self.and_rest(b.block.stmts.clone(), rest)?,
                 other => {
                     let mut stmts = vec![Stmt::Expr(other.clone(), Some(Default::default()))];
                     stmts.extend(rest.iter().cloned());
-                    Way::Flow(stmts, kind)
+                    stmts
                 }
             },
         };
-        self.ways(&f.cond, &mut [yes, no], e)
+        self.either(&f.cond, yes, no, kind, e)
+    }
+
+    /// One way if a condition holds, or a pattern fits, else the other.
+    fn either(&mut self, cond: &Expr, yes: Vec<Stmt>, no: Vec<Stmt>, kind: Kind, e: &Expr) -> Option<Value<'g>> {
+        if let Expr::Let(l) = cond
+            && let Some(value) = self.unwrapped(&l.pat, &l.expr, yes.clone(), no.clone(), kind, e)
+        {
+            return value;
+        }
+        self.ways(cond, &mut [Way::Flow(yes, kind), Way::Flow(no, kind)], e)
+    }
+
+    /// `let v = match o { Some(v) => v, None => return 0.0 };` and its like, where ways of the value leave: the others go on
+    /// with the statement and the rest. `None` if it is another statement.
+    fn value_or_exit(&mut self, stmt: &Stmt, rest: &[Stmt], kind: Kind) -> Option<Option<Value<'g>>> {
+        let mut e = right_side(&mut stmt.clone())?.clone();
+        while let Expr::Paren(p) = e {
+            e = *p.expr;
+        }
+        let stmts_of = |e: &Expr| match e {
+            Expr::Block(b) if b.label.is_none() => b.block.stmts.clone(),
+            other => vec![Stmt::Expr(other.clone(), None)],
+        };
+        Some(match &e {
+            Expr::Block(b) if b.label.is_none() => {
+                self.given_and_rest(stmt, b.block.stmts.clone(), rest).and_then(|stmts| self.flow(&stmts, kind))
+            }
+            Expr::If(f) => {
+                let (_, otherwise) = f.else_branch.as_ref()?;
+                let yes = self.given_and_rest(stmt, f.then_branch.stmts.clone(), rest);
+                let no = self.given_and_rest(stmt, stmts_of(otherwise), rest);
+                yes.zip(no).and_then(|(yes, no)| self.either(&f.cond, yes, no, kind, &e))
+            }
+            Expr::Match(m) if self.mentions_active(&m.expr) => {
+                let mut stmts = vec![stmt.clone()];
+                *right_side(&mut stmts[0])? = self.as_ifs(m)?;
+                stmts.extend(rest.iter().cloned());
+                self.flow(&stmts, kind)
+            }
+            Expr::Match(m) => {
+                let mut on = m.clone();
+                for arm in &mut on.arms {
+                    let Some(stmts) = self.given_and_rest(stmt, stmts_of(&arm.body), rest) else { return Some(None) };
+                    let block = Block { brace_token: Default::default(), stmts };
+                    *arm.body = Expr::Block(syn::ExprBlock { attrs: vec![], label: None, block });
+                }
+                self.match_of(&on, Some(kind), &e)
+            }
+            _ => return None,
+        })
+    }
+
+    /// The statements of a way that gives the right side of a statement, then that and the rest, if it does not leave.
+    fn given_and_rest(&mut self, stmt: &Stmt, mut stmts: Vec<Stmt>, rest: &[Stmt]) -> Option<Vec<Stmt>> {
+        if stmts.last().is_some_and(leaves) {
+            return Some(stmts);
+        }
+        let mut given = stmt.clone();
+        let Some(Stmt::Expr(value, None)) = stmts.pop() else {
+            self.errors.at(stmt, "a way of this gives no value");
+            return None;
+        };
+        *right_side(&mut given)? = value;
+        // A variable of the way may have the name of the one that is declared: it is hidden by that.
+        let hidden = match stmt {
+            Stmt::Local(local) => pattern_names(&local.pat),
+            _ => vec![],
+        };
+        if !self.disjoint(&stmts, rest, &hidden) {
+            return None;
+        }
+        stmts.push(given);
+        stmts.extend(rest.iter().cloned());
+        Some(stmts)
     }
 
     /// Statements of a block go on with what follows it: its variables must have names of their own.
-    fn disjoint(&mut self, stmts: &[Stmt], rest: &[Stmt]) -> bool {
-        let read: BTreeSet<String> = rest.iter().flat_map(|s| free_identifiers(s.to_token_stream())).collect();
+    fn disjoint(&mut self, stmts: &[Stmt], rest: &[Stmt], hidden: &[String]) -> bool {
+        let mut read: BTreeSet<String> = free_identifiers(rest.iter().map(ToTokens::to_token_stream).collect());
+        read.retain(|name| !hidden.contains(name));
         for stmt in stmts {
             if let Stmt::Local(local) = stmt
                 && let Some(name) = pattern_names(&local.pat).into_iter().find(|n| read.contains(n))
@@ -200,6 +277,16 @@ impl<'g> Lower<'g, '_> {
             }
         }
         true
+    }
+}
+
+/// What a `let` or an assignment gives.
+fn right_side(stmt: &mut Stmt) -> Option<&mut Expr> {
+    match stmt {
+        Stmt::Local(local) => local.init.as_mut().filter(|init| init.diverge.is_none()).map(|init| &mut *init.expr),
+        Stmt::Expr(Expr::Assign(a), _) => Some(&mut a.right),
+        Stmt::Expr(Expr::Binary(b), _) if crate::lower::assignment::assign_operator(&b.op).is_some() => Some(&mut b.right),
+        _ => None,
     }
 }
 

@@ -103,16 +103,17 @@ impl<'g> Lower<'g, '_> {
             lowered.reads.retain(|name| !pattern.contains(name));
             let mut again = false;
             // What passive code of one round changes is read anew in the next.
-            for (name, value) in &mut imports {
-                let known = matches!(
-                    value,
-                    Value::List(_) | Value::Tuple(_) | Value::Shape(_) | Value::Axis(_) | Value::Slices(_) | Value::Tokens(_)
-                );
-                if known && lowered.changed.contains(name) {
+            for (name, value) in imports.iter_mut().filter(|(name, _)| lowered.changed.contains(name)) {
+                let plain = match value {
+                    Value::Int(_) => true,
+                    Value::Node(x) => x.is_float() && !self.is_active(x.id()),
+                    Value::Whole(_) | Value::Opaque | Value::Alias(_) | Value::Place(_) | Value::Struct(_) => continue,
+                    _ => false,
+                };
+                if plain && !self.is_of_the_caller(name) {
+                    again |= passive.insert(name.clone());
+                } else {
                     *value = Value::Opaque;
-                    again = true;
-                }
-                if matches!(value, Value::Int(_)) && lowered.changed.contains(name) && passive.insert(name.clone()) {
                     again = true;
                 }
             }
@@ -132,7 +133,9 @@ impl<'g> Lower<'g, '_> {
                     return None;
                 }
                 if matches!(value, Value::Opaque) {
-                    // Declared before and given a value in each round: it has none afterwards.
+                    // Declared before and given a value in each round: it has none afterwards. Passive code that reads it
+                    // may read that of the round before.
+                    again |= lowered.reads.contains(name) && passive.insert(name.clone());
                     continue;
                 }
                 if matches!(

@@ -131,7 +131,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// Lowers a body. `carried` are variables with a leaf of their own for each node, whose first values are the first
-    /// operands; `passive` are integers that passive code of the body changes.
+    /// operands; `passive` are plain variables that passive code of the body changes.
     fn body_region(
         &mut self,
         border: &mut Border<'g>,
@@ -187,11 +187,14 @@ impl<'g> Lower<'g, '_> {
                 }
                 continue;
             }
-            let value = if passive.contains(name) {
-                let ident = format_ident!("{name}");
-                Value::Int(inner.capture_dim(&quote!(#ident)))
-            } else {
-                border.import(&mut inner, &mut at, name, value)
+            let value = match value {
+                Value::Opaque if passive.contains(name) => Value::Opaque,
+                Value::Node(x) if passive.contains(name) => inner.read_anew(name, x.ty().elem(), x.rank()),
+                _ if passive.contains(name) => {
+                    let ident = format_ident!("{name}");
+                    Value::Int(inner.capture_dim(&quote!(#ident)))
+                }
+                _ => border.import(&mut inner, &mut at, name, value),
             };
             inner.bind(name, value);
         }

@@ -46,7 +46,7 @@ impl<'g> Lower<'g, '_> {
 
     /// A `for` loop that pushes floats to lists made before. `None` if it pushes to none.
     pub(super) fn pushing_loop(&mut self, f: &syn::ExprForLoop, e: &Expr) -> Option<Option<()>> {
-        let mut found = Pushes { names: vec![], count: vec![] };
+        let mut found = Pushes::default();
         let mut body = f.body.clone();
         found.visit_block_mut(&mut body);
         let lists: Vec<(String, usize, Vec<Value<'g>>)> = found
@@ -60,6 +60,10 @@ impl<'g> Lower<'g, '_> {
             .collect();
         if lists.is_empty() || !self.mentions_active(e) {
             return None;
+        }
+        if let Some((name, ..)) = lists.iter().find(|(name, ..)| found.deep.contains(name)) {
+            self.errors.at(e, format!("`{name}` is pushed to in this loop and in one inside of it, which is not supported: collect the items of the inner loop in a list of its own"));
+            return Some(None);
         }
         let rounds = self.rounds_at_most(&f.expr)?;
         let mut writes = Vec::new();
@@ -183,10 +187,13 @@ impl VisitMut for Breaks {
     }
 }
 
-/// The lists that statements of a body push to, not those of inner loops, and how often.
+/// The lists that statements of a body push to, and how often; and those that inner loops and closures push to.
+#[derive(Default)]
 struct Pushes {
     names: Vec<String>,
     count: Vec<usize>,
+    deep: Vec<String>,
+    inside: bool,
 }
 
 impl VisitMut for Pushes {
@@ -195,6 +202,7 @@ impl VisitMut for Pushes {
             Expr::MethodCall(m) if m.method == "push" && m.args.len() == 1 => {
                 if let Some(name) = plain_name(&m.receiver) {
                     match self.names.iter().position(|n| *n == name) {
+                        _ if self.inside => self.deep.push(name),
                         Some(k) => self.count[k] += 1,
                         None => {
                             self.names.push(name);
@@ -203,7 +211,11 @@ impl VisitMut for Pushes {
                     }
                 }
             }
-            Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) | Expr::Closure(_) => {}
+            Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) | Expr::Closure(_) => {
+                let before = std::mem::replace(&mut self.inside, true);
+                visit_mut::visit_expr_mut(self, e);
+                self.inside = before;
+            }
             _ => visit_mut::visit_expr_mut(self, e),
         }
     }

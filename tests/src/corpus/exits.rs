@@ -1,0 +1,126 @@
+//! Values of which a way leaves: `let v = match o { Some(v) => v, None => return 0.0 };`.
+
+use autodiff_runtime::prelude::*;
+use ndarray::prelude::*;
+
+use crate::verify;
+
+#[differentiate]
+fn of_an_option(x: &Array1<f64>, o: Option<f64>) -> f64 {
+    let v = match o {
+        Some(v) => v,
+        None => return x[0],
+    };
+    v * x.dot(x)
+}
+
+#[differentiate]
+fn of_an_integer(x: &Array1<f64>, n: usize) -> f64 {
+    let y = match n {
+        0 => return x[0],
+        1 => x[0] * x[0],
+        _ => {
+            let doubled = 2.0 * x.sum();
+            doubled * x[1]
+        }
+    };
+    y * y
+}
+
+#[differentiate]
+fn of_an_if(x: &Array1<f64>, n: usize) -> f64 {
+    let y = if n > 2 {
+        return x[1];
+    } else if n > 1 {
+        x.sum()
+    } else {
+        x[0]
+    };
+    y * y
+}
+
+#[differentiate]
+fn of_a_differentiated_value(x: &Array1<f64>) -> f64 {
+    let mut s = 0.0;
+    for v in x.iter() {
+        let y = if *v > 0.0 { v.ln() } else { continue };
+        s += y * y;
+    }
+    s
+}
+
+#[differentiate]
+fn of_a_sum(x: &Array1<f64>, skip: usize) -> f64 {
+    let mut s = 1.0;
+    for (i, v) in x.iter().enumerate() {
+        s += match i {
+            k if k == skip => break,
+            _ => s * v,
+        };
+    }
+    s
+}
+
+#[differentiate]
+fn of_the_largest(x: &Array1<f64>) -> f64 {
+    let m = match x.iter().cloned().reduce(f64::max) {
+        Some(m) => m,
+        None => return 0.0,
+    };
+    m * m
+}
+
+#[differentiate]
+fn of_a_position(x: &Array1<f64>, bound: f64) -> f64 {
+    let i = match x.iter().position(|v| *v > bound) {
+        Some(i) => i,
+        None => return -x.sum(),
+    };
+    x[i] * x[i]
+}
+
+#[differentiate]
+fn if_there_is_one(x: &Array1<f64>, bound: f64) -> f64 {
+    if let Some(i) = x.iter().position(|v| *v > bound) {
+        return x[i] * x[i];
+    }
+    x.sum()
+}
+
+/// The pattern of an arm hides a variable that is read afterwards.
+#[differentiate]
+fn hidden_in_an_arm(x: &Array1<f64>, o: Option<usize>) -> f64 {
+    let n = 1;
+    match o {
+        Some(n) => {
+            if n > 3 {
+                return x[0];
+            }
+        }
+        None => {}
+    }
+    x[n] * x[n]
+}
+
+#[test]
+fn ways_that_leave() {
+    let x = array![0.7, -0.4, 1.3];
+    for o in [None, Some(2.0)] {
+        verify!(of_an_option, [x], (&x, o));
+    }
+    for n in 0..4 {
+        verify!(of_an_integer, [x], (&x, n));
+        verify!(of_an_if, [x], (&x, n));
+        verify!(of_a_sum, [x], (&x, n));
+    }
+    verify!(of_a_differentiated_value, [x], (&x));
+    verify!(of_the_largest, [x], (&x));
+    for bound in [0.0, 1.0, 2.0] {
+        verify!(of_a_position, [x], (&x, bound));
+        verify!(if_there_is_one, [x], (&x, bound));
+    }
+    for o in [None, Some(0), Some(2), Some(5)] {
+        verify!(hidden_in_an_arm, [x], (&x, o));
+    }
+    assert_eq!(of_the_largest::grad(&array![]), Array1::<f64>::zeros(0));
+}
