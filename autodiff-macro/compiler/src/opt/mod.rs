@@ -12,6 +12,7 @@ use crate::ops::{Code, Site, arith, product};
 mod batches;
 mod chain;
 mod diagonals;
+mod invariants;
 mod kronecker;
 pub mod matrices;
 mod scales;
@@ -20,6 +21,7 @@ mod solves;
 mod spectra;
 mod transposes;
 
+pub use invariants::hoist_invariants;
 pub use solves::recognise;
 pub(crate) use transposes::readable_products;
 

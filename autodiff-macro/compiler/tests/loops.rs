@@ -1,0 +1,112 @@
+//! What a round of a loop computes, forward and in reverse, and what it saves: no kernel and no array that a careful
+//! programmer would not have there.
+
+mod common;
+
+use autodiff_compiler::ad::{Seed, reverse};
+use autodiff_compiler::ir::Attr;
+use autodiff_compiler::opt::{hoist_invariants, optimise, recognise};
+use autodiff_compiler::schedule::{Parts, Schedule, Step, schedule};
+use common::lowered_with;
+
+/// Attribute arguments, parameters, body; the kernels of a round forward and in reverse, and the number of arrays saved.
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, usize);
+
+const ROWS: &[Row] = &[
+    // What no round changes is not there: a product whose sizes the loop alone relates, a factorisation, a sum.
+    (
+        "",
+        "a: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = Array1::zeros(a.ncols()); for _ in 0..n { x = (&x - &a.t().dot(b)).tanh(); } x.sum()",
+        "",
+        "",
+        1,
+    ),
+    (
+        "",
+        "k: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { x = k.solve(&x).unwrap() * k.sum(); } x.sum()",
+        "solve",
+        "solve",
+        1,
+    ),
+    (
+        "",
+        "w: &Array1<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); let mut s = 0.0; while s < 9.0 { x = &x * &w.exp(); s += x.sum(); } x.sum()",
+        "",
+        "",
+        1,
+    ),
+    // In two loops it goes out of both.
+    (
+        "",
+        "a: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { for _ in 0..n { let m = a.t().dot(a).tanh(); x = m.dot(&x); } } x.sum()",
+        "dot",
+        "dot outer_add",
+        1,
+    ),
+    // Which of two products to take first is known when the program runs.
+    (
+        "",
+        "a: &Array2<f64>, b: &Array2<f64>, n: usize",
+        "let mut x = a.clone(); for _ in 0..n { x = a.dot(b).dot(&x); } x.sum()",
+        "dot dot",
+        "dot dot dot_add dot_add",
+        2,
+    ),
+];
+
+/// The kernels of the innermost bodies of a program, forward and in reverse, and the arrays that go between them.
+fn rounds(program: &Schedule, forward: &mut Vec<&'static str>, back: &mut Vec<&'static str>, saved: &mut usize) {
+    for step in &program.steps {
+        let Step::Kernel(id) = step else { continue };
+        let node = program.node(*id);
+        let Some(control) = node.attrs.first().and_then(Attr::control) else { continue };
+        if control.text.starts_with("if") {
+            continue;
+        }
+        for arm in &program.controls[id].arms {
+            let within = arm.schedule.steps.iter().filter_map(|step| match step {
+                Step::Kernel(id) => Some(arm.schedule.node(*id).op.name),
+                _ => None,
+            });
+            let within: Vec<&'static str> = within.filter(|name| !name.starts_with("control")).collect();
+            if node.op.name == "control_grad" {
+                back.extend(within);
+            } else {
+                forward.extend(within);
+                *saved += arm.saved.iter().filter(|s| s.ty.rank() > 0).count();
+            }
+            rounds(&arm.schedule, forward, back, saved);
+        }
+    }
+}
+
+fn of_row(row: &Row) -> Result<(String, String, usize), String> {
+    let lowered = lowered_with(row.0, &format!("fn f({}) -> f64 {{ {} }}", row.1, row.2))?;
+    let region = hoist_invariants(recognise(lowered.region)?)?;
+    let program = schedule(optimise(reverse(&region, Seed::One)?)?, Parts::AtHand)?;
+    let (mut forward, mut back, mut saved) = (vec![], vec![], 0);
+    rounds(&program, &mut forward, &mut back, &mut saved);
+    forward.sort_unstable();
+    back.sort_unstable();
+    Ok((forward.join(" "), back.join(" "), saved))
+}
+
+#[test]
+fn no_kernel_and_no_array_that_a_round_does_not_need() {
+    let mut failures = Vec::new();
+    for row in ROWS {
+        match of_row(row) {
+            Ok((forward, back, saved)) if (forward.as_str(), back.as_str(), saved) == (row.3, row.4, row.5) => {}
+            Ok((forward, back, saved)) => failures.push(format!(
+                "{}:\n  forward: {forward}\n  reverse: {back}\n  saved: {saved}\n  wanted: {}; {}; {}",
+                row.2, row.3, row.4, row.5
+            )),
+            Err(m) => failures.push(format!("{}: {m}", row.2)),
+        }
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), ROWS.len(), failures.join("\n"));
+}
