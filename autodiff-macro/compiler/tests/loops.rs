@@ -56,6 +56,38 @@ const ROWS: &[Row] = &[
         "dot dot dot_add dot_add",
         2,
     ),
+    // A recurrent cell keeps the state and the slope, one with gates the gates: their slopes are made of them.
+    (
+        "wrt(w, u), shape(w: [h, h], u: [h, d])",
+        "w: &Array2<f64>, u: &Array2<f64>, x: &Array2<f64>",
+        "let mut h = Array1::zeros(w.nrows()); for row in x.outer_iter() { h = (w.dot(&h) + u.dot(&row)).tanh(); } h.sum()",
+        "dot dot_add",
+        "dot outer_add outer_add",
+        2,
+    ),
+    (
+        "wrt(w, v, u)",
+        "w: &Array2<f64>, v: &Array2<f64>, u: &Array2<f64>, x: &Array2<f64>",
+        "let mut h = Array1::zeros(w.nrows()); let mut c = Array1::zeros(w.nrows());
+         for row in x.outer_iter() {
+             let f = w.dot(&h).sigmoid(); let o = v.dot(&h).sigmoid(); let a = u.dot(&row).tanh();
+             c = &f * &c + &o * &a; h = &o * &c.tanh();
+         }
+         h.sum()",
+        "dot dot dot",
+        "dot dot_add outer_add outer_add outer_add",
+        6,
+    ),
+    // An outer product is made of its vectors again, a sine and a cosine are not.
+    (
+        "wrt(x, y)",
+        "x: &Array1<f64>, y: &Array1<f64>, a: &Array2<f64>, n: usize",
+        "let mut s = 0.0; let mut z = x.clone();
+         for _ in 0..n { let m = outer(&z, y); z = a.dot(&m.sin().dot(y)); s += (&m * a * &m).sum(); } s",
+        "dot dot",
+        "dot dot dot_add dot_add",
+        3,
+    ),
 ];
 
 /// The kernels of the innermost bodies of a program, forward and in reverse, and the arrays that go between them.
@@ -85,7 +117,11 @@ fn rounds(program: &Schedule, forward: &mut Vec<&'static str>, back: &mut Vec<&'
 }
 
 fn of_row(row: &Row) -> Result<(String, String, usize), String> {
-    let lowered = lowered_with(row.0, &format!("fn f({}) -> f64 {{ {} }}", row.1, row.2))?;
+    let mut lowered = lowered_with(row.0, &format!("fn f({}) -> f64 {{ {} }}", row.1, row.2))?;
+    let wanted = row.0.split("wrt(").nth(1).and_then(|s| s.split(')').next()).map(|s| s.split(", ").collect::<Vec<_>>());
+    for leaf in &mut lowered.region.leaves {
+        leaf.differentiate = wanted.as_ref().is_none_or(|w| w.contains(&leaf.name.as_str()));
+    }
     let region = hoist_invariants(recognise(lowered.region)?)?;
     let program = schedule(optimise(reverse(&region, Seed::One)?)?, Parts::AtHand)?;
     let (mut forward, mut back, mut saved) = (vec![], vec![], 0);
