@@ -88,6 +88,23 @@ const ROWS: &[Row] = &[
         "dot dot dot_add dot_add",
         3,
     ),
+    // Products are added to a gradient each by itself: there is no matrix in between, transposed or not.
+    (
+        "wrt(a)",
+        "a: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { x = &x - (a.t().dot(&a.dot(&x)) + a.t().dot(&x.sin())); } x.sum()",
+        "dot dot",
+        "dot dot outer_add outer_add",
+        3,
+    ),
+    (
+        "",
+        "k: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { x = k.solve(&x).unwrap(); } x.sum()",
+        "solve",
+        "outer_add solve",
+        1,
+    ),
 ];
 
 /// The kernels of the innermost bodies of a program, forward and in reverse, and the arrays that go between them.

@@ -11,6 +11,7 @@ use crate::ops::{Code, Site, arith, product};
 
 mod batches;
 mod chain;
+mod contributions;
 mod diagonals;
 mod invariants;
 mod kronecker;
@@ -76,7 +77,9 @@ fn bodies(joint: Joint) -> Result<Joint, String> {
             arm.region = body(&arm.region)?;
         }
         if let Some(reverse) = &mut new.reverse {
-            reverse.arms = std::mem::take(&mut reverse.arms).into_iter().map(optimise).collect::<Result<_, _>>()?;
+            let carried = new.carried;
+            let arms = std::mem::take(&mut reverse.arms).into_iter();
+            reverse.arms = arms.map(|arm| optimise(contributions::separate(arm, carried)?)).collect::<Result<_, _>>()?;
         }
         done.insert(key, Attr::Control(ControlRef(new.into())));
     }
