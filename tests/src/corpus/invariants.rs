@@ -309,3 +309,36 @@ fn iterations_of_every_day() {
     let (a, b) = (matrix(3, 3, 3), vector(3, 4));
     verify!(iterations, [a, b], (&a, &b, 5));
 }
+
+/// Outer products of more rounds than are added at once, in a loop and a `while` within.
+#[differentiate(wrt(w, u))]
+fn many_rounds(w: &Array2<f64>, u: &Array2<f64>, x: &Array2<f64>, inner: usize) -> f64 {
+    let mut total = 0.0;
+    let mut state = Array1::zeros(w.nrows());
+    for row in x.outer_iter() {
+        state = (u.dot(&row) + &state * 0.5).tanh();
+        let mut h = state.clone();
+        for _ in 0..inner {
+            h = &h + &(w.dot(&h).sin() * 0.1) + h.dot(w) * 0.02;
+        }
+        total += h.sum();
+        let mut size = h.dot(&h);
+        let mut rounds = 0.0;
+        while size > 0.1 && rounds < 18.0 {
+            h = w.dot(&h) * 0.3;
+            size = h.dot(&h);
+            rounds += 1.0;
+        }
+        total += h.sum() + size;
+    }
+    total
+}
+
+#[test]
+fn outer_products_of_many_rounds() {
+    let (w, u) = (matrix(4, 4, 1), matrix(4, 3, 2));
+    for (outer, inner) in [(0, 3), (1, 0), (1, 1), (3, 16), (20, 1), (35, 17)] {
+        let x = matrix(outer, 3, 3);
+        verify!(many_rounds, [w, u], (&w, &u, &x, inner));
+    }
+}
