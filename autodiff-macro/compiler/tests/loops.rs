@@ -47,6 +47,14 @@ const ROWS: &[Row] = &[
         "dot outer_add",
         1,
     ),
+    (
+        "",
+        "k: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { for _ in 0..n { x = k.solve(&x).unwrap().tanh(); } } x.sum()",
+        "solve",
+        "outer_add solve",
+        2,
+    ),
     // Which of two products to take first is known when the program runs.
     (
         "",

@@ -80,6 +80,33 @@ fn invariants_of_nested_loops() {
     }
 }
 
+/// A factorisation goes out of both loops, whatever it requires of sizes.
+#[differentiate(wrt(k, x), modes(jvp))]
+fn nested_solve(k: &Array2<f64>, x: &Array1<f64>, outer: usize, inner: usize) -> f64 {
+    let mut z = x.clone();
+    for _ in 0..outer {
+        for _ in 0..inner {
+            z = k.solve(&z).unwrap().tanh() + x;
+        }
+        z = z * k.sum().tanh();
+    }
+    z.sum()
+}
+
+#[test]
+fn factorisations_in_nested_loops() {
+    let (k, x) = (matrix(3, 3, 11), vector(3, 12));
+    for (outer, inner) in [(0, 2), (2, 0), (3, 2)] {
+        verify!(nested_solve, [k, x], (&k, &x, outer, inner));
+    }
+    let k = matrix(3, 2, 1);
+    for (outer, inner) in [(0, 2), (2, 0)] {
+        let (value, gradient) = nested_solve::value_and_grad(&k, &x, outer, inner);
+        assert_eq!(value, nested_solve(&k, &x, outer, inner));
+        assert_eq!(gradient.k.dim(), (3, 2));
+    }
+}
+
 /// A `while` whose rounds depend on values, a softmax and norms.
 #[differentiate(wrt(p, q), modes(jvp))]
 fn until(p: &Array1<f64>, q: &Array1<f64>) -> f64 {

@@ -7,6 +7,7 @@
 //! stay in the body. Requirements on sizes that are known to hold are no matter; where they are made by the body alone,
 //! the values are computed by a branch that is taken if the sizes fit. If they do not, the first round says so.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use proc_macro2::{Literal, TokenStream};
@@ -25,6 +26,9 @@ use crate::passive::Prologue;
 /// Elementwise operations of this cost are worth a place in memory: below it, loops that read the result compute it again
 /// while they wait for memory.
 const DEAR: u32 = 8;
+
+/// How a branch that computes invariants is announced.
+const GUARD: &str = "if the sizes fit";
 
 /// What gives a result for all operands of the right sizes, NaN included, besides elementwise operations.
 static NEVER_FAIL: &[&Operation] = &[
@@ -115,6 +119,8 @@ struct Body<'a> {
     arm: &'a Arm,
     /// The nodes to be computed before the loop.
     roots: BTreeSet<NodeId>,
+    /// Branches of the body in the region that is written to, so that each is there once.
+    guards: RefCell<HashMap<NodeId, Attr>>,
 }
 
 impl<'a> Body<'a> {
@@ -123,7 +129,7 @@ impl<'a> Body<'a> {
         let region = &arm.region;
         let graph = &region.graph;
         let live = graph.reachable(region.outputs.iter().copied());
-        let mut body = Body { control, arm, roots: BTreeSet::new() };
+        let mut body = Body { control, arm, roots: BTreeSet::new(), guards: RefCell::default() };
         // The body's own integers are others in each round.
         let scratch = Builder::default();
         let sizes = body.sizes(region.outputs[0], |_, _| Some(scratch.literal(2)), true);
@@ -204,6 +210,7 @@ impl<'a> Body<'a> {
                 made => {
                     builder.restore(before);
                     builder.set_context(context);
+                    self.guards.borrow_mut().clear();
                     // What requires sizes to be equal does so in the body.
                     guarded.extend(made.map(|_| root));
                 }
@@ -268,8 +275,17 @@ impl<'a> Body<'a> {
                 _ => {
                     let mut attrs = node.attrs.clone();
                     for attr in &mut attrs {
-                        if let Attr::Dims(dims) = attr {
-                            *dims = dims.iter().map(&mut translated).collect::<Option<_>>()?;
+                        match attr {
+                            Attr::Dims(dims) => *dims = dims.iter().map(&mut translated).collect::<Option<_>>()?,
+                            Attr::Control(control) => {
+                                let known = self.guards.borrow().get(&id).cloned();
+                                *attr = match known {
+                                    Some(known) => known,
+                                    None => Attr::Control(ControlRef(guard_in(control, &mut translated)?.into())),
+                                };
+                                self.guards.borrow_mut().insert(id, attr.clone());
+                            }
+                            _ => {}
                         }
                     }
                     let operands: Vec<Expr<'h>> = node.operands.iter().filter_map(|o| copies[o.index()]).collect();
@@ -305,6 +321,7 @@ impl<'a> Body<'a> {
         // The way that computes them, and in the sizes of the outside what it requires and gives.
         let (way, own, read) = way(builder, &leaves, &given);
         way.set_context(Some(unknown()));
+        self.guards.borrow_mut().clear();
         let place = |j: usize| leaves.iter().position(|(operand, _)| *operand == j);
         let mut made = Vec::new();
         for &root in roots {
@@ -363,7 +380,7 @@ impl<'a> Body<'a> {
             operands: given.iter().map(|e| builder.resolved(&e.ty())).collect(),
             results,
             sizes,
-            text: "if the sizes fit".to_string(),
+            text: GUARD.to_string(),
             checkpoint: None,
             reverse: None,
         };
@@ -501,6 +518,24 @@ impl Fit<'_> {
     }
 }
 
+/// A branch that computes something if the sizes fit, in another region.
+fn guard_in(control: &Control, translated: &mut dyn FnMut(&Dim) -> Option<Dim>) -> Option<Control> {
+    let mut new = control.clone();
+    for ty in new.operands.iter_mut().chain(&mut new.results) {
+        let shape = ty.shape().iter().map(&mut *translated).collect::<Option<_>>()?;
+        *ty = Type::Array { elem: ty.elem(), shape };
+    }
+    for (_, size) in &mut new.sizes {
+        *size = translated(size)?;
+    }
+    Some(new)
+}
+
+/// Whether a node is a branch that computes invariants of an inner loop if the sizes fit.
+fn is_guard(node: &Node) -> bool {
+    node.attrs.first().and_then(Attr::control).is_some_and(|control| control.text == GUARD)
+}
+
 /// What requirements on sizes are blamed on that nobody is told of.
 fn unknown() -> Context {
     Context { expression: String::new(), line: 0, operands: vec![] }
@@ -510,6 +545,7 @@ fn unknown() -> Context {
 fn never_fails(node: &Node) -> bool {
     match node.op.code {
         Code::Scalar { .. } => true,
+        Code::Control => is_guard(node),
         _ => NEVER_FAIL.iter().any(|op| op.name == node.op.name),
     }
 }
@@ -521,7 +557,8 @@ fn is_dear(region: &Region, node: &Node) -> bool {
         Code::Scalar { cost, .. } => cost >= DEAR || operand(structure::FROM_DIAG.name),
         Code::SumTo => node.operands.iter().any(|o| region.graph.node(*o).ty.rank() > 0),
         Code::Kernel { .. } | Code::Definition(_) => !GROW.iter().any(|op| op.name == node.op.name),
-        Code::Leaf | Code::Broadcast | Code::View(_) | Code::Control => false,
+        Code::Control => true,
+        Code::Leaf | Code::Broadcast | Code::View(_) => false,
     }
 }
 

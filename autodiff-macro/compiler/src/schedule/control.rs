@@ -159,7 +159,13 @@ fn backward(control: &Control, parts: Parts) -> Result<ControlPlan, String> {
         let apart = self::slots(control, &again, condition.as_ref()).1.saturating_sub(carried);
         (carried, slots) = (carried + apart, slots + apart);
     }
-    let terms: BTreeSet<usize> = arms.iter().filter(|_| adds_together(control)).flat_map(outer_products).collect();
+    let together = matches!(control.header, Header::For { .. } | Header::Loop { .. });
+    let terms: BTreeSet<usize> = arms.iter().filter(|_| together).flat_map(outer_products).collect();
+    if control.checkpoint.is_some() && !terms.is_empty() {
+        // They wait while rounds are run again.
+        let (again, condition) = forward_arms(control, true, parts)?;
+        slots = slots.max(self::slots(control, &again, condition.as_ref()).1);
+    }
     let terms: BTreeMap<usize, usize> = terms.into_iter().enumerate().map(|(k, j)| (j, slots + 2 * k)).collect();
     slots += 2 * terms.len();
     Ok(ControlPlan { slots, carried, terms, arms, condition: None, reverse: None })
@@ -174,11 +180,6 @@ fn slots(control: &Control, arms: &[ArmPlan], condition: Option<&Schedule>) -> (
         true => (own.max(tests), own.max(tests) + 2 * control.carried),
         false => (own, (own + control.carried).max(tests)),
     }
-}
-
-/// Whether the rounds of a reverse follow each other with nothing in between: rounds that run again use the same slots.
-fn adds_together(control: &Control) -> bool {
-    matches!(control.header, Header::For { .. } | Header::Loop { .. }) && control.checkpoint.is_none()
 }
 
 /// The operands to whose cotangents a reverse body adds outer products.
