@@ -178,7 +178,6 @@ pub struct MlpSaved {
     x: ::autodiff_runtime::ndarray::Array2<f32>,
     h: ::autodiff_runtime::ndarray::Array2<f32>,
     sub: ::autodiff_runtime::ndarray::Array2<f32>,
-    sub_2: ::autodiff_runtime::ndarray::Array2<f32>,
     float: ::core::marker::PhantomData<f32>,
 }
 #[automatically_derived]
@@ -341,26 +340,23 @@ impl mlp {
         let slot0: &mut rt::Slot<f32> = &mut rt::Slot::default();
         let mut result_1: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut result_2: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
-        let mut result_3: ::autodiff_runtime::ndarray::Array2<f32> = rt::Output::empty();
         let mut x_w1 = slot0.array([x_rows, w1_cols]);
         rt::matmul_into(x_w1.view_mut(), rt::one(), false, x.view(), w1.view());
         let mut h = rt::output(&mut result_1, [x_rows, w2_rows]);
-        let mut t = rt::output(&mut result_3, [x_rows, w2_rows]);
         rt::each!(
             f32, [x_rows, w2_rows], (x_w1 = x_w1.view(), b1 = b1.view()), (), (), | m | {
-            let h = m.tanh(x_w1 + b1); [h, 1.0 - h * h] }, [set h, set t], cost 18
+            [m.tanh(x_w1 + b1)] }, [set h]
         );
         let mut h_w2 = slot0.array([x_rows, w2_cols]);
         rt::matmul_into(h_w2.view_mut(), rt::one(), false, h.view(), w2.view());
-        let mut t_2 = rt::output(&mut result_2, [x_rows, y_cols]);
+        let mut t = rt::output(&mut result_2, [x_rows, y_cols]);
         let mut sum = 0.0;
         rt::each!(
             f32, [x_rows, y_cols], (h_w2 = h_w2.view(), b2 = b2.view(), y = y.view()),
-            (), (), | m | { let t_2 = h_w2 + b2 - y; [t_2, t_2 * t_2] }, [set t_2, sum
-            sum]
+            (), (), | m | { let t = h_w2 + b2 - y; [t, t * t] }, [set t, sum sum]
         );
         let count = (x_rows * y_cols) as f32;
-        let t_3 = sum / count;
+        let t_2 = sum / count;
         let saved = MlpSaved {
             sizes: [w1_rows, w1_cols, b1_len, w2_rows, w2_cols, b2_len, x_rows, y_cols],
             bounds: [],
@@ -368,10 +364,9 @@ impl mlp {
             x: rt::to_owned(x.view()),
             h: result_1,
             sub: result_2,
-            sub_2: result_3,
             float: ::core::marker::PhantomData,
         };
-        (t_3, saved)
+        (t_2, saved)
     }
     /// The vector-Jacobian product: the gradient of the inner product of `cotangent` and the result.
     ///
@@ -395,7 +390,6 @@ impl mlp {
             x,
             h,
             sub,
-            sub_2,
             ..
         } = saved;
         let slot0: &mut rt::Slot<f32> = &mut rt::Slot::default();
@@ -427,8 +421,8 @@ impl mlp {
         let mut sum_3 = rt::output(&mut gradient_1, [b1_len]);
         let mut sum_4 = slot0.array([x_rows, w1_cols]);
         rt::each!(
-            f32, [x_rows, w2_rows], (sub_2 = sub_2.view(), h_bar = h_bar.view()), (), (),
-            | m | { let t_2 = sub_2 * h_bar; [t_2, t_2] }, [sum_to sum_3, sum_to sum_4]
+            f32, [x_rows, w2_rows], (h_bar = h_bar.view(), h = h.view()), (), (), | m | {
+            let t_2 = h_bar * (1.0 - h * h); [t_2, t_2] }, [sum_to sum_3, sum_to sum_4]
         );
         let x_t = x.view().reversed_axes();
         let mut x_t_sum_4 = rt::output(&mut gradient_0, [w1_rows, w1_cols]);

@@ -115,7 +115,6 @@ pub struct RosenbrockSaved {
     bounds: [isize; 0usize],
     x: f64,
     sub: f64,
-    sub_2: f64,
     float: ::core::marker::PhantomData<f64>,
 }
 #[automatically_derived]
@@ -190,8 +189,7 @@ impl rosenbrock {
             sizes: [],
             bounds: [],
             x: x,
-            sub: t,
-            sub_2: t_4,
+            sub: t_4,
             float: ::core::marker::PhantomData,
         };
         (t_7, saved)
@@ -203,17 +201,18 @@ impl rosenbrock {
     pub fn backward(saved: RosenbrockSaved, cotangent: f64) -> RosenbrockGrad {
         use ::autodiff_runtime::kernels::{self as rt, Math as _};
         let m = rt::math::<f64>();
-        let RosenbrockSaved { sizes: [], bounds: [], x, sub, sub_2, .. } = saved;
-        let t = 100.0 * cotangent;
-        let t_2 = sub_2 * t;
-        let t_3 = t_2 * 2.0;
-        let t_4 = x * t_3;
-        let t_5 = sub * cotangent;
-        let t_6 = 2.0 * t_5;
-        let t_7 = 2.0 * t_4;
-        let t_8 = -t_7;
-        let t_9 = t_8 - t_6;
-        RosenbrockGrad { x: t_9, y: t_3 }
+        let RosenbrockSaved { sizes: [], bounds: [], x, sub, .. } = saved;
+        let t = 1.0 - x;
+        let t_2 = 100.0 * cotangent;
+        let t_3 = sub * t_2;
+        let t_4 = t_3 * 2.0;
+        let t_5 = x * t_4;
+        let t_6 = t * cotangent;
+        let t_7 = 2.0 * t_6;
+        let t_8 = 2.0 * t_5;
+        let t_9 = -t_8;
+        let t_10 = t_9 - t_7;
+        RosenbrockGrad { x: t_10, y: t_4 }
     }
     #[doc(hidden)]
     pub fn backward_by_position(saved: RosenbrockSaved, cotangent: f64) -> (f64, f64) {

@@ -14,7 +14,7 @@ use crate::ir::{Joint, Region, dot};
 use crate::lower::{Lowered, internal, lower, skeleton};
 use crate::modes::{Modes, modes};
 use crate::module::expand_module;
-use crate::opt::{expand_definitions, optimise, readable_products, recognise};
+use crate::opt::{expand_definitions, hoist_invariants, optimise, readable_products, recognise};
 use crate::options::Options;
 use crate::schedule::{Parts, Schedule, schedule};
 use crate::split::{Split, split};
@@ -122,7 +122,7 @@ pub struct Compiled {
 /// Runs the stages. `None` if there were errors.
 pub fn compile(function: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Compiled> {
     let mut lowered = lower(function, signature, options, errors)?;
-    match recognise(lowered.region) {
+    match recognise(lowered.region).and_then(hoist_invariants) {
         Ok(region) => lowered.region = region,
         Err(message) => {
             errors.at(&function.sig.ident, internal(&message));

@@ -1,14 +1,15 @@
 //! Splitting a joint graph into a forward and a backward program, and choosing what goes between them.
 //!
 //! Saved are the values that backward nodes read and that are not cheaper to have again: constants, views, broadcasts
-//! and masks are recomputed from what is saved.
+//! and masks are recomputed from what is saved, and so is cheap arithmetic on it: of `y = tanh(x)` and `1 − y·y` only the
+//! former is kept, of an outer product the vectors.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use proc_macro2::Ident;
 use quote::{format_ident, quote};
 
-use crate::ir::{Builder, Elem, Joint, Leaf, LeafSource, NodeId, Region, Type};
+use crate::ir::{Builder, Elem, Joint, Leaf, LeafSource, Node, NodeId, Region, Type};
 use crate::ops::Code;
 use crate::schedule::{Parts, Schedule, schedule};
 
@@ -79,7 +80,7 @@ pub(crate) fn cut(
         let node = graph.node(id);
         node.op.name == "input" && (backward[id.index()] || both(&region.leaves[node.attrs[0].axis()]))
     };
-    let saved = boundary(joint, &backward, &given, gradients);
+    let saved = Again { joint, backward: &backward, given: &given }.fewer(boundary(joint, &backward, &given, gradients));
 
     let mut forward_region = region.clone();
     forward_region.outputs.truncate(joint.results);
@@ -129,22 +130,117 @@ fn boundary(joint: &Joint, backward: &[bool], given: &dyn Fn(NodeId) -> bool, gr
             continue;
         }
         let node = graph.node(id);
-        let free = match &node.op.code {
-            Code::Leaf => matches!(node.op.name, "constant" | "size"),
-            Code::Broadcast | Code::View(_) => true,
-            Code::Scalar { .. } => node.ty.elem() == Elem::Bool,
-            _ => false,
-        };
         if given(id) {
             continue;
         }
-        if backward[id.index()] || free {
+        if backward[id.index()] || is_free(node) {
             stack.extend(node.operands.iter().map(|o| (*o, false)));
         } else {
             saved.insert(id);
         }
     }
     saved.into_iter().collect()
+}
+
+/// Whether a value takes no memory, so that it is made anew where it is read.
+fn is_free(node: &Node) -> bool {
+    match &node.op.code {
+        Code::Leaf => matches!(node.op.name, "constant" | "size"),
+        Code::Broadcast | Code::View(_) => true,
+        Code::Scalar { .. } => node.ty.elem() == Elem::Bool,
+        _ => false,
+    }
+}
+
+/// Elementwise arithmetic of this cost an element, all in all, is done again rather than saved and read.
+const CHEAP: u32 = 8;
+/// Ways of computing a value again are looked at no further than this.
+const NODES: u32 = 16;
+
+/// What can be computed again in the second program.
+struct Again<'a> {
+    joint: &'a Joint,
+    backward: &'a [bool],
+    given: &'a dyn Fn(NodeId) -> bool,
+}
+
+impl Again<'_> {
+    /// The saved values without those that are cheap to have again from the others. Where several are made of one that is
+    /// not saved, it is saved in their place.
+    fn fewer(&self, saved: Vec<NodeId>) -> Vec<NodeId> {
+        let (mut kept, mut dropped): (BTreeSet<NodeId>, Vec<NodeId>) = (saved.iter().copied().collect(), Vec::new());
+        for id in saved.into_iter().rev() {
+            self.drop(id, &mut kept, &mut dropped);
+        }
+        let mut made_of: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+        for &id in kept.iter().rev() {
+            self.sources(id).into_iter().filter(|s| !kept.contains(s)).for_each(|s| made_of.entry(s).or_default().push(id));
+        }
+        for (source, values) in made_of {
+            let rank = self.node(source).ty.rank();
+            let (before, count) = (kept.clone(), dropped.len());
+            if values.len() > 1 && kept.insert(source) {
+                for id in values.into_iter().filter(|id| self.node(*id).ty.rank() >= rank) {
+                    self.drop(id, &mut kept, &mut dropped);
+                }
+                if dropped.len() < count + 2 {
+                    kept = before;
+                    dropped.truncate(count);
+                }
+            }
+        }
+        kept.into_iter().collect()
+    }
+
+    /// Takes a value out if it, and with it what was taken out before, is cheap to have again from the rest.
+    fn drop(&self, id: NodeId, kept: &mut BTreeSet<NodeId>, dropped: &mut Vec<NodeId>) {
+        if self.cost(id).is_none() || !kept.remove(&id) {
+            return;
+        }
+        dropped.push(id);
+        if !dropped.iter().rev().all(|id| self.is_cheap(*id, kept, &mut { CHEAP }, &mut { NODES })) {
+            dropped.pop();
+            kept.insert(id);
+        }
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        self.joint.region.graph.node(id)
+    }
+
+    /// Whether a value is made of kept and given ones by little arithmetic.
+    fn is_cheap(&self, id: NodeId, kept: &BTreeSet<NodeId>, cost: &mut u32, nodes: &mut u32) -> bool {
+        if kept.contains(&id) || (self.given)(id) {
+            return true;
+        }
+        let Some((own, left)) = self.cost(id).and_then(|own| Some((own, nodes.checked_sub(1)?))) else { return false };
+        let Some(rest) = cost.checked_sub(own) else { return false };
+        (*cost, *nodes) = (rest, left);
+        self.node(id).operands.iter().all(|o| self.is_cheap(*o, kept, cost, nodes))
+    }
+
+    /// The cost of having a value again from its operands; `None` if it is not done.
+    fn cost(&self, id: NodeId) -> Option<u32> {
+        let node = self.node(id);
+        match node.op.code {
+            _ if self.backward[id.index()] => None,
+            Code::Scalar { cost, .. } => Some(cost),
+            _ => is_free(node).then_some(0),
+        }
+    }
+
+    /// The values that one is made of by little arithmetic.
+    fn sources(&self, id: NodeId) -> BTreeSet<NodeId> {
+        let (mut found, mut stack) = (BTreeSet::new(), vec![id]);
+        while let Some(id) = stack.pop() {
+            if found.len() < NODES as usize && self.cost(id).is_some_and(|cost| cost < CHEAP) {
+                let node = self.node(id);
+                found.extend(node.operands.iter().filter(|o| !(self.given)(**o) && !is_free(self.node(**o))));
+                stack.extend(&node.operands);
+            }
+        }
+        found
+    }
 }
 
 /// The backward program's region: saved values are its inputs.

@@ -32,6 +32,7 @@ pub(crate) mod scratch;
 mod softmax;
 mod sort;
 mod tape;
+mod terms;
 mod threads;
 mod tree;
 mod vector;
@@ -80,4 +81,5 @@ pub use softmax::{
 };
 pub use sort::{sort_axis_grad_into, sort_axis_into};
 pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, rounds, save, segment, settled, swap};
+pub use terms::{Terms, terms};
 pub use tree::{Skeleton, accumulate, copied, debug_leaves, numbers, zero_as, zero_as_slice, zeros_of_slice};

@@ -109,7 +109,8 @@ fn values_and_gradients_have_the_same_bits_with_and_without() {
     assert_eq!(grad.h0, kept_grad.h0);
 }
 
-/// 1,000 rounds keep about √1,000 + √1,000 states instead of 1,000, and nothing is allocated from the second call on.
+/// 1,000 rounds keep about √1,000 + √1,000 states instead of 1,000, beside those of 16 rounds that wait to be added to the
+/// gradients together, and nothing is allocated from the second call on.
 #[test]
 fn memory_falls_to_the_square_root() {
     let (w, u, h0, x) = (matrix(32, 32, 1) * 0.1, matrix(32, 3, 2), vector(32, 3), matrix(1000, 3, 4));
@@ -120,7 +121,7 @@ fn memory_falls_to_the_square_root() {
     recurrent_kept::value_and_grad_into(&mut kept_workspace, &w, &u, &h0, &x, &mut kept_grad);
     recurrent::value_and_grad_into(&mut workspace, &w, &u, &h0, &x, &mut grad);
     let (with, without) = (workspace.bytes(), kept_workspace.bytes());
-    assert!(15 * with < without, "{with} bytes with checkpoints, {without} without");
+    assert!(12 * with < without, "{with} bytes with checkpoints, {without} without");
     let before = allocations();
     recurrent::value_and_grad_into(&mut workspace, &w, &u, &h0, &x, &mut grad);
     assert_eq!(allocations(), before);

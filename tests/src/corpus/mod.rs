@@ -18,6 +18,7 @@ mod identities;
 mod identities_continued;
 mod identities_linalg;
 mod integers;
+mod invariants;
 mod jumps;
 mod language;
 mod layers;

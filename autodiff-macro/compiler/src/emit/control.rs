@@ -334,7 +334,7 @@ impl<'a> Program<'a> {
                 .filter(|s| s.ty.is_scalar())
                 .map(|s| program.read(s.output.map_or(s.node, |o| outputs[o])))
                 .collect();
-            let read = program.reverse_arm(control, &reverse.arms[k], 0, &[], &[], &vec![]);
+            let read = program.reverse_arm(control, &reverse.arms[k], 0, &[], &[], &vec![], &HashMap::new());
             let dims: Vec<TokenStream> = read.dims.iter().map(|d| program.size(*d)).collect();
             let bounds: Vec<&TokenStream> = read.bounds.iter().filter_map(|c| captures.get(*c)).collect();
             let recorded = local("record");

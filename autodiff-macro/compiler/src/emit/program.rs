@@ -97,6 +97,8 @@ pub struct Program<'a> {
     pub(super) body_places: HashMap<usize, BodyPlace>,
     /// Whether it runs once more for its values: what it tells has been told.
     pub(super) again: bool,
+    /// Of a reverse body: the variables of outer products that are added to the cotangents of operands several at a time.
+    pub(super) terms: HashMap<usize, Ident>,
 }
 
 /// A result whose sizes are known once it is there.
@@ -151,6 +153,7 @@ impl<'a> Program<'a> {
             around: vec![],
             body_places: HashMap::new(),
             again: false,
+            terms: HashMap::new(),
         }
     }
 
@@ -482,10 +485,15 @@ impl<'a> Program<'a> {
         output: &dyn Fn(usize) -> TokenStream,
     ) {
         let leaf = self.schedule.node(operand);
-        if leaf.op.name == "input" && matches!(self.leaves()[leaf.attrs[0].axis()].source, LeafSource::Accumulator(_)) {
+        if leaf.op.name == "input"
+            && let LeafSource::Accumulator(j) = self.leaves()[leaf.attrs[0].axis()].source
+        {
             let sum = &self.leaves()[leaf.attrs[0].axis()].read;
             let call = self.call(id, &[quote!(#sum.view_mut())], operands, emit);
-            self.statements.push(quote!(#call;));
+            self.statements.push(match (self.terms.get(&j), self.schedule.node(id).op.name, operands) {
+                (Some(terms), "outer_add", [_, x, y]) => quote!(#terms.add(#sum.view_mut(), #x, #y);),
+                _ => quote!(#call;),
+            });
             return;
         }
         let places = &self.schedule.places;

@@ -12,7 +12,7 @@ use crate::schedule::{ArmPlan, ControlPlan, Give};
 use crate::syntax::free_identifiers;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A body of the reverse, written out.
 pub(super) struct Reversed {
@@ -75,10 +75,21 @@ impl Program<'_> {
             }
             sums[j] = Some(name);
         }
+        let mut terms: HashMap<usize, Ident> = HashMap::new();
+        for (&j, &slot) in &plan.terms {
+            let Some(sum) = &sums[j] else { continue };
+            let name = self.names.fresh(&format!("{sum}_terms"));
+            let [left, right] = [0, 1].map(|k| self.slot(self.schedule.own_slots + slot + k));
+            self.statements.push(quote!(let mut #name = #kernels::terms(#left, #right);));
+            terms.insert(j, name);
+        }
         let names: Vec<TokenStream> = sums.iter().map(|s| s.as_ref().map(|s| quote!(#s)).unwrap_or_default()).collect();
         operands.extend(given);
-        let bodies: Vec<TokenStream> =
-            plan.arms.iter().map(|arm| self.reverse_arm(control, arm, plan.carried, &operands, &names, &moving).tokens).collect();
+        let bodies: Vec<TokenStream> = plan
+            .arms
+            .iter()
+            .map(|arm| self.reverse_arm(control, arm, plan.carried, &operands, &names, &moving, &terms).tokens)
+            .collect();
         let open = opened(&moving, &kernels);
         let frame = local("frame");
         let again = control.checkpoint.and_then(|_| {
@@ -99,6 +110,11 @@ impl Program<'_> {
             Some(again) => again.around(&reverse),
             None => reverse,
         });
+        for j in plan.terms.keys() {
+            if let (Some(terms), Some(sum)) = (terms.get(j), &sums[*j]) {
+                self.statements.push(quote!(#terms.finish(#sum.view_mut());));
+            }
+        }
         for (i, &j) in wanted.iter().enumerate() {
             if let Some(value) = moving.get(j).and_then(Option::as_ref) {
                 self.after_loop(id, i, value, output);
@@ -117,7 +133,9 @@ impl Program<'_> {
     }
 
     /// A body of the reverse. `operands` are the variables of the operands, then those of the results' cotangents;
-    /// `sums` those that contributions are added to, `carried` the first slot for new values.
+    /// `sums` those that contributions are added to, `carried` the first slot for new values; `terms` those of outer
+    /// products that are added several at a time.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn reverse_arm(
         &self,
         control: &Control,
@@ -126,6 +144,7 @@ impl Program<'_> {
         operands: &[TokenStream],
         sums: &[TokenStream],
         moving: &AllMoving,
+        terms: &HashMap<usize, Ident>,
     ) -> Reversed {
         let kernels = &self.kernels;
         let mut schedule = plan.schedule.clone();
@@ -143,6 +162,7 @@ impl Program<'_> {
         // Fields hide neither variables of the user's nor those around that the body reads. One with the name of a variable
         // that changes would be taken for a use of it.
         let around = sums.iter().chain(operands).chain(&parts).flat_map(|t| free_identifiers(t.clone()));
+        let around = around.chain(terms.values().map(Ident::to_string));
         let own = moving.iter().flatten().flat_map(|m| [m.shape.to_string(), m.swapped.to_string()]);
         let mut names = Names::new(around.chain(own).chain(self.target.reserved.iter().cloned()));
         let fields: Vec<Ident> = plan.saved.iter().map(|s| names.fresh(&s.field.to_string())).collect();
@@ -165,6 +185,8 @@ impl Program<'_> {
             }
         }
         let mut program = self.body(&schedule, &[]).with_saved_sizes();
+        program.terms.clone_from(terms);
+        terms.values().for_each(|name| program.names.take(name.to_string()));
         sums.iter().chain(operands).flat_map(|t| free_identifiers(t.clone())).for_each(|n| program.names.take(n));
         fields
             .iter()

@@ -205,7 +205,7 @@ impl<'g> Border<'g> {
                 Value::Struct(Rc::new(super::value::StructValue { name: s.name.clone(), fields }))
             }
             // A list, whose elements are read in the body where they are. Structs were taken apart before.
-            Value::Place(place) if place.ty.is_some() => Value::Place(self.place(inner, place).into()),
+            Value::Place(place) if place.ty.is_some() || place.parameter.is_some() => Value::Place(self.place(inner, place).into()),
             // What is written through a view of a variable outside could not be followed; bodies are not lowered for
             // several items at once.
             Value::Lanes(_) | Value::Slices(_) | Value::Opaque | Value::Place(_) | Value::Alias(_) => Value::Opaque,

@@ -337,10 +337,13 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// A struct for the body of a loop or branch: its floats as values, which cross the border one by one. The elements of
-    /// lists are read in the body. What the macro does not see stays outside.
+    /// lists are read in the body.
     pub(super) fn taken_apart(&mut self, value: Value<'g>) -> Value<'g> {
         let Value::Place(place) = value else { return value };
-        let Some(ty) = place.ty.clone() else { return Value::Opaque };
+        let Some(ty) = place.ty.clone() else {
+            // A struct that the macro does not see: `let`s of the body tell the types of its parts, which are differentiated.
+            return if place.parameter.is_some() { Value::Place(place) } else { Value::Opaque };
+        };
         match self.signature.items.parts(&ty) {
             Parts::Struct(name, fields) => {
                 let mut values = Vec::new();

@@ -11,7 +11,9 @@ use crate::ops::{Code, Site, arith, product};
 
 mod batches;
 mod chain;
+mod contributions;
 mod diagonals;
+mod invariants;
 mod kronecker;
 pub mod matrices;
 mod scales;
@@ -20,6 +22,7 @@ mod solves;
 mod spectra;
 mod transposes;
 
+pub use invariants::hoist_invariants;
 pub use solves::recognise;
 pub(crate) use transposes::readable_products;
 
@@ -62,15 +65,15 @@ fn bodies(joint: Joint) -> Result<Joint, String> {
         let results = region.outputs.len();
         Ok(optimise(Joint { region, results, gradients: vec![] })?.region)
     };
-    in_bodies(joint, &body, &optimise)
+    in_bodies(joint, &body, &|arm, carried| optimise(contributions::separate(arm, carried)?))
 }
 
 /// Rewrites the bodies of loops and branches, and what their reverses run. A control node and its reverse go on sharing
-/// theirs.
+/// theirs; `reversed` is also given how many values the loop carries.
 fn in_bodies(
     joint: Joint,
     body: &dyn Fn(Region) -> Result<Region, String>,
-    reversed: &dyn Fn(Joint) -> Result<Joint, String>,
+    reversed: &dyn Fn(Joint, usize) -> Result<Joint, String>,
 ) -> Result<Joint, String> {
     let graph = &joint.region.graph;
     let mut done: HashMap<*const Control, Attr> = HashMap::new();
@@ -88,7 +91,8 @@ fn in_bodies(
             arm.region = body(arm.region.clone())?;
         }
         if let Some(reverse) = &mut new.reverse {
-            reverse.arms = std::mem::take(&mut reverse.arms).into_iter().map(reversed).collect::<Result<_, _>>()?;
+            let (carried, arms) = (new.carried, std::mem::take(&mut reverse.arms));
+            reverse.arms = arms.into_iter().map(|arm| reversed(arm, carried)).collect::<Result<_, _>>()?;
         }
         done.insert(key, Attr::Control(ControlRef(new.into())));
     }

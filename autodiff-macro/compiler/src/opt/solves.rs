@@ -19,7 +19,7 @@ pub fn recognise(region: Region) -> Result<Region, String> {
         return Ok(region);
     }
     let results = region.outputs.len();
-    let joint = in_bodies(Joint { region, results, gradients: vec![] }, &recognise, &|reverse| Ok(reverse))?;
+    let joint = in_bodies(Joint { region, results, gradients: vec![] }, &recognise, &|reverse, _| Ok(reverse))?;
     let region = matrices::before_derivatives(joint.region)?;
     if !is_concerned(&region) {
         return Ok(region);

@@ -3,7 +3,7 @@
 //! A control node and its reverse are planned from the same [`Control`], in the same way, so that they agree on what a
 //! frame of the tape holds.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::{Schedule, schedule, schedule_body};
@@ -24,6 +24,9 @@ pub struct ControlPlan {
     pub slots: usize,
     /// The first of them that is for carried values.
     pub carried: usize,
+    /// Of a reverse loop: the operands whose cotangents are given outer products, which are added several at a time, each
+    /// with the first of two slots.
+    pub terms: BTreeMap<usize, usize>,
     /// The plan of the reverse, if the forward bodies save for it.
     pub reverse: Option<Rc<ControlPlan>>,
 }
@@ -110,7 +113,7 @@ fn forward(control: &Control, saves: bool, parts: Parts) -> Result<ControlPlan, 
     let (arms, condition) = forward_arms(control, saves, parts)?;
     let (carried, slots) = slots(control, &arms, condition.as_ref());
     let reverse = if saves { Some(Rc::new(backward(control, parts)?)) } else { None };
-    Ok(ControlPlan { slots, carried, arms, condition, reverse })
+    Ok(ControlPlan { slots, carried, terms: BTreeMap::new(), arms, condition, reverse })
 }
 
 fn forward_arms(control: &Control, saves: bool, parts: Parts) -> Result<(Vec<ArmPlan>, Option<Schedule>), String> {
@@ -156,7 +159,16 @@ fn backward(control: &Control, parts: Parts) -> Result<ControlPlan, String> {
         let apart = self::slots(control, &again, condition.as_ref()).1.saturating_sub(carried);
         (carried, slots) = (carried + apart, slots + apart);
     }
-    Ok(ControlPlan { slots, carried, arms, condition: None, reverse: None })
+    let together = matches!(control.header, Header::For { .. } | Header::Loop { .. });
+    let terms: BTreeSet<usize> = arms.iter().filter(|_| together).flat_map(outer_products).collect();
+    if control.checkpoint.is_some() && !terms.is_empty() {
+        // They wait while rounds are run again.
+        let (again, condition) = forward_arms(control, true, parts)?;
+        slots = slots.max(self::slots(control, &again, condition.as_ref()).1);
+    }
+    let terms: BTreeMap<usize, usize> = terms.into_iter().enumerate().map(|(k, j)| (j, slots + 2 * k)).collect();
+    slots += 2 * terms.len();
+    Ok(ControlPlan { slots, carried, terms, arms, condition: None, reverse: None })
 }
 
 /// The first slot for carried values, and the number of slots. A new value is made beside the old one; one whose shape
@@ -168,6 +180,15 @@ fn slots(control: &Control, arms: &[ArmPlan], condition: Option<&Schedule>) -> (
         true => (own.max(tests), own.max(tests) + 2 * control.carried),
         false => (own, (own + control.carried).max(tests)),
     }
+}
+
+/// The operands to whose cotangents a reverse body adds outer products.
+fn outer_products(arm: &ArmPlan) -> impl Iterator<Item = usize> {
+    let outputs = arm.schedule.joint.region.outputs.iter().zip(&arm.gives);
+    outputs.filter_map(|(id, give)| match give {
+        Give::Added(j) if arm.schedule.node(*id).op.name == OUTER_ADD.name => Some(*j),
+        _ => None,
+    })
 }
 
 fn whole(region: &Region) -> Joint {

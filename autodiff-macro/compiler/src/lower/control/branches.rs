@@ -7,10 +7,10 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Block, Expr, Pat, Stmt};
 
 use super::flow::Kind;
-use super::trees::{Tree, joined, name_parts, outside, rebuilt};
+use super::trees::{Tree, joined, name_parts, rebuilt};
 use super::visitors::let_names;
 use super::{Lowered, branch_text, line};
-use crate::ir::{Arm, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, PathStep, Region, Type};
+use crate::ir::{Arm, Condition, Context, Control, Dim, Elem, Expr as Node, Header, NodeId, PathStep, Region, Type, outside};
 use crate::lower::Lower;
 use crate::lower::border::Border;
 use crate::lower::place::Place;

@@ -7,9 +7,9 @@ use quote::ToTokens;
 use syn::{Block, Expr, Pat};
 
 use super::flow::Kind;
-use super::trees::{Tree, deep_nodes, name_parts, nodes_in, outside, rebuilt, shape_of};
+use super::trees::{Tree, deep_nodes, name_parts, nodes_in, rebuilt, shape_of};
 use super::{Axis, Carried, Lowered, branch_text, line};
-use crate::ir::{Arm, Builder, Condition, Context, Control, Dim, Header, NodeId, Region, Type};
+use crate::ir::{Arm, Builder, Condition, Context, Control, Dim, Header, NodeId, Region, Type, outside};
 use crate::lower::Lower;
 use crate::lower::border::Border;
 use crate::lower::chain::Flow;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Builder, Dim, Expr as Node, NodeId, Size};
+use crate::ir::{Builder, Dim, Expr as Node, NodeId, outside};
 use crate::lower::Lower;
 use crate::lower::value::Value;
 
@@ -82,45 +82,6 @@ pub(super) fn tree_of(
         Value::Unit => Tree::Unit,
         Value::Never => Tree::Never,
         _ => Tree::Other,
-    }
-}
-
-/// A size inside a body in sizes of the outside.
-pub(super) fn outside(dims: &crate::ir::Dims, outward: &HashMap<Dim, Dim>, outer: &Builder, d: Dim) -> Option<Dim> {
-    let d = dims.find(d);
-    if let Some(known) = outward.get(&d) {
-        return Some(*known);
-    }
-    match dims.size(d).clone() {
-        Size::Linear(terms, n) => {
-            let mut sum = outer.literal(n);
-            for (t, c) in terms {
-                let t = outside(dims, outward, outer, t)?;
-                sum = outer.dims(|dims| {
-                    let c = dims.constant(c);
-                    let scaled = dims.product(c, t);
-                    dims.add(sum, scaled)
-                });
-            }
-            Some(sum)
-        }
-        Size::Product(a, b) => {
-            let (a, b) = (outside(dims, outward, outer, a)?, outside(dims, outward, outer, b)?);
-            Some(outer.dims(|dims| dims.product(a, b)))
-        }
-        Size::Quotient(a, b) => {
-            let (a, b) = (outside(dims, outward, outer, a)?, outside(dims, outward, outer, b)?);
-            Some(outer.dims(|dims| dims.quotient(a, b)))
-        }
-        Size::Min(a, b) => {
-            let (a, b) = (outside(dims, outward, outer, a)?, outside(dims, outward, outer, b)?);
-            Some(outer.dims(|dims| dims.min(a, b)))
-        }
-        Size::Broadcast(a, b) => {
-            let (a, b) = (outside(dims, outward, outer, a)?, outside(dims, outward, outer, b)?);
-            outer.dims(|dims| dims.broadcast(a, b))
-        }
-        Size::Axis { .. } | Size::Capture(_) | Size::SliceLength { .. } => None,
     }
 }
 
