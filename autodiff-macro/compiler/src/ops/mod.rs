@@ -162,6 +162,8 @@ pub enum Code {
     Broadcast,
     /// Sum to a smaller shape: fused with what it sums.
     SumTo,
+    /// Euclidean norm over what a smaller shape leaves out: fused with what it is of.
+    NormTo,
     /// A view of its first operand: an expression on a view `x`, of type `ArrayView`.
     View(fn(&KernelCall) -> TokenStream),
     /// A call of a runtime kernel that writes its results.
