@@ -119,6 +119,11 @@ fn constructor(w: f64) -> f64 {
 }
 
 #[differentiate]
+fn constructor_of_a_closure(w: f64) -> f64 {
+    Array1::from_shape_simple_fn(5, || w).sum()
+}
+
+#[differentiate]
 fn repeated_vec(w: f64) -> f64 {
     let v = vec![w => 2];
     v[0]

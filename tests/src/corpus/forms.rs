@@ -28,6 +28,18 @@ fn parts_changed(w: &Array2<f64>, v: &Array1<f64>) -> f64 {
     (&h * w).sum() + a.dot(&b) * rest
 }
 
+/// Vectors of numbers that passive code makes, within expressions.
+#[differentiate(wrt(w, a))]
+fn ranges(w: &Array1<f64>, a: f64, n: usize) -> f64 {
+    let t = Array1::linspace(-1.0, 1.0, w.len());
+    let line = a * Array1::linspace(0.0, 1.0, n) + 0.5;
+    let mut s = (w * Array1::range(0.0, w.len() as f64, 1.0)).sum() + w.dot(&(&t * &t)) + line.mapv(f64::sin).sum();
+    for k in 0..n {
+        s += (w * &Array::linspace(0.5, 1.0 + k as f64, w.len())).tanh().sum() * a;
+    }
+    if a > 0.0 { s } else { s + w.dot(&Array1::logspace(10.0, 0.0, -1.0, w.len())) }
+}
+
 #[differentiate]
 fn until(w: &Array2<f64>, limit: f64) -> f64 {
     let mut s = 0.0;
@@ -163,4 +175,12 @@ fn higher_modes() {
     let (_, jacobian) = mapped::jacobian(&x);
     let expected = Array2::from_shape_fn((2, 2), |(i, j)| x[i] + if i == j { x.sum() } else { 0.0 });
     assert!((jacobian - expected).iter().all(|e| e.abs() < 1e-12));
+}
+
+#[test]
+fn ranges_of_numbers() {
+    for (a, n) in [(0.7, 3), (-0.4, 5), (0.1, 0)] {
+        let w = vector(4, 3);
+        verify!(ranges, [w, a], (&w, a, n));
+    }
 }

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod control;
 pub mod effect;
 pub mod einsum;
+mod elsewhere;
 pub mod external;
 pub mod formula;
 mod freely;
@@ -317,6 +318,8 @@ pub fn lookup(form: Form, name: &str) -> Option<(Meaning, &'static Spelling)> {
         .find_map(|op| op.spellings.iter().find(|s| hit(s)).map(|s| (Meaning::Operation(op), s)))
         .or_else(|| composites().find(|c| hit(&c.spelling)).map(|c| (Meaning::Composite(c), &c.spelling)))
 }
+
+pub use elsewhere::{elsewhere, with_other_arguments};
 
 /// Every spelling of a form, for suggestions.
 pub fn spellings(form: Form) -> impl Iterator<Item = &'static str> {
