@@ -150,4 +150,10 @@ fn another_option(x: &Array1<f64>) -> f64 {
     x[k]
 }
 
+#[differentiate]
+fn places_by_values(w: &Array1<f64>) -> f64 {
+    let n = w.iter().filter(|v| **v > 0.0).count();
+    w.roll(n as isize, Axis(0)).dot(w)
+}
+
 fn main() {}

@@ -187,7 +187,7 @@ impl<'g> Lower<'g, '_> {
                     }
                     operands.push((arg, value));
                 }
-                Arg::Int => match self.literal_int(arg) {
+                Arg::Int | Arg::Offset => match self.literal_int(arg) {
                     Some(n) => attrs.push(Attr::Int(n)),
                     None => {
                         self.errors.at(arg, "this must be an integer literal");
