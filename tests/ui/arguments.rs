@@ -9,11 +9,6 @@ fn float_as_index(w: &Array2<f64>, y: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn computed_integer(w: &Array2<f64>, k: isize) -> f64 {
-    w.triu(k).sum()
-}
-
-#[differentiate]
 fn computed_axis(w: &Array2<f64>, k: usize) -> f64 {
     w.sum_axis(Axis(k)).sum()
 }

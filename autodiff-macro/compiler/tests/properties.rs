@@ -78,7 +78,7 @@ fn homogeneous_functions_obey_eulers_rule() {
         let part = if body == "sln_det" { ".0" } else { "" };
         let source = format!("fn f(x: &Array2<f64>) -> f64 {{ x.{body}().unwrap(){part} }}");
         let x = random.tensor(&[2, 2], (0.5, 2.0));
-        let (value, gradients) = gradient(&source, &[x.clone()]);
+        let (value, gradients) = gradient(&source, std::slice::from_ref(&x));
         near(body, x.inner(&gradients[0]), degree * value);
     }
 }
@@ -120,7 +120,7 @@ fn what_a_rotation_does_not_change_has_a_gradient_that_rotates() {
     ] {
         let source = format!("fn f(x: &Array2<f64>) -> f64 {{ {body} }}");
         let (x, q) = (random.tensor(&[4, 4], (-2.0, 2.0)), rotation(random, 4));
-        let (value, g) = gradient(&source, &[x.clone()]);
+        let (value, g) = gradient(&source, std::slice::from_ref(&x));
         let (turned, turned_g) = gradient(&source, &[product(&q, &x)]);
         near(body, turned, value);
         close(&turned_g, &[product(&q, &g[0])], 1e-8).expect(body);
@@ -180,13 +180,34 @@ fn second_derivatives_are_symmetric() {
         let joint = second_order(&region).expect(body);
         let inputs = [random.tensor(&[4], (0.3, 2.0)), random.tensor(&[4, 4], (-1.0, 1.0))];
         let [u, v] = [0, 1].map(|_| random.tensor(&[4], (-1.0, 1.0)));
-        // Value and gradient, then the product of the Hessian and the direction.
+        // The product of the Hessian and the direction is the last result.
         let of = |direction: &Tensor| {
             let all = evaluate(&joint.region, &[inputs[0].clone(), inputs[1].clone(), direction.clone()], &[]).expect(body);
             all.last().expect(body).clone()
         };
         near(body, u.inner(&of(&v)), v.inner(&of(&u)));
     }
+}
+
+#[test]
+fn the_hessian_of_an_elliptic_norm_is_its_closed_form() {
+    let source = "fn f(x: &Array1<f64>, s: &Array2<f64>) -> f64 { x.dot(&s.dot(x)).sqrt() }";
+    let mut region = lowered(source).expect(source).region;
+    region.leaves[1].differentiate = false;
+    let joint = second_order(&region).expect(source);
+    let random = &mut Random(13);
+    let b = random.tensor(&[4, 4], (-1.0, 1.0));
+    let transposed = Tensor::from_fn(&[4, 4], |i| b.at(&[i[1], i[0]]));
+    let mut s = product(&b, &transposed);
+    (0..4).for_each(|i| *s.at_mut(&[i, i]) += 1.0);
+    let [x, v] = [0, 1].map(|_| random.tensor(&[4, 1], (0.3, 2.0)));
+    let (sx, sv) = (product(&s, &x), product(&s, &v));
+    let (q, cross) = (x.inner(&sx), x.inner(&sv));
+    let expected: Vec<f64> = (0..4).map(|i| (sv.data[i] - sx.data[i] * cross / q) / q.sqrt()).collect();
+    let flat = |t: &Tensor| Tensor { shape: vec![4], data: t.data.clone() };
+    let all = evaluate(&joint.region, &[flat(&x), s, flat(&v)], &[]).expect(source);
+    let hv = all.last().expect(source).clone();
+    close(&[hv], &[Tensor { shape: vec![4], data: expected }], 1e-9).expect(source);
 }
 
 #[test]

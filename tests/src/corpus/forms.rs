@@ -209,7 +209,7 @@ fn higher_modes() {
 fn ranges_of_numbers() {
     for (a, n) in [(0.7, 3), (-0.4, 5), (0.1, 0)] {
         let w = vector(4, 3);
-        verify!(ranges, [w, a], (&w, a, n));
+        verify!(ranges, [w, a], (&w, a, n), allocates);
     }
 }
 
