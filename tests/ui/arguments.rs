@@ -9,11 +9,6 @@ fn float_as_index(w: &Array2<f64>, y: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn computed_integer(w: &Array2<f64>, k: isize) -> f64 {
-    w.triu(k).sum()
-}
-
-#[differentiate]
 fn computed_axis(w: &Array2<f64>, k: usize) -> f64 {
     w.sum_axis(Axis(k)).sum()
 }
@@ -116,6 +111,11 @@ fn computed_function(w: f64) -> f64 {
 #[differentiate]
 fn constructor(w: f64) -> f64 {
     Array1::linspace(0.0, w, 5).sum()
+}
+
+#[differentiate]
+fn constructor_of_a_closure(w: f64) -> f64 {
+    Array1::from_shape_simple_fn(5, || w).sum()
 }
 
 #[differentiate]

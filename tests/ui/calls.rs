@@ -80,4 +80,35 @@ fn several_errors(w: &Array2<f64>) -> f64 {
     (a + b).summ()
 }
 
+// What other libraries call it.
+#[differentiate]
+fn product_of_numpy(w: &Array2<f64>, x: &Array2<f64>) -> f64 {
+    matmul(w, x).sum()
+}
+
+#[differentiate]
+fn sum_of_numpy(w: &Array1<f64>) -> f64 {
+    np.sum(w)
+}
+
+#[differentiate]
+fn method_as_a_function(w: &Array1<f64>) -> f64 {
+    relu(w).sum() + dot(w, w)
+}
+
+#[differentiate]
+fn function_as_a_method(w: &Array1<f64>, y: &Array1<f64>) -> f64 {
+    w.mse(y)
+}
+
+#[differentiate]
+fn names_of_elsewhere(w: &Array2<f64>) -> f64 {
+    w.transpose().clip(0.0, 1.0).sum() + w.lu().unwrap().1.sum() + w.outer_iter().map(|r| r.norm2()).sum::<f64>()
+}
+
+#[differentiate]
+fn arguments_of_elsewhere(w: &Array2<f64>) -> f64 {
+    w.sum(0).sum() + w.row(0).max() + w.log().sum()
+}
+
 fn main() {}

@@ -172,4 +172,10 @@ fn constant_with_a_guard(x: &Array1<f64>, n: usize) -> f64 {
     }
 }
 
+#[differentiate]
+fn places_by_values(w: &Array1<f64>) -> f64 {
+    let n = w.iter().filter(|v| **v > 0.0).count();
+    w.roll(n as isize, Axis(0)).dot(w)
+}
+
 fn main() {}

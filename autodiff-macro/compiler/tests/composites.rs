@@ -53,7 +53,7 @@ fn check(c: &Composite, shapes: &[&[usize]; 5], sizes: Sizes, random: &mut Rando
             }
             Arg::Subscripts => attrs.push(Attr::Text("ij,kj->ki".to_string())),
             Arg::Axis => attrs.push(Attr::Int(0)),
-            Arg::Int => attrs.push(Attr::Int(1)),
+            Arg::Int | Arg::Offset => attrs.push(Attr::Int(1)),
             Arg::Axes => attrs.push(Attr::Axes((0..first.len()).rev().collect())),
             Arg::Size => attrs.push(Attr::Flag(true)),
             Arg::PadMode => attrs.push(Attr::Int(1)),

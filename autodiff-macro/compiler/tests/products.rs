@@ -4,11 +4,17 @@ mod common;
 
 use autodiff_compiler::ad::{Seed, reverse};
 use autodiff_compiler::opt::optimise;
-use common::lowered;
+use common::lowered_with;
 
 /// How often an operation is in the optimised program of a function.
 fn count(text: &str, operation: &str) -> usize {
-    let joint = optimise(reverse(&lowered(text).expect(text).region, Seed::One).expect(text)).expect(text);
+    count_in("", text, operation)
+}
+
+/// The same with arguments of the attribute.
+fn count_in(arguments: &str, text: &str, operation: &str) -> usize {
+    let region = lowered_with(arguments, text).expect(text).region;
+    let joint = optimise(reverse(&region, Seed::One).expect(text)).expect(text);
     let graph = &joint.region.graph;
     let live = graph.reachable(joint.region.outputs.iter().copied());
     graph.ids().filter(|id| live[id.index()] && graph.node(*id).op.name == operation).count()
@@ -43,4 +49,11 @@ fn numbers_go_to_the_kernels() {
     assert_eq!(count(&scaled("/ s"), "dot_scaled"), 0);
     // A loop that reads the product anyway scales it for nothing.
     assert_eq!(count("fn f(x: &Array2<f64>, y: &Array2<f64>) -> f64 { (x.dot(y) * 0.5).tanh().sum() }", "dot_scaled"), 0);
+}
+
+#[test]
+fn a_symmetric_form_has_one_product_with_its_matrix() {
+    // aᵀ·a, S·x and xᵀ·(S·x): the gradient 2·S·x is in the value.
+    let form = "fn f(x: &Array1<f64>, a: &Array2<f64>) -> f64 { let s = a.t().dot(a); x.dot(&s.dot(x)) }";
+    assert_eq!(count_in("wrt(x)", form, "dot"), 3);
 }

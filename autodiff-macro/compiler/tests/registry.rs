@@ -106,6 +106,28 @@ fn reverse_rules_agree_with_finite_differences() {
 }
 
 #[test]
+fn reverse_rules_are_linear_in_the_cotangent() {
+    let mut random = Random(12);
+    for_each_sample(|op, sample, sizes| {
+        if steps(op) {
+            return Ok(());
+        }
+        let region = one_operation(op, sample, sizes, differentiated_result(op))?;
+        let inputs = operands_of(&mut random, op, sample);
+        let y = evaluate(&region, &inputs, &[])?;
+        let [g, h] = [0, 1].map(|_| random.tensor(&y[0].shape, (-1.0, 1.0)));
+        let combine = |a: &Tensor, b: &Tensor| Tensor {
+            shape: a.shape.clone(),
+            data: a.data.iter().zip(&b.data).map(|(a, b)| 2.0 * a - 0.5 * b).collect(),
+        };
+        let together = pulled(&region, &inputs, &combine(&g, &h), &[])?;
+        let [of_g, of_h] = [pulled(&region, &inputs, &g, &[])?, pulled(&region, &inputs, &h, &[])?];
+        let apart: Vec<Tensor> = of_g.iter().zip(&of_h).map(|(a, b)| combine(a, b)).collect();
+        close(&together, &apart, 1e-10)
+    });
+}
+
+#[test]
 fn forward_rules_are_adjoint_to_reverse_rules() {
     let mut random = Random(2);
     for_each_sample(|op, sample, sizes| {

@@ -573,6 +573,12 @@ macro_rules! __output {
     (sum $out:ident) => {
         $crate::kernels::fuse::Output::sum(&mut $out)
     };
+    (norm_to $out:ident) => {
+        $crate::kernels::fuse::Output::norm_to($out.view_mut())
+    };
+    (norm $out:ident) => {
+        $crate::kernels::fuse::Output::norm(&mut $out)
+    };
     (added $out:ident) => {
         $out
     };

@@ -28,6 +28,46 @@ fn parts_changed(w: &Array2<f64>, v: &Array1<f64>) -> f64 {
     (&h * w).sum() + a.dot(&b) * rest
 }
 
+/// Vectors of numbers that passive code makes, within expressions.
+#[differentiate(wrt(w, a))]
+fn ranges(w: &Array1<f64>, a: f64, n: usize) -> f64 {
+    let t = Array1::linspace(-1.0, 1.0, w.len());
+    let line = a * Array1::linspace(0.0, 1.0, n) + 0.5;
+    let mut s = (w * Array1::range(0.0, w.len() as f64, 1.0)).sum() + w.dot(&(&t * &t)) + line.mapv(f64::sin).sum();
+    for k in 0..n {
+        s += (w * &Array::linspace(0.5, 1.0 + k as f64, w.len())).tanh().sum() * a;
+    }
+    if a > 0.0 { s } else { s + w.dot(&Array1::logspace(10.0, 0.0, -1.0, w.len())) }
+}
+
+#[differentiate]
+fn grows_by_rows(w: &Array2<f64>) -> f64 {
+    let mut a = Array2::zeros((0, w.ncols()));
+    for i in 0..w.nrows() {
+        a.push_row((&w.row(i) * 2.0).view()).unwrap();
+        if w[[i, 0]] > 0.0 {
+            a.push_row(w.row(i)).expect("rows of one width");
+        }
+    }
+    let mut b = a.clone();
+    b.append(Axis(1), (&a * &a).view()).unwrap();
+    b.push_column(a.column(0)).unwrap();
+    (&b * &b * &b).sum()
+}
+
+/// Numbers of places that passive code computes, one of which changes in between.
+#[differentiate(wrt(w))]
+fn moved_by(w: &Array2<f64>, n: isize) -> f64 {
+    let mut k = n;
+    let first = w.roll(k, Axis(0));
+    k -= 3;
+    let mut s = (w.roll(k, Axis(1)) * first * w).sum() + (w.triu(n) * w.tril(-k) * w).sum();
+    for i in 0..3 {
+        s += (w.roll(i - n, Axis(1)) * w.triu(i)).powi(3).sum();
+    }
+    s
+}
+
 #[differentiate]
 fn until(w: &Array2<f64>, limit: f64) -> f64 {
     let mut s = 0.0;
@@ -163,4 +203,28 @@ fn higher_modes() {
     let (_, jacobian) = mapped::jacobian(&x);
     let expected = Array2::from_shape_fn((2, 2), |(i, j)| x[i] + if i == j { x.sum() } else { 0.0 });
     assert!((jacobian - expected).iter().all(|e| e.abs() < 1e-12));
+}
+
+#[test]
+fn ranges_of_numbers() {
+    for (a, n) in [(0.7, 3), (-0.4, 5), (0.1, 0)] {
+        let w = vector(4, 3);
+        verify!(ranges, [w, a], (&w, a, n), allocates);
+    }
+}
+
+#[test]
+fn arrays_that_grow_by_rows() {
+    for (n, k) in [(3, 2), (1, 4), (0, 3)] {
+        let w = matrix(n, k, 6);
+        verify!(grows_by_rows, [w], (&w));
+    }
+}
+
+#[test]
+fn places_computed_by_passive_code() {
+    for n in [-2, 0, 1, 7] {
+        let w = matrix(3, 4, 7);
+        verify!(moved_by, [w], (&w, n));
+    }
 }

@@ -1,6 +1,7 @@
 //! Masks computed from differentiated values.
 
 use autodiff_runtime::prelude::*;
+use ndarray::Zip;
 use ndarray::prelude::*;
 
 use crate::support::{matrix, vector};
@@ -44,8 +45,19 @@ fn masks_in_every_spelling(w: &Array2<f64>, v: &Array2<f64>) -> f64 {
     (&a * &b + &c).sum() + (&d * &d).sum() + e.sum() * f.sum() + (&g * v).sum()
 }
 
+#[differentiate]
+fn masks_from_traversals(w: &Array2<f64>, v: &Array2<f64>) -> f64 {
+    let larger = Zip::from(w).and(v).map_collect(|a, b| a > b);
+    let positive: Array1<bool> = w.row(0).iter().map(|x| *x > 0.0).collect();
+    let inside = Zip::from(v).map_collect(|&x| x.abs() < 0.5 && x > -0.25);
+    let a = select(&larger, w, &v.sin()).masked_fill(&inside, 0.5);
+    (&a * &a).sum() + select(&positive, &w.row(0), &v.row(1).cos()).sum()
+}
+
 #[test]
 fn masks_choose() {
+    let (w, v) = (matrix(3, 4, 9), matrix(3, 4, 10));
+    verify!(masks_from_traversals, [w, v], (&w, &v));
     let (w, v) = (matrix(3, 4, 7), matrix(3, 4, 8));
     verify!(masks_in_every_spelling, [w, v], (&w, &v));
     let (w, v) = (matrix(3, 4, 1), matrix(3, 4, 2));

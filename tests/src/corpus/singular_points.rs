@@ -59,6 +59,17 @@ points! {
     norm_at_zero [] x: Array1<f64> { x.norm_l2() } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
     norm_written_out_at_zero [] x: Array1<f64> { (x * x).sum().sqrt() } at array![0.0, 0.0] => 0.0, array![0.0, 0.0];
     norm_of_huge_numbers [] x: Array1<f64> { x.norm_l1() } at array![0.0, -1e300] => 1e300, array![0.0, -1.0];
+    norm_of_huge_vectors [] x: Array1<f64> { x.norm_l2() } at array![3e200, -4e200] => 5e200, array![0.6, -0.8];
+    norm_of_tiny_vectors [] x: Array1<f64> { x.norm_l2() } at array![3e-200, 0.0, -4e-200] => 5e-200, array![0.6, 0.0, -0.8];
+    norm_of_huge_vectors_written_out [] x: Array1<f64> { x.dot(x).sqrt() + (x * x).sum().sqrt() + x.mapv(|v| v.powi(2)).sum().sqrt() } at array![3e200, -4e200] => 15e200, array![1.8, -2.4];
+    frobenius_norm_of_a_huge_matrix [] x: Array2<f64> { x.norm_l2() } at array![[3e200, 0.0], [0.0, -4e200]] => 5e200, array![[0.6, 0.0], [0.0, -0.8]];
+    norms_of_huge_rows [] x: Array2<f64> { x.norm_axis(Axis(1)).sum() } at array![[3e200, -4e200], [3.0, 4.0], [3e-200, 4e-200]] => 5e200, array![[0.6, -0.8], [0.6, 0.8], [0.6, 0.8]];
+    norms_of_huge_columns [] x: Array2<f64> { x.norm_axis(Axis(0))[0] } at array![[3e200, 1.0], [-4e200, 2.0]] => 5e200, array![[0.6, 0.0], [-0.8, 0.0]];
+    distance_of_points_far_away [a: Array1<f64> = array![1e200, 0.0]] x: Array1<f64> { (x - a).norm_l2() } at array![4e200, 4e200] => 5e200, array![0.6, 0.8];
+    deviation_of_huge_numbers [] x: Array1<f64> { x.std(0.0) } at array![3e200, -3e200] => 3e200, array![0.5, -0.5];
+    logarithm_of_gamma_at_its_poles [] x: Array1<f64> { x.mapv(|v| v.lgamma()).sum() } at array![0.0, -0.0, -3.0] => INF, array![NAN, NAN, NAN];
+    tie_with_what_does_not_vary [y: Array1<f64> = array![2.0, 2.0]] x: Array1<f64> { x.maximum(y).sum() } at array![2.0, 3.0] => 5.0, array![0.0, 1.0];
+    tie_with_a_constant_array [] x: Array1<f64> { x.maximum(&Array1::zeros(2)).sum() } at array![0.0, 3.0] => 3.0, array![0.0, 1.0];
     distance_of_equal_points [a: Array1<f64> = array![1.0, 2.0]] x: Array1<f64> { (x - a).norm_l2() } at array![1.0, 2.0] => 0.0, array![0.0, 0.0];
     norms_of_rows [] x: Array2<f64> { x.norm_axis(Axis(1)).sum() } at array![[0.0, 0.0], [3.0, 4.0]] => 5.0, array![[0.0, 0.0], [0.6, 0.8]];
     deviation_of_equal_numbers [] x: Array1<f64> { x.std(0.0) } at array![2.0, 2.0] => 0.0, array![0.0, 0.0];

@@ -336,6 +336,7 @@ fn push_forward<'g>(
     dx: &[Option<Expr<'g>>],
 ) -> Vec<Option<Expr<'g>>> {
     let site = Site { builder, x: x.to_vec(), y: builder.expr(id), attrs: node.attrs.clone() };
+    builder.set_passive(x.iter().zip(dx).filter(|(_, d)| d.is_none()).map(|(x, _)| x.id()).collect());
     match &node.op.derivative {
         // The Jacobian is diagonal: the contribution of the cotangent d to operand i is ∂y/∂xᵢ·d.
         Derivative::Elementwise(rule) => {

@@ -133,6 +133,7 @@ fn sweep<'g>(builder: &'g Builder, forward: &Region, seeds: Vec<(Expr<'g>, Expr<
             add(node.operands[0], node.attrs[0].axis(), *g, &mut contributions);
             continue;
         }
+        builder.set_passive(node.operands.iter().filter(|o| !active[o.index()]).copied().collect());
         for (operand, contribution) in node.operands.iter().zip(pull_back(builder, id, node, &cotangents, &mut written)) {
             let (Some(contribution), true) = (contribution, active[operand.index()]) else { continue };
             if contribution.shape() != builder.expr(*operand).shape() {

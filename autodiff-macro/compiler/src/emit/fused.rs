@@ -7,6 +7,7 @@ use quote::{format_ident, quote};
 
 use super::program::Program;
 use crate::ir::{Elem, NodeId};
+use crate::ops::scalar::ABS;
 use crate::ops::structure::part_of;
 use crate::ops::{Code, Scalar};
 use crate::schedule::{Kind, Loop, LoopOutput, Place, RowPass};
@@ -87,18 +88,28 @@ impl Program<'_> {
             }
         }
         let products = pass.map(|pass| self.products(pass, output));
-        let values: Vec<TokenStream> = l.outputs.iter().map(|o| self.element(o.value, &codes).tokens).collect();
+        let is_norm = |o: &LoopOutput| self.schedule.kind(o.node) == Kind::Norm;
+        let values: Vec<TokenStream> = l
+            .outputs
+            .iter()
+            .map(|o| match (self.element(o.value, &codes), &ABS.code) {
+                // One element is its own norm, whatever its sign was.
+                (value, Code::Scalar { emit, .. }) if is_norm(o) => self.target.scalar_code(*emit, &[value], &[]).tokens,
+                (value, _) => value.tokens,
+            })
+            .collect();
         let mut outputs = Vec::new();
         self.parts(l, output);
         for o in &l.outputs {
             let ty = self.schedule.node(o.node).ty.clone();
             let name = self.names.node(&self.schedule.joint, o.node, 0);
+            let norm = self.schedule.kind(o.node) == Kind::Norm;
             if o.part.is_some() {
                 outputs.push(quote!(added #name));
             } else if ty.rank() == 0 {
                 let zero = self.literal(0.0).tokens;
                 self.statements.push(quote!(let mut #name = #zero;));
-                outputs.push(quote!(sum #name));
+                outputs.push(if norm { quote!(norm #name) } else { quote!(sum #name) });
             } else {
                 let place = self.place((o.node, 0), ty.shape(), output);
                 self.statements.push(quote!(let mut #name = #place;));
@@ -107,6 +118,7 @@ impl Program<'_> {
                     _ => false,
                 };
                 outputs.push(match (adds, o.sum) {
+                    _ if norm => quote!(norm_to #name),
                     (true, _) => quote!(add_to #name),
                     (false, true) => quote!(sum_to #name),
                     (false, false) => quote!(set #name),

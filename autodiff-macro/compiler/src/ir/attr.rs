@@ -79,6 +79,14 @@ impl Attr {
         }
     }
 
+    /// The number, or that of the one index in a slice: so is a number held that passive code computes. 0 for any other kind.
+    pub fn offset(&self) -> i64 {
+        match self.slices() {
+            [Slice::Index(Bound::Literal(n))] => *n,
+            _ => self.int(),
+        }
+    }
+
     /// The bodies of a control node.
     pub fn control(&self) -> Option<&ControlRef> {
         match self {

@@ -57,6 +57,7 @@ struct Inner {
     known_checks: HashSet<(Requirement, Dim, Dim)>,
     context: Option<Context>,
     bugs: Vec<String>,
+    passive: Vec<NodeId>,
 }
 
 /// How far a builder had come at one time.
@@ -124,6 +125,16 @@ impl Builder {
     /// The graph so far.
     pub fn graph(&self) -> Ref<'_, Graph> {
         Ref::map(self.inner.borrow(), |inner| &inner.graph)
+    }
+
+    /// Sets which operands of the node whose rule is applied next do not vary.
+    pub fn set_passive(&self, operands: Vec<NodeId>) {
+        self.inner.borrow_mut().passive = operands;
+    }
+
+    /// Whether an operand of the node whose rule is applied does not vary: some conventions depend on it.
+    pub fn is_passive(&self, operand: NodeId) -> bool {
+        self.inner.borrow().passive.contains(&operand)
     }
 
     /// How freely arithmetic may be rewritten.

@@ -49,6 +49,7 @@ impl<'g> Lower<'g, '_> {
                         None
                     }
                 },
+                Arg::Offset => self.offset(e).map(|by| into.attrs.push(by)),
                 Arg::Shape => self.shape(e).map(|s| into.attrs.push(Attr::Dims(s))),
                 Arg::Axes => self.axes(e).map(|a| into.attrs.push(Attr::Axes(a))),
                 Arg::Triangle => self.choice(e, ["UPLO::Lower", "UPLO::Upper"]).map(|upper| into.attrs.push(Attr::Flag(upper))),
@@ -385,6 +386,18 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    /// A number of places: a literal, or what passive code computes.
+    fn offset(&mut self, e: &Expr) -> Option<Attr> {
+        if let Some(n) = self.literal_int(e) {
+            return Some(Attr::Int(n));
+        }
+        if matches!(self.expr(e)?, Value::Whole(_)) {
+            self.errors.at(e, "this integer depends on differentiated parameters: here it must be one of passive code");
+            return None;
+        }
+        self.bound(e).map(|bound| Attr::Slices(vec![Slice::Index(bound)]))
     }
 
     /// `x.nrows()` and its kin.

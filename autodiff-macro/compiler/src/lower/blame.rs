@@ -42,6 +42,10 @@ impl<'g> Lower<'g, '_> {
                         let meant = self.misspelt(&name).unwrap_or_default();
                         format!("`{name}` is not a variable of this function: did you mean `{meant}`?")
                     }
+                    // A module of Python, not a variable.
+                    Some(name) if ["np", "torch", "jnp", "tf"].contains(&name.as_str()) && self.lookup(&name).is_none() => {
+                        format!("`{name}` is not a variable of this function: operations are methods, as in `x.sum()`")
+                    }
                     None if matches!(e, Expr::Lit(_)) => "this literal is not a number".to_string(),
                     None if self.other_float(e).is_some() => {
                         format!("this function computes in `{float}`, not `{}`", self.other_float(e).unwrap_or_default())

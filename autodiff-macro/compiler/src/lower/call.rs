@@ -216,9 +216,14 @@ impl<'g> Lower<'g, '_> {
             }
             None => {
                 let known = ops::spellings(Form::Method).chain(["mapv", "view", "to_owned"]);
-                let hint = match nearest(name, known) {
-                    Some(n) => format!("did you mean `{n}`?"),
-                    None => "write it with supported operations, or as a closure of `mapv`".to_string(),
+                let hint = match (ops::elsewhere(name), nearest(name, known)) {
+                    (Some(instead), _) => format!("write {instead}"),
+                    (_, Some(n)) => format!("did you mean `{n}`?"),
+                    _ if ops::lookup(Form::Function, name).is_some() => {
+                        let receiver = compact(&m.receiver.to_token_stream().to_string());
+                        format!("it is a function, as in `{name}(&{receiver}, …)`")
+                    }
+                    _ => "write it with supported operations, or as a closure of `mapv`".to_string(),
                 };
                 self.errors.at(&m.method, format!("the derivative of `{name}` is not known: {hint}"));
                 None
@@ -276,14 +281,17 @@ impl<'g> Lower<'g, '_> {
         e: &Expr,
     ) -> Option<Value<'g>> {
         if given.len() != spelling.args.len() {
+            let other = ops::with_other_arguments(spelling.name, given.len()).filter(|_| spelling.form == Form::Method);
+            let other = other.map(|other| format!(": {other}"));
             self.errors.at(
                 e,
                 format!(
-                    "`{}` takes {} argument{}, not {}",
+                    "`{}` takes {} argument{}, not {}{}",
                     spelling.name,
                     spelling.args.len(),
                     if spelling.args.len() == 1 { "" } else { "s" },
-                    given.len()
+                    given.len(),
+                    other.unwrap_or_default()
                 ),
             );
             return None;
@@ -456,11 +464,21 @@ impl<'g> Lower<'g, '_> {
             }
             _ => {
                 let text = compact(&path.to_token_stream().to_string());
-                let hint = match nearest(&name, ops::spellings(Form::Function)) {
-                    Some(n) => format!("did you mean `{n}`?"),
-                    None => format!(
-                        "write it out here, or bind it as a closure by `let`; if it is differentiated where it is, bind its result by an annotated `let`, as in `let y: {float} = {text}(…);`"
-                    ),
+                let rest = args.get(1..).unwrap_or_default();
+                let out = format!(
+                    "write it out here, or bind it as a closure by `let`; if it is differentiated where it is, bind its result by an annotated `let`, as in `let y: {float} = {text}(…);`"
+                );
+                let hint = match (args.first(), ops::elsewhere(&name), nearest(&name, ops::spellings(Form::Function))) {
+                    (Some(_), Some(instead), _) => format!("write {instead}; if it is a function of your own, {out}"),
+                    (Some(x), ..) if ops::lookup(Form::Method, &name).is_some() => {
+                        let [x, rest] = [quote::quote!(#x), quote::quote!(#(#rest),*)].map(|t| compact(&t.to_string()));
+                        format!(
+                            "there is a method, as in `{}.{name}({rest})`; if it is a function of your own, {out}",
+                            x.trim_start_matches('&')
+                        )
+                    }
+                    (.., Some(n)) => format!("did you mean `{n}`?"),
+                    _ => out,
                 };
                 self.errors.at(path, format!("the derivative of `{text}` is not known: {hint}"));
                 None
@@ -511,6 +529,15 @@ impl<'g> Lower<'g, '_> {
                 self.apply_spelling(meaning, spelling, &[*x], &mut Arguments::default(), e)
             }
             ("from_shape_fn", [shape, f]) => self.made_by_index(shape, f, e),
+            ("linspace" | "range" | "logspace", _) if !self.mentions_active(e) => self.passive_vector(name, e),
+            ("linspace", [start, end, n]) => {
+                let [start, end, n] = [start, end, n].map(|a| compact(&a.to_token_stream().to_string()));
+                self.errors.at(
+                    e,
+                    format!("`linspace` between differentiated numbers is not supported: write `{start} + ({end} - {start}) * Array1::linspace(0.0, 1.0, {n})`"),
+                );
+                None
+            }
             ("from_iter", [items]) => self.collected(items, e),
             ("from_shape_vec", [shape, x]) => {
                 let dims = self.shape(shape)?;

@@ -174,8 +174,16 @@ impl<'g> Lower<'g, '_> {
 
     /// A call whose arguments are all passive: the function as it is, its result of the type that it declares.
     pub(super) fn passive_call(&mut self, function: &Function, given: &[(&Expr, Value<'g>)], e: &Expr) -> Option<Value<'g>> {
-        let ty = self.result_of_call(function, given).filter(|_| self.hoist)?;
-        let name = (1..).map(|k| format!("{}_{k}", function.item.sig.ident)).find(|n| !self.taken.contains(n)).unwrap_or_default();
+        let ty = self.result_of_call(function, given)?;
+        self.passive_value(&function.item.sig.ident.to_string(), ty, e)
+    }
+
+    /// A call of passive code within an active expression: it is bound to a name before the statement.
+    fn passive_value(&mut self, like: &str, ty: Type, e: &Expr) -> Option<Value<'g>> {
+        if !self.hoist {
+            return None;
+        }
+        let name = (1..).map(|k| format!("{like}_{k}")).find(|n| !self.taken.contains(n)).unwrap_or_default();
         self.taken.insert(name.clone());
         let ident = quote::format_ident!("{name}");
         self.passive.push(Passive::hoisted(quote!(let #ident = #e;), vec![name]));
@@ -197,10 +205,28 @@ impl<'g> Lower<'g, '_> {
         })
     }
 
-    /// The declared type of an expression that is a call of a function of the module.
+    /// `Array1::linspace(…)` and the like of passive numbers.
+    pub(super) fn passive_vector(&mut self, name: &str, e: &Expr) -> Option<Value<'g>> {
+        let ty = self.declared_result(e)?;
+        if self.in_closure() || self.mentions_active(e) {
+            return None;
+        }
+        self.passive_value(name, ty, e)
+    }
+
+    /// The type of an expression that is a call of a function of the module, or of one of ndarray's that tells it.
     pub(super) fn declared_result(&self, e: &Expr) -> Option<Type> {
         let Expr::Call(c) = e else { return None };
         let Expr::Path(path) = &*c.func else { return None };
+        if let Some([owner, function]) = path.path.segments.iter().collect::<Vec<_>>().last_chunk()
+            && matches!(owner.ident.to_string().as_str(), "Array" | "Array1")
+            && owner.arguments.is_none()
+            && ["linspace", "range", "logspace"].iter().any(|name| function.ident == name)
+        {
+            let float = &self.float;
+            let rank1: Type = syn::parse_quote!(Array1<#float>);
+            return Some(rank1);
+        }
         let (_, function) = self.module_function(path)?;
         self.result_of_call(&function, &[])
     }

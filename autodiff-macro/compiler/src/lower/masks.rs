@@ -41,8 +41,13 @@ impl<'g> Lower<'g, '_> {
     ) -> Option<Value<'g>> {
         let number = Node::select(mask, self.b.constant(1.0), self.b.constant(0.0));
         match self.node_method(number, name, args, m, e)? {
-            Value::Node(y) => Some(Value::Node(y.zip(&compare::GT, self.b.constant(0.5)))),
+            Value::Node(y) => Some(Value::Node(self.mask_of(y))),
             other => Some(other),
         }
+    }
+
+    /// Zeros and ones as a mask.
+    pub(super) fn mask_of(&self, number: Node<'g>) -> Node<'g> {
+        number.zip(&compare::GT, self.b.constant(0.5))
     }
 }

@@ -85,6 +85,16 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
+    /// An array with another one behind it along an axis.
+    fn append(&mut self, place: &Target, blamed: &[(&Expr, Node<'g>)], old: Node<'g>, x: Node<'g>, axis: usize, e: &Expr) {
+        let id = self
+            .in_context(e, blamed, |b| b.apply(&structure::CONCATENATE, vec![Attr::Int(axis as i64)], &[old, x]).map(|e| e.id()));
+        if let Some(id) = id {
+            let value = self.b.expr(id);
+            self.write_place(place, value, e);
+        }
+    }
+
     /// Method calls made for their effect on a place. `false` if the method is not one of them.
     pub(super) fn change_place(&mut self, place: &Target, m: &syn::ExprMethodCall, e: &Expr) -> bool {
         let args: Vec<&Expr> = m.args.iter().collect();
@@ -126,13 +136,16 @@ impl<'g> Lower<'g, '_> {
             }
             ("push", [x]) if place.views.is_empty() => {
                 let Some(x) = self.float(x) else { return true };
-                let id = self.in_context(e, &[], |b| {
-                    b.apply(&structure::CONCATENATE, vec![Attr::Int(0)], &[old, x.insert_axis(0)]).map(|e| e.id())
-                });
-                if let Some(id) = id {
-                    let value = self.b.expr(id);
-                    self.write_place(place, value, e);
-                }
+                self.append(place, &[], old, x.insert_axis(0), 0, e);
+            }
+            ("push_row" | "push_column", [x]) if place.views.is_empty() && old.rank() == 2 => {
+                let Some(v) = self.float(x) else { return true };
+                let axis = usize::from(m.method == "push_column");
+                self.append(place, &[(receiver, old), (*x, v)], old, v.insert_axis(axis), axis, e);
+            }
+            ("append", [axis, x]) if place.views.is_empty() => {
+                let (Some(axis), Some(v)) = (self.axis(axis), self.float(x)) else { return true };
+                self.append(place, &[(receiver, old), (*x, v)], old, v, axis, e);
             }
             ("swap", [i, j]) => {
                 let part = |lower: &mut Self, i: &Expr| {

@@ -394,6 +394,12 @@ impl<'g> Lower<'g, '_> {
     fn mutating_call(&mut self, m: &syn::ExprMethodCall, e: &Expr) {
         let method = m.method.to_string();
         let args: Vec<&Expr> = m.args.iter().collect();
+        // Arrays that grow say whether the sizes fit, which is checked anyway.
+        if let (Expr::MethodCall(inner), "unwrap" | "expect") = (&*m.receiver, method.as_str())
+            && ["push_row", "push_column", "append"].iter().any(|name| inner.method == name)
+        {
+            return self.mutating_call(inner, &m.receiver);
+        }
         let mark = self.errors.len();
         let Some(place) = self.place(&m.receiver) else {
             if self.errors.len() == mark {

@@ -312,6 +312,11 @@ impl<'g> Lower<'g, '_> {
             }
             Use::Collect(f) => {
                 let y = self.apply_function(f, args, e)?;
+                if let Some(c) = self.as_lanes(&y).filter(|c| c.is_mask() && c.rank() == 0) {
+                    let number = self.as_number(c, f)?;
+                    let node = self.spread(number, c.axes | axes);
+                    return Some(Lanes { node: self.mask_of(node), axes: c.axes & !axes }.value());
+                }
                 let y = self.scalar_of(&y, f)?;
                 Some(Lanes { node: self.spread(y, y.axes | axes), axes: y.axes & !axes }.value())
             }

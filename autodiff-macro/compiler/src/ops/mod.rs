@@ -9,6 +9,7 @@ pub mod compare;
 pub mod control;
 pub mod effect;
 pub mod einsum;
+mod elsewhere;
 pub mod external;
 pub mod formula;
 mod freely;
@@ -162,6 +163,8 @@ pub enum Code {
     Broadcast,
     /// Sum to a smaller shape: fused with what it sums.
     SumTo,
+    /// Euclidean norm over what a smaller shape leaves out: fused with what it is of.
+    NormTo,
     /// A view of its first operand: an expression on a view `x`, of type `ArrayView`.
     View(fn(&KernelCall) -> TokenStream),
     /// A call of a runtime kernel that writes its results.
@@ -315,6 +318,8 @@ pub fn lookup(form: Form, name: &str) -> Option<(Meaning, &'static Spelling)> {
         .find_map(|op| op.spellings.iter().find(|s| hit(s)).map(|s| (Meaning::Operation(op), s)))
         .or_else(|| composites().find(|c| hit(&c.spelling)).map(|c| (Meaning::Composite(c), &c.spelling)))
 }
+
+pub use elsewhere::{elsewhere, with_other_arguments};
 
 /// Every spelling of a form, for suggestions.
 pub fn spellings(form: Form) -> impl Iterator<Item = &'static str> {

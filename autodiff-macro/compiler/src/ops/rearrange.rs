@@ -33,32 +33,50 @@ pub static ROLL: Operation = Operation {
     family: FAMILY,
     spellings: &[],
     infer: same_type,
-    simplify: |_, x, attrs| (attrs[1].int() == 0).then_some(x[0]),
-    derivative: Derivative::Linear(|s, g| g.with(&ROLL, vec![s.attrs[0].clone(), Attr::Int(-s.attrs[1].int())])),
-    formula: Text::Write(|x, a| Formula::atom(format!("roll({}, {})", x[0].text, a[1].int()))),
+    simplify: |_, x, attrs| (attrs[1] == Attr::Int(0)).then_some(x[0]),
+    derivative: Derivative::Linear(|s, g| {
+        let (by, back) = match &s.attrs[1] {
+            Attr::Int(n) => (Attr::Int(-n), false),
+            by => (by.clone(), !s.attrs[2].flag()),
+        };
+        g.with(&ROLL, vec![s.attrs[0].clone(), by, Attr::Flag(back)])
+    }),
+    formula: Text::Write(|x, a| {
+        let sign = if a[2].flag() { "−" } else { "" };
+        Formula::atom(format!("roll({}, {sign}{})", x[0].text, super::structure::slice::offset_text(&a[1])))
+    }),
     code: Code::Kernel {
         emit: |c| {
-            let (k, dst, x, axis, by) =
-                (c.kernels, &c.results[0], &c.operands[0], c.attrs[0].axis(), super::attr_code(&c.attrs[1]));
+            let (k, dst, x, axis) = (c.kernels, &c.results[0], &c.operands[0], c.attrs[0].axis());
+            let by = super::structure::slice::offset(c, &c.attrs[1]);
+            let by = if c.attrs[2].flag() { quote!(-(#by)) } else { by };
             quote!(#k::roll_into(#dst, #x, #k::Axis(#axis), #by))
         },
         in_place: None,
     },
     value: |attrs, x| {
-        let (axis, by) = (attrs[0].axis(), attrs[1].int());
+        let axis = attrs[0].axis();
+        let by = if attrs[2].flag() { -attrs[1].offset() } else { attrs[1].offset() };
         vec![x[0].map_lanes(axis, |l| {
             let n = l.len() as i64;
             (0..n).map(|i| l[(i - by).rem_euclid(n) as usize]).collect()
         })]
     },
     samples: &[
-        Sample { shapes: &[&[3, 4]], domains: ONE, attrs: |_| vec![Attr::Int(1), Attr::Int(1)] },
-        Sample { shapes: &[&[3, 2]], domains: ONE, attrs: |_| vec![Attr::Int(0), Attr::Int(-5)] },
-        Sample { shapes: &[&[1]], domains: ONE, attrs: |_| vec![Attr::Int(0), Attr::Int(2)] },
+        Sample { shapes: &[&[3, 4]], domains: ONE, attrs: |_| vec![Attr::Int(1), Attr::Int(1), Attr::Flag(false)] },
+        Sample { shapes: &[&[3, 2]], domains: ONE, attrs: |_| vec![Attr::Int(0), Attr::Int(-5), Attr::Flag(false)] },
+        Sample { shapes: &[&[1]], domains: ONE, attrs: |_| vec![Attr::Int(0), Attr::Int(2), Attr::Flag(false)] },
+        Sample { shapes: &[&[4]], domains: ONE, attrs: |_| vec![Attr::Int(0), by_passive_code(1), Attr::Flag(false)] },
+        Sample { shapes: &[&[4]], domains: ONE, attrs: |_| vec![Attr::Int(0), by_passive_code(-3), Attr::Flag(true)] },
     ],
     doc: "Moved along an axis, around the end.",
     source: "NumPy roll",
 };
+
+/// A number as passive code gives it, with a known value.
+fn by_passive_code(n: i64) -> Attr {
+    Attr::Slices(vec![crate::ir::Slice::Index(crate::ir::Bound::Literal(n))])
+}
 
 fn beside<'g>(b: &'g Builder, shape: &[crate::ir::Dim], indices: Expr<'g>, axis: usize) -> Result<(), String> {
     if indices.ty().elem() != Elem::Index {
@@ -438,9 +456,9 @@ fn pad_mode<'g>(b: &'g Builder, x: Expr<'g>, widths: &[usize], mode: i64) -> Res
 }
 
 composites! {
-    method "roll"(Int, Axis): |_, x, a| {
+    method "roll"(Offset, Axis): |_, x, a| {
         let axis = check_axis(x[0], a[1].axis())?;
-        Ok(x[0].with(&ROLL, vec![Attr::Int(axis as i64), a[0].clone()]))
+        Ok(x[0].with(&ROLL, vec![Attr::Int(axis as i64), a[0].clone(), Attr::Flag(false)]))
     }, "Moved along an axis, what leaves at one end coming in at the other.", [
         ("x[nm]", 2, "x.roll(2, Axis(0))"),
         ("x[nm]", 2, "x.roll(-1, Axis(1))"),

@@ -1,7 +1,7 @@
 //! Reductions.
 
 use super::compare::{eq, gt0, ne0, when};
-use super::scalar::{EXP, ROOT};
+use super::scalar::{ABS, EXP, SQRT};
 use super::{Arg, Code, Derivative, Formula, KernelCall, Operation, Sample, Text, Words, method, no_attrs, no_simplification};
 use crate::ir::{Attr, Builder, Dim, Expr, Tensor, Type};
 use proc_macro2::TokenStream;
@@ -121,6 +121,12 @@ fn var_of(x: &[f64], ddof: f64) -> f64 {
     x.iter().map(|v| (v - m) * (v - m)).sum::<f64>() / (x.len() as f64 - ddof)
 }
 
+/// The largest absolute value, by which elements are divided so that their squares do not overflow.
+fn scale_of(x: &[f64]) -> f64 {
+    let largest = x.iter().fold(0.0, |a: f64, v| a.max(v.abs()));
+    if largest > 0.0 && largest.is_finite() { largest } else { 1.0 }
+}
+
 /// Variance of all elements, operands `x` and the degrees of freedom taken off.
 pub static VAR: Operation = Operation {
     name: "var",
@@ -179,9 +185,13 @@ pub static STD: Operation = Operation {
     formula: Text::Write(|x, _| Formula::call("std", &x[..1])),
     code: Code::Definition(|s| {
         let [x, ddof] = s.x[..] else { return s.y };
-        ((x - x.mean()).square().sum() / (x.count_float() - ddof)).map(&ROOT)
+        (x - x.mean()).with(&NORM, vec![Attr::Dims(vec![])]) / (x.count_float() - ddof).map(&SQRT)
     }),
-    value: |_, x| vec![Tensor::scalar(var_of(&x[0].data, x[1].data[0]).sqrt())],
+    value: |_, x| {
+        let scale = scale_of(&x[0].data);
+        let scaled: Vec<f64> = x[0].data.iter().map(|v| v / scale).collect();
+        vec![Tensor::scalar(scale * var_of(&scaled, x[1].data[0]).sqrt())]
+    },
     samples: &[
         Sample { shapes: &[&[3, 4], &[]], domains: &[(-2.0, 2.0), (0.0, 0.5)], attrs: no_attrs },
         Sample { shapes: &[&[7], &[]], domains: &[(-2.0, 2.0), (0.0, 0.5)], attrs: no_attrs },
@@ -190,7 +200,7 @@ pub static STD: Operation = Operation {
     source: "PyTorch std",
 };
 
-/// Euclidean norm over some axes: from the sum of squares over them, and the operand.
+/// Euclidean norm over some axes. The squares are scaled where they would overflow or vanish.
 pub static NORM: Operation = Operation {
     name: "norm",
     family: FAMILY,
@@ -199,14 +209,17 @@ pub static NORM: Operation = Operation {
         b.require_broadcasts_into(attrs[0].dims(), &x[0].shape())?;
         Ok(Type::float(attrs[0].dims().to_vec()))
     },
-    simplify: no_simplification,
+    simplify: |_, x, attrs| (x[0].shape() == attrs[0].dims()).then(|| x[0].map(&ABS)),
     derivative: Derivative::Rule {
         vjp: |s, g| vec![Some(when(ne0(s.y), g / s.y).broadcast(&s.x[0].shape()) * s.x[0])],
         jvp: |s, dx| dx[0].map(|dx| when(ne0(s.y), (s.x[0] * dx).sum_to(s.attrs[0].dims()) / s.y)),
     },
     formula: Text::Write(|x, _| Formula::atom(format!("‖{}‖", x[0].text))),
-    code: Code::Definition(|s| s.x[0].square().sum_to(s.attrs[0].dims()).map(&ROOT)),
-    value: |attrs, x| vec![x[0].map(|v| v * v).sum_to(attrs[0].axes()).map(f64::sqrt)],
+    code: Code::NormTo,
+    value: |attrs, x| {
+        let scale = scale_of(&x[0].data);
+        vec![x[0].map(|v| (v / scale) * (v / scale)).sum_to(attrs[0].axes()).map(|v| scale * v.sqrt())]
+    },
     samples: &[
         Sample { shapes: &[&[3, 4]], domains: &[(-2.0, 2.0)], attrs: |b| super::arith::shape_attr(b, &[]) },
         Sample { shapes: &[&[3, 4]], domains: &[(-2.0, 2.0)], attrs: |b| super::arith::shape_attr(b, &[3, 1]) },

@@ -37,9 +37,12 @@ pub(crate) fn erfinv(y: f64) -> f64 {
 
 /// Logarithm of Γ for x > 0: recurrence up to 15, then Stirling's series (DLMF 5.11.1).
 pub(crate) fn lgamma(mut x: f64) -> f64 {
+    if x == f64::INFINITY {
+        return x;
+    }
     let mut shift = 0.0;
     while x < 15.0 {
-        shift += x.ln();
+        shift += x.abs().ln();
         x += 1.0;
     }
     let series = 1.0 / (12.0 * x) - 1.0 / (360.0 * x.powi(3)) + 1.0 / (1260.0 * x.powi(5)) - 1.0 / (1680.0 * x.powi(7));
@@ -48,6 +51,9 @@ pub(crate) fn lgamma(mut x: f64) -> f64 {
 
 /// Slope of [`lgamma`] (DLMF 5.11.2).
 pub(crate) fn digamma(mut x: f64) -> f64 {
+    if x < 0.0 && x == x.round() {
+        return f64::NAN;
+    }
     let mut shift = 0.0;
     while x < 15.0 {
         shift += 1.0 / x;

@@ -56,6 +56,8 @@ pub enum Arg {
     Axis,
     /// An integer known when compiling.
     Int,
+    /// An integer: a literal or one of passive code.
+    Offset,
     /// A float known when compiling, or computed by passive code (it becomes an operand).
     Float,
     /// A size: a literal or an integer of passive code.

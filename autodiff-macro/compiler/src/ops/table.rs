@@ -109,7 +109,7 @@ fn spelled(spelling: &Spelling) -> String {
             Arg::Mask | Arg::Gate => "mask",
             Arg::Indices => "indices",
             Arg::Axis => "Axis(k)",
-            Arg::Int | Arg::Size => "n",
+            Arg::Int | Arg::Offset | Arg::Size => "n",
             Arg::Widths => "[(n, n), …]",
             Arg::PadMode => "PadMode::Edge",
             Arg::Float => "c",

@@ -555,7 +555,7 @@ fn is_dear(region: &Region, node: &Node) -> bool {
     let operand = |name: &str| node.operands.iter().any(|o| region.graph.node(*o).op.name == name);
     match node.op.code {
         Code::Scalar { cost, .. } => cost >= DEAR || operand(structure::FROM_DIAG.name),
-        Code::SumTo => node.operands.iter().any(|o| region.graph.node(*o).ty.rank() > 0),
+        Code::SumTo | Code::NormTo => node.operands.iter().any(|o| region.graph.node(*o).ty.rank() > 0),
         Code::Kernel { .. } | Code::Definition(_) => !GROW.iter().any(|op| op.name == node.op.name),
         Code::Control => true,
         Code::Leaf | Code::Broadcast | Code::View(_) => false,

@@ -127,7 +127,7 @@ fn in_loops(joint: &Joint, live: &[bool], id: NodeId) -> bool {
     users.peek().is_some()
         && !joint.region.outputs.contains(&id)
         && users.all(|u| match graph.node(u).op.code {
-            Code::Scalar { .. } | Code::SumTo => true,
+            Code::Scalar { .. } | Code::SumTo | Code::NormTo => true,
             Code::Broadcast => in_loops(joint, live, u),
             _ => false,
         })

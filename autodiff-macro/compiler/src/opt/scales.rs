@@ -26,7 +26,8 @@ pub(super) fn scale_products(joint: Joint) -> Result<Joint, String> {
             factor.as_constant().is_some_and(|c| c.abs() <= 1.0).then_some(factor)?
         };
         // Loops that read the result would multiply for nothing.
-        let own_loop = |user: NodeId| !matches!(graph.node(user).op.code, Code::Scalar { .. } | Code::SumTo | Code::Broadcast);
+        let own_loop =
+            |user: NodeId| !matches!(graph.node(user).op.code, Code::Scalar { .. } | Code::SumTo | Code::NormTo | Code::Broadcast);
         let id = graph.users(node.operands[at]).find(|u| live[u.index()])?;
         let read = joint.region.outputs.contains(&id) || graph.users(id).any(|u| live[u.index()] && own_loop(u));
         let copy = operands[at].matches(graph.node(node.operands[at]).op)?;

@@ -28,7 +28,7 @@ pub struct LoopOutput {
     pub node: NodeId,
     /// The value of one element.
     pub value: NodeId,
-    /// Whether the elements are summed to the node's shape (else stored).
+    /// Whether the elements are summed to the node's shape, or their norm is taken (else stored).
     pub sum: bool,
     /// The part of an array that the elements are added to, instead of being stored.
     pub part: Option<Part>,
@@ -69,13 +69,13 @@ pub(crate) fn stored(joint: &Joint, live: &[bool], outputs: &BTreeSet<NodeId>) -
         for user in graph.users(id).filter(|u| live[u.index()]) {
             loops.extend(above[user.index()]);
             match kind(joint, user) {
-                Kind::Elementwise | Kind::Sum => {}
+                Kind::Elementwise | Kind::Sum | Kind::Norm => {}
                 Kind::Broadcast => needed |= kind_of_id == Kind::Elementwise,
                 _ => needed = true,
             }
         }
         above[id.index()] = loops;
-        if kind_of_id == Kind::Sum {
+        if matches!(kind_of_id, Kind::Sum | Kind::Norm) {
             above[id.index()] = Roots::one(id);
         }
         if !matches!(kind_of_id, Kind::Elementwise | Kind::Broadcast) {
@@ -184,7 +184,7 @@ pub(crate) fn steps(joint: &Joint, live: &[bool], stored: &[bool]) -> Vec<Step> 
             }
             Kind::Elementwise if stored[id.index()] => Step::Loop(new_loop(joint, stored, id, id, false)),
             Kind::Elementwise => continue,
-            Kind::Sum => Step::Loop(new_loop(joint, stored, id, graph.node(id).operands[0], true)),
+            Kind::Sum | Kind::Norm => Step::Loop(new_loop(joint, stored, id, graph.node(id).operands[0], true)),
         };
         let step = match step {
             Step::Loop(new) => {

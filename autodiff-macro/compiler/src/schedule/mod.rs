@@ -98,6 +98,8 @@ pub enum Kind {
     Broadcast,
     /// A sum to a smaller shape.
     Sum,
+    /// A norm, made by a loop as a sum is.
+    Norm,
     /// A view.
     View,
     /// A kernel call.
@@ -115,6 +117,7 @@ fn kind(joint: &Joint, id: NodeId) -> Kind {
         Code::Scalar { .. } => Kind::Elementwise,
         Code::Broadcast => Kind::Broadcast,
         Code::SumTo => Kind::Sum,
+        Code::NormTo => Kind::Norm,
         Code::View(_) => Kind::View,
         Code::Kernel { .. } | Code::Control | Code::Definition(_) => Kind::Kernel,
     }

@@ -1,6 +1,6 @@
 //! A matrix that is multiplied before and after a loop over its rows is read once: see the runtime's `each_row!`.
 
-use super::{Kind, Loop, Place, Step, kind, reads};
+use super::{Kind, Loop, LoopOutput, Place, Step, kind, reads};
 use crate::ir::{Attr, Joint, NodeId};
 use crate::ops::{product, structure};
 use std::collections::{BTreeSet, HashMap};
@@ -48,8 +48,9 @@ fn pass_at(joint: &Joint, steps: &[Step], at: usize, places: &HashMap<(NodeId, u
     let graph = &joint.region.graph;
     let [n] = each.space[..] else { return None };
     let rows = |id: &NodeId| graph.node(*id).ty.shape() == [n];
+    let whole = |o: &LoopOutput| kind(joint, o.node) != Kind::Norm && graph.node(o.node).ty.rank() == 0;
     let simple = each.inputs.iter().all(rows)
-        && each.outputs.iter().all(|o| o.part.is_none() && if o.sum { graph.node(o.node).ty.rank() == 0 } else { rows(&o.node) });
+        && each.outputs.iter().all(|o| o.part.is_none() && if o.sum { whole(o) } else { rows(&o.node) });
     if !simple {
         return None;
     }

@@ -164,7 +164,7 @@ fn in_place_operand(joint: &Joint, step: &Step, last: &HashMap<(NodeId, usize), 
     let node = joint.region.graph.node(*id);
     let Code::Kernel { in_place: Some(k), .. } = node.op.code else { return None };
     let operand = node.operands[k];
-    let owned = matches!(kind(joint, operand), Kind::Kernel | Kind::Elementwise | Kind::Sum)
+    let owned = matches!(kind(joint, operand), Kind::Kernel | Kind::Elementwise | Kind::Sum | Kind::Norm)
         && joint.region.graph.node(operand).op.name != "reshape";
     // No other operand may be read from that memory while it changes: neither the same value nor a view of it.
     let mut others = Vec::new();

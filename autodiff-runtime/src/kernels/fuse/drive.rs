@@ -347,7 +347,7 @@ impl<T: Element> Walk<'_, '_, '_, T> {
                 for r in 0..rows {
                     for c in 0..columns {
                         let place = p.offset(r as isize * so + c as isize * si);
-                        update(place, mode, tile[r * columns + c].widen());
+                        update(place, mode, reduce::partial(mode, tile[r * columns + c].widen()));
                     }
                 }
             }
@@ -379,10 +379,14 @@ impl<T: Element> Walk<'_, '_, '_, T> {
     }
 }
 
+/// Combines a partial result with what a place holds.
 #[inline(always)]
 pub(super) unsafe fn update<T: Element>(place: *mut T, mode: Mode, x: f64) {
     // SAFETY: the caller passes a valid place.
-    unsafe { place.write(T::of(reduce::combine(mode, (*place).widen(), x))) }
+    unsafe {
+        let before = reduce::partial(mode, (*place).widen());
+        place.write(T::of(reduce::whole(mode, reduce::combine(mode, before, x))));
+    }
 }
 
 /// `to[r·columns + c] = number(from[r·so + c·si])`.

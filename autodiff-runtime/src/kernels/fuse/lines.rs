@@ -23,6 +23,7 @@ impl<T: Element> Walk<'_, '_, '_, T> {
             match o.mode {
                 Mode::Set => unit,
                 Mode::Sum => (unit && !strides.contains(&0)) || strides.iter().all(|s| *s == 0),
+                Mode::Norm => strides.iter().all(|s| *s == 0),
                 Mode::Max | Mode::Min => false,
             }
         };
@@ -62,9 +63,9 @@ impl<T: Element> Walk<'_, '_, '_, T> {
             }
         }
         for (output, sink) in self.outputs.iter().zip(self.scratch.sinks.iter()) {
-            if output.mode == Mode::Sum && output.layout.strides[inner] == 0 {
+            if output.mode != Mode::Set && output.layout.strides[inner] == 0 {
                 // SAFETY: the place of a sum is valid.
-                unsafe { update(output.pointer, Mode::Sum, sink.total) };
+                unsafe { update(output.pointer, output.mode, sink.total) };
             }
         }
     }
@@ -91,7 +92,7 @@ impl<T: Element> Walk<'_, '_, '_, T> {
                 }
                 let tile = std::slice::from_raw_parts(tile.as_ptr().cast::<T>(), n);
                 if output.layout.strides[inner] == 0 {
-                    sink.total += reduce::total(Mode::Sum, tile);
+                    sink.total = reduce::combine(output.mode, sink.total, reduce::total(output.mode, tile));
                 } else {
                     reduce::add(std::slice::from_raw_parts_mut(output.pointer.offset(sink.base + j as isize), n), tile);
                 }

@@ -176,6 +176,8 @@ pub(super) enum Mode {
     Max,
     /// The smallest, NaN if there is one, with what is there.
     Min,
+    /// The root of the sum of squares, without overflow, of elements that are not negative: one alone is its own norm.
+    Norm,
 }
 
 /// An output of a fused loop.
@@ -235,6 +237,18 @@ impl<'a, T: Element> Output<'a, T> {
     #[inline]
     pub fn min_to<D: Dimension>(view: ArrayViewMut<'a, T, D>) -> Self {
         Self::array(view, Mode::Min, true)
+    }
+
+    /// Overwrites the view with Euclidean norms (0 of nothing), without overflow. The elements are not negative.
+    #[inline]
+    pub fn norm_to<D: Dimension>(view: ArrayViewMut<'a, T, D>) -> Self {
+        Self::array(view, Mode::Norm, true)
+    }
+
+    /// Overwrites `place` with the Euclidean norm of all elements, without overflow. They are not negative.
+    #[inline]
+    pub fn norm(place: &'a mut T) -> Self {
+        Self::place(place, Mode::Norm, true)
     }
 
     /// Overwrites `place` with the sum of all elements.

@@ -90,13 +90,17 @@ fn narrower(random: &mut Random, shape: &[usize]) -> Vec<usize> {
     narrow
 }
 
-struct Mixed;
+/// The last result without its sign if `absolute`.
+struct Mixed {
+    absolute: bool,
+}
 
 impl<T: Element> Kernel<T, 4, 3> for Mixed {
     #[inline(always)]
     fn eval<M: Math<T>>(&self, m: M, [a, b, mask, s]: [T; 4]) -> [T; 3] {
         let y = m.mul_add(a, b, s);
-        [y, m.select(mask == T::one(), a, b), a - b * s]
+        let last = a - b * s;
+        [y, m.select(mask == T::one(), a, b), m.select(self.absolute, m.abs(last), last)]
     }
 }
 
@@ -106,6 +110,7 @@ enum Kind {
     Add,
     Max,
     Min,
+    Norm,
 }
 
 fn check<T: Element>(seed: u64, tolerance: f64) {
@@ -122,7 +127,7 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
 
     let reduced = if random.below(4) == 0 { shape.clone() } else { narrower(random, &shape) };
     let reduced = if random.below(4) == 0 { Vec::new() } else { reduced };
-    let kind = [Kind::Sum, Kind::Add, Kind::Max, Kind::Min][random.below(4)];
+    let kind = [Kind::Sum, Kind::Add, Kind::Max, Kind::Min, Kind::Norm][random.below(5)];
     let look = [&shape, &shape, &reduced].map(|s| Look::new(random, s));
     let mut out = [0, 1, 2].map(|k| ArrayD::from_elem(IxDyn(&look[k].stored), T::nan()));
     if kind == Kind::Add {
@@ -137,9 +142,10 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
             Kind::Add => Output::add_to(y2),
             Kind::Max => Output::max_to(y2),
             Kind::Min => Output::min_to(y2),
+            Kind::Norm => Output::norm_to(y2),
         };
         run(
-            &Mixed,
+            &Mixed { absolute: kind == Kind::Norm },
             &shape,
             [va.view().into(), vb.view().into(), vm.view().into(), s.into()],
             [Output::set(look[0].view_mut(y0)), Output::set(look[1].view_mut(y1)), reduction],
@@ -150,7 +156,7 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
     let (ba, bb, bm) =
         (va.broadcast(full.clone()).unwrap(), vb.broadcast(full.clone()).unwrap(), vm.broadcast(full.clone()).unwrap());
     let start = match kind {
-        Kind::Sum => 0.0,
+        Kind::Sum | Kind::Norm => 0.0,
         Kind::Add => 0.25,
         Kind::Max => f64::NEG_INFINITY,
         Kind::Min => f64::INFINITY,
@@ -170,6 +176,7 @@ fn check<T: Element>(seed: u64, tolerance: f64) {
             Kind::Sum | Kind::Add => *place + term,
             Kind::Max => place.max(term),
             Kind::Min => place.min(term),
+            Kind::Norm => place.hypot(term),
         };
     }
     let y2 = look[2].view(&out[2]);
@@ -195,6 +202,57 @@ fn agrees_with_plain_loops() {
         check::<f64>(seed, 1e-14);
         check::<f32>(seed, 1e-5);
     }
+}
+
+/// Norms over columns, rows and everything of elements near the ends of the range of numbers.
+fn extreme_norms<T: Element>(scales: &[T]) {
+    for (&scale, shape) in scales.iter().flat_map(|s| [(3, 5), (40, 7), (7, 300), (1, 600), (600, 1)].map(|shape| (s, shape))) {
+        let x = ndarray::Array2::from_shape_fn(shape, |(i, j)| scale * T::of(((i * shape.1 + j) % 11) as f64));
+        for x in [x.view(), x.t().as_standard_layout().reversed_axes().view()] {
+            let norm = |lane: &mut dyn Iterator<Item = &T>| {
+                scale.widen() * lane.map(|v| (*v / scale).widen().round().powi(2)).sum::<f64>().sqrt()
+            };
+            let close = |got: T, want: f64| {
+                let bound = 4.0 * T::epsilon().widen() * want;
+                let tiny = T::min_positive_value().widen() * T::epsilon().widen();
+                assert!((got.widen() - want).abs() <= bound.max(tiny), "{shape:?} {scale}: {got} {want}");
+            };
+            let (n, k) = x.dim();
+            let (mut rows, mut columns, mut all) = (ndarray::Array2::zeros((n, 1)), ndarray::Array1::zeros(k), T::nan());
+            run(&Identity, &[n, k], [x.view().into()], [Output::norm_to(rows.view_mut())]);
+            run(&Identity, &[n, k], [x.view().into()], [Output::norm_to(columns.view_mut())]);
+            run(&Identity, &[n, k], [x.view().into()], [Output::norm(&mut all)]);
+            rows.iter().zip(x.rows()).for_each(|(got, lane)| close(*got, norm(&mut lane.iter())));
+            columns.iter().zip(x.columns()).for_each(|(got, lane)| close(*got, norm(&mut lane.iter())));
+            close(all, norm(&mut x.iter()));
+        }
+    }
+}
+
+#[test]
+fn norms_neither_overflow_nor_vanish() {
+    extreme_norms(&[1.0, 1e155, 1e-158, 1e-162, 1e300, 1e-290, f64::MIN_POSITIVE]);
+    extreme_norms(&[1.0, 1e20, 1e-22, 1e-30, 3e35, f32::MIN_POSITIVE]);
+    let norm = |x: &[f64]| {
+        let (mut whole, mut rows, x) = (f64::NAN, ndarray::Array2::<f64>::zeros((1, 1)), ndarray::aview1(x));
+        run(&Identity, &[x.len()], [x.into()], [Output::norm(&mut whole)]);
+        run(&Identity, &[x.len(), 1], [x.insert_axis(Axis(1)).into()], [Output::norm_to(rows.view_mut())]);
+        assert_eq!(whole.to_bits(), rows[(0, 0)].to_bits());
+        whole
+    };
+    // Squares of all sizes, and what is not a number.
+    assert_eq!((norm(&[]), norm(&[0.0])), (0.0, 0.0));
+    assert!((norm(&[3e-200, 4e-200, 1e-310]) / 5e-200 - 1.0).abs() < 1e-15);
+    assert!((norm(&[3e200, 1e-200, 4e200, 1.0]) / 5e200 - 1.0).abs() < 1e-15);
+    assert_eq!(norm(&[1.0, f64::INFINITY, 0.0]), f64::INFINITY);
+    assert!(norm(&[f64::INFINITY, f64::NAN]).is_nan() && norm(&[1e300, f64::NAN, 1e300]).is_nan());
+    let mut mixed = vec![0.0; 1000];
+    (mixed[3], mixed[300], mixed[600], mixed[999]) = (3e-170, 4e-170, 0.0, 12e-170);
+    assert!((norm(&mixed) / 13e-170 - 1.0).abs() < 1e-15);
+    (mixed[3], mixed[600]) = (3e170, 4e170);
+    assert!((norm(&mixed) / 5e170 - 1.0).abs() < 1e-15);
+    mixed[700] = f64::NAN;
+    assert!(norm(&mixed).is_nan());
 }
 
 struct Identity;
@@ -258,7 +316,7 @@ fn long_loops_do_not_depend_on_threads() {
             let (mut a, mut b) = (ndarray::Array2::<f32>::zeros((1500, 700)), ndarray::Array2::<f32>::zeros((1500, 700)));
             let mut sums = ndarray::Array2::<f32>::zeros((1500, 1));
             run(
-                &Mixed,
+                &Mixed { absolute: false },
                 &[1500, 700],
                 [x.into(), row.view().into(), 1.0.into(), 0.5.into()],
                 [Output::set(a.view_mut()), Output::set(b.view_mut()), Output::sum_to(sums.view_mut())],

@@ -396,6 +396,14 @@ impl<'g> Lower<'g, '_> {
 
     /// The items as a vector.
     fn list_of(&mut self, item: Value<'g>, kept: Option<Lanes<'g>>, axes: u32, counts: &[Dim], e: &Expr) -> Option<Value<'g>> {
+        if let Some(c) = self.as_lanes(&item).filter(|c| c.is_mask() && kept.is_none()) {
+            let number = self.as_number(c, e)?;
+            return match self.list_of(number.value(), kept, axes, counts, e)? {
+                Value::Node(y) => Some(Value::Node(self.mask_of(y))),
+                Value::Lanes(y) => Some(Lanes { node: self.mask_of(y.node), axes: y.axes }.value()),
+                other => Some(other),
+            };
+        }
         let y = self.as_lanes(&item).filter(|y| y.node.is_float() && y.rank() == 0 && kept.is_none());
         let Some(y) = y else {
             self.errors.at(

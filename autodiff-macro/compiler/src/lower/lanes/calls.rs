@@ -121,9 +121,10 @@ impl<'g> Lower<'g, '_> {
     /// An operation by its name.
     fn lane_spelled(&mut self, x: Lanes<'g>, name: &str, args: &[&Expr], m: &syn::ExprMethodCall, e: &Expr) -> Option<Lanes<'g>> {
         let Some((_, spelling)) = ops::lookup(Form::Method, name) else {
-            let hint = match crate::diag::nearest(name, ops::spellings(Form::Method)) {
-                Some(n) => format!("did you mean `{n}`?"),
-                None => "write it with supported operations".to_string(),
+            let hint = match (ops::elsewhere(name), crate::diag::nearest(name, ops::spellings(Form::Method))) {
+                (Some(instead), _) => format!("write {instead}"),
+                (_, Some(n)) => format!("did you mean `{n}`?"),
+                _ => "write it with supported operations".to_string(),
             };
             self.errors.at(&m.method, format!("the derivative of `{name}` is not known: {hint}"));
             return None;
@@ -186,7 +187,7 @@ impl<'g> Lower<'g, '_> {
                     }
                     operands.push((arg, value));
                 }
-                Arg::Int => match self.literal_int(arg) {
+                Arg::Int | Arg::Offset => match self.literal_int(arg) {
                     Some(n) => attrs.push(Attr::Int(n)),
                     None => {
                         self.errors.at(arg, "this must be an integer literal");

@@ -5,9 +5,10 @@ use crate::ir::Expr;
 use crate::ops::compare::{and, eq, gt, when};
 use crate::ops::{Arg, Formula, Text, elementwise, method};
 
-/// The whole cotangent where the operand wins; half of it at a tie, unless the other operand is a constant.
+/// The whole cotangent where the operand wins; half of it at a tie, unless the other operand does not vary.
 fn when_or_half<'g>(wins: Expr<'g>, tie: Expr<'g>, g: Expr<'g>, own: Expr<'g>, other: Expr<'g>) -> Expr<'g> {
-    if other.as_constant().is_some() || own.as_constant().is_some() {
+    let fixed = |e: Expr<'g>| e.as_constant().is_some() || e.builder().is_passive(e.id());
+    if fixed(other) || fixed(own) {
         return when(wins, g);
     }
     let zero = g.zeros_like();
@@ -122,7 +123,7 @@ elementwise! {
         domain: [(0.2, 0.8)],
         source: "JAX lax.py",
     }
-    /// Larger of two, Rust's semantics (a NaN is dropped); a tie of two variables shares ½, ½, against a constant slope 0.
+    /// Larger of two, Rust's semantics (a NaN is dropped); a tie of two differentiated values shares ½, ½, against any other slope 0.
     MAX = max(a, b) -> y {
         spell: [method("max", &[Arg::Operand])],
         value: a.max(b),

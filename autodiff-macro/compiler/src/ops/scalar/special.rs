@@ -16,6 +16,12 @@ fn logaddexp_share<'g>(a: Expr<'g>, y: Expr<'g>) -> Expr<'g> {
     Expr::select(infinite, a.zeros_like(), (a - y).map(&EXP))
 }
 
+/// ψ(x), and NaN at 0, where ψ is −∞ from the right and ∞ from the left.
+fn lgamma_slope(x: Expr<'_>) -> Expr<'_> {
+    let none = x.builder().constant(f64::NAN).broadcast(&x.shape());
+    Expr::select(ne0(x), x.map(&DIGAMMA), none)
+}
+
 elementwise! {
     /// Error function.
     ERF = erf(x) -> y {
@@ -89,11 +95,11 @@ elementwise! {
         domain: [(-3.0, -0.3)],
         source: "Mächler 2012",
     }
-    /// Logarithm of |Γ(x)|.
+    /// Logarithm of |Γ(x)|; ∞ at its poles 0, −1, …, which have no slope.
     LGAMMA = lgamma(x) -> y {
         spell: [method("lgamma", &[])],
         value: reference::lgamma(x),
-        pullback: |g| [g * x.map(&DIGAMMA)],
+        pullback: |g| [g * lgamma_slope(x)],
         emit: [m.lgamma(#x)] cost 80,
         text: Text::Call("lgamma"),
         domain: [(0.5, 4.0)],

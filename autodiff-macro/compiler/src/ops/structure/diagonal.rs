@@ -112,7 +112,7 @@ macro_rules! triangle {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
-            spellings: &[method($name, &[Arg::Int])
+            spellings: &[method($name, &[Arg::Offset])
                 .used(&[("x[nm]", 2, concat!("x.", $name, "(1)")), ("x[nm]", 2, concat!("x.", $name, "(-1)"))])],
             infer: |_, x, _| match x[0].rank() {
                 2.. => Ok(x[0].ty()),
@@ -124,8 +124,7 @@ macro_rules! triangle {
             code: Code::Kernel {
                 emit: |c| {
                     let (k, dst, x) = (c.kernels, &c.results[0], &c.operands[0]);
-                    let offset = proc_macro2::Literal::u64_unsuffixed(c.attrs[0].int().unsigned_abs());
-            let offset = if c.attrs[0].int() < 0 { quote!(-#offset) } else { quote!(#offset) };
+                    let offset = super::slice::offset(c, &c.attrs[0]);
             quote!(#k::$kernel(#dst, #x, #offset))
                 },
                 in_place: None,
@@ -133,7 +132,7 @@ macro_rules! triangle {
             value: |attrs, x| {
                 let keep: fn(i64, i64, i64) -> bool = $keep;
                 vec![Tensor::from_fn(&x[0].shape, |i| match i {
-                    [.., row, column] if keep(*row as i64, *column as i64, attrs[0].int()) => x[0].at(i),
+                    [.., row, column] if keep(*row as i64, *column as i64, attrs[0].offset()) => x[0].at(i),
                     _ => 0.0,
                 })]
             },

@@ -3,7 +3,7 @@
 mod batch_diagonal;
 mod diagonal;
 mod gather;
-mod slice;
+pub(in crate::ops) mod slice;
 mod view;
 
 pub use batch_diagonal::*;

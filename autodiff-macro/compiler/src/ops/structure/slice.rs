@@ -30,11 +30,27 @@ pub(in crate::ops) fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) 
 }
 
 /// A bound as an `isize`: the cast binds more strongly than the sums and products a size may be.
-fn signed(c: &KernelCall, b: &Bound) -> TokenStream {
+pub(in crate::ops) fn signed(c: &KernelCall, b: &Bound) -> TokenStream {
     let code = (c.bound)(b);
     match b {
         Bound::Dim(_) => quote!((#code) as isize),
         _ => quote!(#code as isize),
+    }
+}
+
+/// A number of places, as an `isize`: see [`Attr::offset`].
+pub(in crate::ops) fn offset(c: &KernelCall, by: &Attr) -> TokenStream {
+    match by.slices() {
+        [Slice::Index(bound)] => signed(c, bound),
+        _ => crate::ops::attr_code(by),
+    }
+}
+
+/// How it reads in a formula.
+pub(in crate::ops) fn offset_text(by: &Attr) -> String {
+    match by.slices() {
+        [Slice::Index(bound)] if !matches!(bound, Bound::Literal(_)) => "n".to_string(),
+        _ => by.offset().to_string(),
     }
 }
 
