@@ -101,8 +101,8 @@ fn rounds_over_chunks(w: &Array2<f64>) -> f64 {
 #[differentiate]
 fn let_else_inside_a_closure(w: &Array1<f64>, key: Option<f64>) -> f64 {
     w.mapv(|v| {
-        let Some(u) = Some(v) else { return 0.0 };
-        u
+        let Some(u) = key else { return 0.0 };
+        u * v
     })
     .sum()
 }

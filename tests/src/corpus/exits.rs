@@ -5,9 +5,9 @@ use ndarray::prelude::*;
 
 use crate::verify;
 
-#[differentiate]
+#[differentiate(wrt(x))]
 fn of_an_option(x: &Array1<f64>, o: Option<f64>) -> f64 {
-    let v = match o {
+    let v: f64 = match o {
         Some(v) => v,
         None => return x[0],
     };
@@ -70,7 +70,7 @@ fn of_the_largest(x: &Array1<f64>) -> f64 {
     m * m
 }
 
-#[differentiate]
+#[differentiate(wrt(x))]
 fn of_a_position(x: &Array1<f64>, bound: f64) -> f64 {
     let i = match x.iter().position(|v| *v > bound) {
         Some(i) => i,
@@ -79,7 +79,7 @@ fn of_a_position(x: &Array1<f64>, bound: f64) -> f64 {
     x[i] * x[i]
 }
 
-#[differentiate]
+#[differentiate(wrt(x))]
 fn if_there_is_one(x: &Array1<f64>, bound: f64) -> f64 {
     if let Some(i) = x.iter().position(|v| *v > bound) {
         return x[i] * x[i];

@@ -144,7 +144,9 @@ impl<'a> Body<'a> {
                 _ => {
                     let computed = node.op.name == leaf::SIZE.name || never_fails(node);
                     let sizes = node.attrs.iter().all(|attr| attr.dims().iter().all(&known));
-                    computed && sizes && node.operands.iter().all(|o| invariant[o.index()])
+                    // An integer of passive code, as a place in an array is, may be another in each round.
+                    let literal = node.attrs.iter().all(|attr| attr.slices().is_empty());
+                    computed && sizes && literal && node.operands.iter().all(|o| invariant[o.index()])
                 }
             };
             dear[id.index()] = invariant[id.index()] && (is_dear(region, node) || node.operands.iter().any(|o| dear[o.index()]));
