@@ -151,6 +151,12 @@ fn another_option(x: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
+fn array_of_the_caller(x: &Array1<f64>, out: &mut Array1<f64>) -> f64 {
+    out.assign(&(x * 2.0));
+    x.sum()
+}
+
+#[differentiate]
 fn pushed_in_two_loops(x: &Array1<f64>) -> f64 {
     let mut all = Vec::new();
     for i in 0..x.len() {

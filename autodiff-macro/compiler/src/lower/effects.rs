@@ -59,6 +59,11 @@ enum MacroKind {
     Unknown,
 }
 
+/// Whether an expression is a macro that leaves in any case.
+pub(super) fn panics(e: &Expr) -> bool {
+    matches!(e, Expr::Macro(m) if kind_of(&m.mac) == MacroKind::Diverges)
+}
+
 fn kind_of(mac: &syn::Macro) -> MacroKind {
     let name = mac.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
     match name.as_str() {

@@ -561,10 +561,7 @@ impl<'g> Lower<'g, '_> {
     /// The number of a captured integer expression.
     fn capture_tokens(&mut self, tokens: &TokenStream) -> usize {
         let key = tokens.to_string();
-        if let Some(&n) = self.capture_numbers.get(&key) {
-            return n;
-        }
-        let n = self.captures.len();
+        // An error is told each time: the first may have been that of an attempt.
         if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.late.contains(n)) {
             self.late_code.read.set(true);
             self.errors.at(tokens, format!("`{name}` is known only when a loop, branch or call above has run, and passive code runs before: use what is known without it"));
@@ -574,6 +571,10 @@ impl<'g> Lower<'g, '_> {
             self.compute(&name);
             self.errors.at(tokens, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
         }
+        if let Some(&n) = self.capture_numbers.get(&key) {
+            return n;
+        }
+        let n = self.captures.len();
         // A parameter is read by its name, unless a variable takes the name over.
         let parameter = !self.locals.contains(&key)
             && self.signature.params.iter().any(|p| p.ident == key && matches!(p.kind, ParamKind::Size));

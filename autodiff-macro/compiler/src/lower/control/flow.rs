@@ -243,11 +243,14 @@ impl<'g> Lower<'g, '_> {
             return Some(stmts);
         }
         let mut given = stmt.clone();
-        let Some(Stmt::Expr(value, None)) = stmts.pop() else {
-            self.errors.at(stmt, "a way of this gives no value");
-            return None;
-        };
-        *right_side(&mut given)? = value;
+        match stmts.pop() {
+            Some(Stmt::Expr(value, None)) if !crate::lower::effects::panics(&value) => *right_side(&mut given)? = value,
+            // It leaves by a panic, or in all its ways.
+            last => {
+                stmts.extend(last);
+                return Some(stmts);
+            }
+        }
         // A variable of the way may have the name of the one that is declared: it is hidden by that.
         let hidden = match stmt {
             Stmt::Local(local) => pattern_names(&local.pat),

@@ -127,7 +127,12 @@ impl<'g> Lower<'g, '_> {
         names.extend(bases);
         let found: Vec<(String, Value<'g>)> =
             names.into_iter().filter_map(|name| self.lookup(&name).cloned().map(|v| (name, v))).collect();
-        found.into_iter().map(|(name, value)| (name, self.taken_apart(value))).collect()
+        let mut value = |name: &str, value| match value {
+            // It is read through the reference, where it is read.
+            Value::Int(_) if self.is_of_the_caller(name) => Value::Opaque,
+            value => self.taken_apart(value),
+        };
+        found.into_iter().map(|(name, of)| (name.clone(), value(&name, of))).collect()
     }
 
     /// Lowers a body. `carried` are variables with a leaf of their own for each node, whose first values are the first
@@ -228,7 +233,7 @@ impl<'g> Lower<'g, '_> {
             .filter(|p| p.stays())
             .flat_map(|p| p.defines().to_vec())
             .chain(within)
-            .filter(|n| outer_names.contains(n) && (inner.mutable.contains(n) || passive.contains(n)))
+            .filter(|n| outer_names.contains(n) && (inner.mutable.contains(n) || passive.contains(n) || inner.is_of_the_caller(n)))
             .collect();
         let mut reads: BTreeSet<String> = inner.passive.iter().flat_map(|p| p.uses().iter().cloned()).collect();
         reads.extend(std::mem::take(&mut inner.fixed));
