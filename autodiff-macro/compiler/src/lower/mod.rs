@@ -569,7 +569,8 @@ impl<'g> Lower<'g, '_> {
         let _ = self.reads_no_whole(tokens, tokens);
         if let Some(name) = crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|n| self.changed.contains(n)) {
             self.compute(&name);
-            self.errors.at(tokens, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
+            let at = crate::syntax::identifier(tokens.clone(), &name).map_or(tokens.clone(), ToTokens::into_token_stream);
+            self.errors.at(at, format!("`{name}` is changed by a loop or branch on differentiated values above, and passive code that reads it afterwards is not supported: compute it in a loop of its own"));
         }
         if let Some(&n) = self.capture_numbers.get(&key) {
             return n;

@@ -12,6 +12,15 @@ pub fn free_identifiers(tokens: TokenStream) -> BTreeSet<String> {
     names
 }
 
+/// The first identifier of a name in the tokens, for its place.
+pub fn identifier(tokens: TokenStream, name: &str) -> Option<proc_macro2::Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident == name).then_some(ident),
+        TokenTree::Group(group) => identifier(group.stream(), name),
+        _ => None,
+    })
+}
+
 fn collect(tokens: TokenStream, names: &mut BTreeSet<String>) {
     for token in tokens {
         match token {
