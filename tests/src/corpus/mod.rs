@@ -34,5 +34,6 @@ mod rewrites;
 mod singular_points;
 mod sizes;
 mod structure;
+mod told;
 mod traversals;
 mod views;

@@ -491,7 +491,9 @@ impl<'a> Program<'a> {
             let sum = &self.leaves()[leaf.attrs[0].axis()].read;
             let call = self.call(id, &[quote!(#sum.view_mut())], operands, emit);
             self.statements.push(match (self.terms.get(&j), self.schedule.node(id).op.name, operands) {
-                (Some(terms), "outer_add", [_, x, y]) => quote!(#terms.add(#sum.view_mut(), #x, #y);),
+                (Some(terms), name, [_, x, y]) if name == crate::ops::product::OUTER_ADD.name => {
+                    quote!(#terms.add(#sum.view_mut(), #x, #y);)
+                }
                 _ => quote!(#call;),
             });
             return;

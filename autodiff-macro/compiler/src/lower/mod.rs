@@ -7,6 +7,7 @@
 mod activity;
 mod args;
 mod assignment;
+mod attempts;
 mod blame;
 mod border;
 mod call;
@@ -37,6 +38,7 @@ mod traverse;
 mod typed;
 mod value;
 mod whole;
+mod written;
 mod zip;
 mod zip_rounds;
 
@@ -54,6 +56,8 @@ use crate::syntax::{Float, ParamKind, Signature};
 
 use crate::passive::{Capture, Passive};
 pub use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
+use attempts::LateCode;
+pub use attempts::lower;
 pub(crate) use effects::{only_tells, telling};
 use parameters::{differentiated, float_type};
 pub use value::Output;
@@ -78,62 +82,7 @@ pub struct Lowered {
     pub mutable: std::collections::BTreeSet<String>,
 }
 
-/// Whether passive code reads sizes that only the run decides, and what is done about it.
-#[derive(Default)]
-struct LateCode {
-    /// Whether some does, so that it cannot run before all else.
-    read: std::cell::Cell<bool>,
-    /// Whether the statements from such a size on are a body of their own.
-    apart: bool,
-}
-
-/// Lowers a function. `None` if there were errors.
-pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &mut Errors) -> Option<Lowered> {
-    let mark = errors.len();
-    let (lowered, late) = lower_settled(item, signature, options, errors, false, false);
-    if lowered.is_some() || errors.len() == mark {
-        return lowered;
-    }
-    let first = errors.split_off(mark);
-    // Passive code that reads sizes which only the run decides may be in a body of its own, and counters that the code
-    // above cannot follow as integers it may follow as floats.
-    let apart = late.read.get();
-    let counters = crate::syntax::has_counters(&item.block);
-    for counting in [false, true].into_iter().filter(|counting| if *counting { counters } else { apart }) {
-        let (lowered, _) = lower_settled(item, signature, options, errors, counting, apart);
-        if lowered.is_some() {
-            return lowered;
-        }
-        errors.truncate(mark);
-    }
-    errors.extend(first);
-    None
-}
-
-/// The same; again and again until no more variables are known to hold integers that the program computes.
-fn lower_settled(
-    item: &ItemFn,
-    signature: &Signature,
-    options: &Options,
-    errors: &mut Errors,
-    counting: bool,
-    apart: bool,
-) -> (Option<Lowered>, std::rc::Rc<LateCode>) {
-    let mark = errors.len();
-    let computed = std::rc::Rc::new(whole::Computed::default());
-    loop {
-        let known = computed.len();
-        let late = std::rc::Rc::new(LateCode { apart, ..LateCode::default() });
-        let lowered = lower_once(item, signature, options, errors, counting, late.clone(), computed.clone());
-        // What was lowered before one was known took it for something else.
-        if computed.len() == known {
-            return (lowered, late);
-        }
-        errors.truncate(mark);
-    }
-}
-
-/// The same, with integers that only count as floats or as they are.
+/// Lowers a function once, with integers that only count as floats or as they are.
 fn lower_once(
     item: &ItemFn,
     signature: &Signature,

@@ -212,6 +212,7 @@ elementwise! {
 pub static BROADCAST: Operation = Operation {
     name: "broadcast",
     family: FAMILY,
+    total: true,
     spellings: &[method("broadcast", &[Arg::Shape]).used(&[
         ("x[m]", 2, "x.broadcast((3, x.len())).unwrap().to_owned()"),
         ("x[n1]", 2, "x.broadcast((x.nrows(), 2)).unwrap().to_owned()"),

@@ -69,6 +69,7 @@ const PAIR: &[(f64, f64)] = &[(-2.0, 2.0), (-2.0, 2.0)];
 pub static ASSIGN_SLICE: Operation = Operation {
     name: "assign_slice",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer,
     simplify: |b, x, attrs| {
@@ -111,6 +112,7 @@ pub static ASSIGN_SLICE: Operation = Operation {
 pub static SLICE_ADD: Operation = Operation {
     name: "slice_add",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer,
     simplify: |b, x, attrs| {

@@ -15,6 +15,7 @@ macro_rules! predicate {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
+            total: true,
             spellings: $spell,
             infer: |b, x, _| Ok(Type::Array { elem: Elem::Bool, shape: same_shape(b, x)? }),
             simplify: no_simplification,
@@ -77,6 +78,7 @@ predicate! {
 pub static SELECT: Operation = Operation {
     name: "select",
     family: FAMILY,
+    total: false,
     spellings: SELECT_SPELLINGS,
     infer: |b, x, _| {
         if x[0].ty().elem() != Elem::Bool {
@@ -128,6 +130,7 @@ const SELECT_SPELLINGS: &[Spelling] = &[function("select", &[Arg::Mask, Arg::Ope
 pub static STOP_GRADIENT: Operation = Operation {
     name: "stop_gradient",
     family: FAMILY,
+    total: false,
     spellings: &[function("stop_gradient", &[Arg::Operand]).used(&[("x[nm] y![nm]", 2, "x * stop_gradient(y)")])],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,

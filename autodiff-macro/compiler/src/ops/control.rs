@@ -12,6 +12,7 @@ pub static OPERATIONS: &[&Operation] = &[&CONTROL, &CONTROL_GRAD];
 pub static CONTROL: Operation = Operation {
     name: "control",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, _, attrs| {
         let control = attrs[0].control().ok_or("a control node without bodies")?;
@@ -38,6 +39,7 @@ pub static CONTROL: Operation = Operation {
 pub static CONTROL_GRAD: Operation = Operation {
     name: "control_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, _, attrs| {
         let control = attrs[0].control().ok_or("a control node without bodies")?;

@@ -14,6 +14,7 @@ pub static OPERATIONS: &[&Operation] = &[&EFFECT];
 pub static EFFECT: Operation = Operation {
     name: "effect",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, _, _| Ok(Type::float(vec![])),
     simplify: no_simplification,

@@ -12,6 +12,7 @@ pub static OPERATIONS: &[&Operation] = &[&EXTERNAL, &EXTERNAL_GRAD];
 pub static EXTERNAL: Operation = Operation {
     name: "external",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, _, attrs| {
         let call = attrs[0].external().ok_or("a call without a function")?;
@@ -42,6 +43,7 @@ pub static EXTERNAL: Operation = Operation {
 pub static EXTERNAL_GRAD: Operation = Operation {
     name: "external_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, _, attrs| {
         let call = attrs[0].external().ok_or("a call without a function")?;

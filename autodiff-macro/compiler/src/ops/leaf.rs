@@ -12,6 +12,7 @@ pub static OPERATIONS: &[&Operation] = &[&INPUT, &CONSTANT, &SIZE, &PART];
 pub static INPUT: Operation = Operation {
     name: "input",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, _, _| Err("an input brings its own type".into()),
     simplify: no_simplification,
@@ -28,6 +29,7 @@ pub static INPUT: Operation = Operation {
 pub static CONSTANT: Operation = Operation {
     name: "constant",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |_, _, _| Ok(Type::float(vec![])),
     simplify: no_simplification,
@@ -48,6 +50,7 @@ pub static CONSTANT: Operation = Operation {
 pub static SIZE: Operation = Operation {
     name: "size",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |_, _, _| Ok(Type::float(vec![])),
     simplify: no_simplification,
@@ -64,6 +67,7 @@ pub static SIZE: Operation = Operation {
 pub static PART: Operation = Operation {
     name: "part",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, attrs| match x[0].ty() {
         Type::Tuple(parts) => {

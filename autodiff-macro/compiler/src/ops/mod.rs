@@ -43,6 +43,9 @@ pub struct Operation {
     pub name: &'static str,
     /// The family it is documented under.
     pub family: &'static str,
+    /// Whether it gives a result for all operands of the right sizes, NaN included: then a loop that it is in, and which may
+    /// run no round, need not be entered before it is computed.
+    pub total: bool,
     /// How a user writes it.
     pub spellings: &'static [Spelling],
     /// The type of its result, or why the operands do not fit. May require sizes to be equal.
@@ -376,6 +379,7 @@ macro_rules! elementwise {
             pub static $id: $crate::ops::Operation = $crate::ops::Operation {
                 name: stringify!($name),
                 family: FAMILY,
+                total: true,
                 spellings: &[$($spell),*],
                 infer: $crate::ops::infer_elementwise,
                 simplify: elementwise!(@or $crate::ops::no_simplification $(, $simplify)?),

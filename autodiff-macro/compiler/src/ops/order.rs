@@ -43,6 +43,7 @@ macro_rules! positions {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
+            total: false,
             spellings: &[$($spell)?],
             infer: |_, x, attrs| indices(x[0], attrs, $reduced),
             simplify: no_simplification,

@@ -16,6 +16,7 @@ pub static OPERATIONS: &[&Operation] = &[&POSITIONS];
 pub static POSITIONS: Operation = Operation {
     name: "positions",
     family: "structure",
+    total: false,
     spellings: &[],
     infer: |_, _, attrs| Ok(Type::float(attrs[0].dims().to_vec())),
     simplify: no_simplification,

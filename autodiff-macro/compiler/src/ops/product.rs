@@ -42,6 +42,7 @@ pub fn outer<'g>(x: Expr<'g>, y: Expr<'g>) -> Expr<'g> {
 pub static DOT: Operation = Operation {
     name: "dot",
     family: FAMILY,
+    total: true,
     spellings: &[method("dot", &[Arg::Operand]).used(&[
         ("x[nm] y[mk]", 2, "x.dot(y)"),
         ("x[nm] y[m]", 1, "x.dot(y)"),
@@ -123,6 +124,7 @@ fn dot_tensor(a: &Tensor, b: &Tensor) -> Tensor {
 pub static DOT_ADD: Operation = Operation {
     name: "dot_add",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         let product = infer_dot(b, &x[1..], attrs)?;
@@ -153,6 +155,7 @@ pub static DOT_ADD: Operation = Operation {
 pub static DOT_SCALED: Operation = Operation {
     name: "dot_scaled",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| match x[2].rank() {
         0 => infer_dot(b, &x[..2], attrs),
@@ -176,6 +179,7 @@ pub static DOT_SCALED: Operation = Operation {
 pub static OUTER_ADD: Operation = Operation {
     name: "outer_add",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         let product = (OUTER.infer)(b, &x[1..], attrs)?;
@@ -212,6 +216,7 @@ pub static OUTER_ADD: Operation = Operation {
 pub static CHAIN: Operation = Operation {
     name: "chain",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         let mut product = x[0].ty();
@@ -250,6 +255,7 @@ const CHAIN_DOMAINS: &[(f64, f64)] = &[(-2.0, 2.0), (-2.0, 2.0), (-2.0, 2.0)];
 pub static OUTER: Operation = Operation {
     name: "outer",
     family: FAMILY,
+    total: true,
     spellings: &[super::function("outer", &[Arg::Operand, Arg::Operand]).used(&[("x[n] y[m]", 2, "outer(x, y)")])],
     infer: |_, x, _| match (x[0].shape().as_slice(), x[1].shape().as_slice()) {
         ([m], [n]) => Ok(Type::float(vec![*m, *n])),
@@ -282,6 +288,7 @@ pub static OUTER: Operation = Operation {
 pub static MATMUL: Operation = Operation {
     name: "matmul",
     family: FAMILY,
+    total: true,
     spellings: &[method("matmul", &[Arg::Operand]).used(&[
         ("x[nm] y[mk]", 2, "x.matmul(y)"),
         ("x[bnm] y[mk]", 3, "x.matmul(y)"),

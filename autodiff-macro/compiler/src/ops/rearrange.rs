@@ -31,6 +31,7 @@ pub(super) fn check_axis(x: Expr<'_>, axis: usize) -> Result<usize, String> {
 pub static ROLL: Operation = Operation {
     name: "roll",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: same_type,
     simplify: |_, x, attrs| (attrs[1] == Attr::Int(0)).then_some(x[0]),
@@ -94,6 +95,7 @@ fn beside<'g>(b: &'g Builder, shape: &[crate::ir::Dim], indices: Expr<'g>, axis:
 pub static TAKE_ALONG: Operation = Operation {
     name: "take_along",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         beside(b, &x[0].shape(), x[1], attrs[0].axis())?;
@@ -126,6 +128,7 @@ pub static TAKE_ALONG: Operation = Operation {
 pub static ADD_ALONG: Operation = Operation {
     name: "add_along",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         beside(b, attrs[1].dims(), x[1], attrs[0].axis())?;
@@ -192,6 +195,7 @@ fn lanes(axis: usize, x: &Tensor, v: &Tensor, f: impl Fn(&[f64], &[f64]) -> Vec<
 pub static SORT_AXIS: Operation = Operation {
     name: "sort_axis",
     family: FAMILY,
+    total: false,
     spellings: &[method("sort_axis", &[Arg::Axis]).used(&[("x[nm]", 2, "x.sort_axis(Axis(1))")])],
     infer: same_type,
     simplify: |_, x, attrs| x[0].matches(&SORT_AXIS).filter(|n| n.attrs == attrs).map(|_| x[0]),
@@ -223,6 +227,7 @@ macro_rules! by_order {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
+            total: false,
             spellings: &[],
             infer: |b, x, attrs| {
                 b.require_same_shape(&x[0].shape(), &x[1].shape())?;
@@ -267,6 +272,7 @@ by_order!(
 pub static CUMPROD: Operation = Operation {
     name: "cumprod",
     family: FAMILY,
+    total: true,
     spellings: &[method("cumprod", &[Arg::Axis]).used(&[("x[nm]", 2, "x.cumprod(Axis(0))")])],
     infer: same_type,
     simplify: no_simplification,
@@ -303,6 +309,7 @@ pub static CUMPROD: Operation = Operation {
 pub static CUMPROD_GRAD: Operation = Operation {
     name: "cumprod_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,

@@ -28,6 +28,7 @@ pub static OPERATIONS: &[&Operation] = &[
 pub static SUM_TO: Operation = Operation {
     name: "sum_to",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_broadcasts_into(attrs[0].dims(), &x[0].shape())?;
@@ -131,6 +132,7 @@ fn scale_of(x: &[f64]) -> f64 {
 pub static VAR: Operation = Operation {
     name: "var",
     family: FAMILY,
+    total: false,
     spellings: &[method("var", &[Arg::Float]).used(&[("x[nm] >0", 0, "x.var(F::zero())"), ("x[nm] >1", 0, "x.var(F::one())")])],
     infer: scalar_type,
     simplify: no_simplification,
@@ -165,6 +167,7 @@ pub static VAR: Operation = Operation {
 pub static STD: Operation = Operation {
     name: "std",
     family: FAMILY,
+    total: false,
     spellings: &[method("std", &[Arg::Float]).used(&[("x[nm] >0", 0, "x.std(F::zero())"), ("x[nm] >1", 0, "x.std(F::one())")])],
     infer: scalar_type,
     simplify: no_simplification,
@@ -204,6 +207,7 @@ pub static STD: Operation = Operation {
 pub static NORM: Operation = Operation {
     name: "norm",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_broadcasts_into(attrs[0].dims(), &x[0].shape())?;
@@ -264,6 +268,7 @@ macro_rules! extremum {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
+            total: false,
             spellings: &[method($name, &[Arg::Axis])
                 .used(&[("x[nm]", 1, concat!("x.", $name, "(Axis(0))")), ("x[knm]", 2, concat!("x.", $name, "(Axis(2))"))])],
             infer: without_axis,
@@ -333,6 +338,7 @@ extremum!(
 pub static EXTREMUM_GRAD: Operation = Operation {
     name: "extremum_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: like_first,
     simplify: no_simplification,
@@ -349,6 +355,7 @@ pub static EXTREMUM_GRAD: Operation = Operation {
 pub static LOGSUMEXP_AXIS: Operation = Operation {
     name: "logsumexp_axis",
     family: FAMILY,
+    total: true,
     spellings: &[method("logsumexp_axis", &[Arg::Axis]).used(&[("x[nm]", 1, "x.logsumexp_axis(Axis(1))")])],
     infer: without_axis,
     simplify: no_simplification,
@@ -378,6 +385,7 @@ fn logsumexp_share<'g>(x: Expr<'g>, y: Expr<'g>, axis: usize) -> Expr<'g> {
 pub static LOGSUMEXP_GRAD: Operation = Operation {
     name: "logsumexp_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: like_first,
     simplify: no_simplification,
@@ -400,6 +408,7 @@ pub static LOGSUMEXP_GRAD: Operation = Operation {
 pub static PRODUCT_AXIS: Operation = Operation {
     name: "product_axis",
     family: FAMILY,
+    total: false,
     spellings: &[method("product_axis", &[Arg::Axis]).used(&[("x[nm]", 1, "x.product_axis(Axis(1))")])],
     infer: without_axis,
     simplify: no_simplification,
@@ -425,6 +434,7 @@ pub static PRODUCT_AXIS: Operation = Operation {
 pub static PRODUCT_GRAD: Operation = Operation {
     name: "product_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: like_first,
     simplify: no_simplification,

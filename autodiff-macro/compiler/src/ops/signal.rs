@@ -64,6 +64,7 @@ fn sized_kernel(c: &KernelCall, name: TokenStream, n: usize) -> TokenStream {
 pub static CONV1D: Operation = Operation {
     name: "conv1d",
     family: FAMILY,
+    total: false,
     spellings: &[function("conv1d", &[Arg::Operand, Arg::Operand]).used(&[("x[n] y[k] >0", 1, "conv1d(x, y)")])],
     infer: |b, x, _| {
         let (n, k) = vectors("conv1d", x)?;
@@ -100,6 +101,7 @@ pub static CONV1D: Operation = Operation {
 pub static CONVOLVE: Operation = Operation {
     name: "convolve",
     family: FAMILY,
+    total: false,
     spellings: &[function("convolve", &[Arg::Operand, Arg::Operand]).used(&[("x[n] y[k] >0", 1, "convolve(x, y)")])],
     infer: |b, x, _| {
         let (n, k) = vectors("convolve", x)?;
@@ -196,6 +198,7 @@ fn shaped(s: &super::Site<'_>, of: Expr<'_>) -> Vec<Attr> {
 pub static CONV2D: Operation = Operation {
     name: "conv2d",
     family: FAMILY,
+    total: false,
     spellings: &[function("conv2d", &[Arg::Operand, Arg::Operand, Arg::Size, Arg::Size])
         .used(&[("x[k254] y[m223] >0", 4, "conv2d(x, y, 1, 0)"), ("x[k254] y[m223] >0", 4, "conv2d(x, y, 2, 1)")])],
     infer: |b, x, attrs| Ok(Type::float(conv2d_shape(b, &x[0].shape(), &x[1].shape(), attrs)?)),
@@ -226,6 +229,7 @@ pub static CONV2D: Operation = Operation {
 pub static CONV2D_INPUT_GRAD: Operation = Operation {
     name: "conv2d_input_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_same_shape(&x[0].shape(), &conv2d_shape(b, attrs[2].dims(), &x[1].shape(), attrs)?)?;
@@ -266,6 +270,7 @@ pub static CONV2D_INPUT_GRAD: Operation = Operation {
 pub static CONV2D_WEIGHT_GRAD: Operation = Operation {
     name: "conv2d_weight_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_same_shape(&x[0].shape(), &conv2d_shape(b, &x[1].shape(), attrs[2].dims(), attrs)?)?;
@@ -335,6 +340,7 @@ fn largest<'a>(x: &Tensor, window: &'a [Vec<usize>]) -> &'a [usize] {
 pub static MAX_POOL2D: Operation = Operation {
     name: "max_pool2d",
     family: FAMILY,
+    total: false,
     spellings: &[function("max_pool2d", &[Arg::Operand, Arg::Size]).used(&[("x[kn46] >0", 4, "max_pool2d(x, 2)")])],
     infer: pooled,
     simplify: no_simplification,
@@ -363,6 +369,7 @@ pub static MAX_POOL2D: Operation = Operation {
 pub static MAX_POOL2D_GRAD: Operation = Operation {
     name: "max_pool2d_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_same_shape(&x[1].shape(), pooled(b, x, attrs)?.shape())?;
@@ -389,6 +396,7 @@ pub static MAX_POOL2D_GRAD: Operation = Operation {
 pub static MAX_POOL2D_PICK: Operation = Operation {
     name: "max_pool2d_pick",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_same_shape(&x[0].shape(), &x[1].shape())?;
@@ -417,6 +425,7 @@ pub static MAX_POOL2D_PICK: Operation = Operation {
 pub static AVG_POOL2D: Operation = Operation {
     name: "avg_pool2d",
     family: FAMILY,
+    total: false,
     spellings: &[function("avg_pool2d", &[Arg::Operand, Arg::Size]).used(&[("x[kn46] >0", 4, "avg_pool2d(x, 2)")])],
     infer: pooled,
     simplify: no_simplification,
@@ -443,6 +452,7 @@ pub static AVG_POOL2D: Operation = Operation {
 pub static AVG_POOL2D_GRAD: Operation = Operation {
     name: "avg_pool2d_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_same_shape(&x[0].shape(), &pooled_shape(b, attrs[1].dims(), attrs)?)?;

@@ -18,9 +18,7 @@ use crate::ir::{
     Node, NodeId, Region, Requirement, Size, Type, outside, rebuild,
 };
 use crate::ops::control::CONTROL;
-use crate::ops::linalg::{cholesky, determinant, factor};
-use crate::ops::neural;
-use crate::ops::{Code, Operation, arith, leaf, product, rearrange, reduce, structure};
+use crate::ops::{Code, arith, product, structure};
 use crate::passive::Prologue;
 
 /// Elementwise operations of this cost are worth a place in memory: below it, loops that read the result compute it again
@@ -29,41 +27,6 @@ const DEAR: u32 = 8;
 
 /// How a branch that computes invariants is announced.
 const GUARD: &str = "if the sizes fit";
-
-/// What gives a result for all operands of the right sizes, NaN included, besides elementwise operations.
-static NEVER_FAIL: &[&Operation] = &[
-    &leaf::CONSTANT,
-    &leaf::PART,
-    &arith::BROADCAST,
-    &structure::PERMUTE,
-    &structure::INSERT_AXIS,
-    &structure::REMOVE_AXIS,
-    &structure::DIAG,
-    &cholesky::LOWER,
-    &reduce::SUM_TO,
-    &reduce::NORM,
-    &reduce::LOGSUMEXP_AXIS,
-    &product::DOT,
-    &product::OUTER,
-    &product::MATMUL,
-    &structure::CONCATENATE,
-    &structure::FROM_DIAG,
-    &structure::TRIU,
-    &structure::TRIL,
-    &structure::CUMSUM,
-    &rearrange::CUMPROD,
-    &neural::SOFTMAX,
-    &neural::LOG_SOFTMAX,
-    &neural::LAYER_NORM,
-    &neural::RMS_NORM,
-    // It notes that a matrix is singular; what is computed from it says so.
-    &factor::FACTOR,
-    &determinant::DET,
-    &determinant::SIGN_AND_LN_DET,
-];
-
-/// What is made of little: where it is read is the place to make it.
-static GROW: &[&Operation] = &[&arith::BROADCAST, &product::OUTER, &structure::FROM_DIAG];
 
 /// Computes what is the same in each round of a loop before it, in all loops of a region.
 pub fn hoist_invariants(region: Region) -> Result<Region, String> {
@@ -142,7 +105,7 @@ impl<'a> Body<'a> {
             invariant[id.index()] = match node.op.name {
                 "input" => body.operand(id).is_some(),
                 _ => {
-                    let computed = node.op.name == leaf::SIZE.name || never_fails(node);
+                    let computed = node.op.total || is_guard(node);
                     let sizes = node.attrs.iter().all(|attr| attr.dims().iter().all(&known));
                     // An integer of passive code, as a place in an array is, may be another in each round.
                     let literal = node.attrs.iter().all(|attr| attr.slices().is_empty());
@@ -543,13 +506,9 @@ fn unknown() -> Context {
     Context { expression: String::new(), line: 0, operands: vec![] }
 }
 
-/// Whether a node gives a result whatever the values of its operands are.
-fn never_fails(node: &Node) -> bool {
-    match node.op.code {
-        Code::Scalar { .. } => true,
-        Code::Control => is_guard(node),
-        _ => NEVER_FAIL.iter().any(|op| op.name == node.op.name),
-    }
+/// Whether a node is spread from less than it holds, without work: where it is read is the place to make it.
+fn is_spread(node: &Node) -> bool {
+    [&product::OUTER, &structure::FROM_DIAG].iter().any(|op| op.name == node.op.name)
 }
 
 /// Whether a node takes longer to compute than to read.
@@ -558,7 +517,7 @@ fn is_dear(region: &Region, node: &Node) -> bool {
     match node.op.code {
         Code::Scalar { cost, .. } => cost >= DEAR || operand(structure::FROM_DIAG.name),
         Code::SumTo | Code::NormTo => node.operands.iter().any(|o| region.graph.node(*o).ty.rank() > 0),
-        Code::Kernel { .. } | Code::Definition(_) => !GROW.iter().any(|op| op.name == node.op.name),
+        Code::Kernel { .. } | Code::Definition(_) => !is_spread(node),
         Code::Control => true,
         Code::Leaf | Code::Broadcast | Code::View(_) => false,
     }
@@ -574,6 +533,6 @@ fn is_made_where_read(graph: &Graph, node: &Node) -> bool {
     match node.op.code {
         Code::View(_) | Code::Broadcast => true,
         Code::Scalar { cost, .. } => cost < DEAR && node.operands.iter().any(repeated),
-        _ => GROW.iter().any(|op| op.name == node.op.name),
+        _ => is_spread(node),
     }
 }

@@ -4,6 +4,7 @@
 //! [`lanes`](super::lanes)), and else as the `for` loop that it stands for.
 
 mod ends;
+mod folds;
 mod for_all;
 mod rounds;
 

@@ -15,6 +15,7 @@ pub static OPERATIONS: &[&Operation] = &[&CHOLESKY, &CHOLESKY_SHARED, &LOWER, &C
 pub static CHOLESKY: Operation = Operation {
     name: "cholesky",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let n = square(b, x[0], "cholesky")?;
@@ -42,6 +43,7 @@ pub static CHOLESKY: Operation = Operation {
 pub static CHOLESKY_SHARED: Operation = Operation {
     name: "cholesky_shared",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,
@@ -65,6 +67,7 @@ pub static CHOLESKY_SHARED: Operation = Operation {
 pub static LOWER: Operation = Operation {
     name: "cholesky_factor",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,
@@ -91,6 +94,7 @@ pub static LOWER: Operation = Operation {
 pub static CHOLESKY_GRAD: Operation = Operation {
     name: "cholesky_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,

@@ -27,6 +27,7 @@ pub(crate) fn sign_and_ln_det(a: Expr<'_>) -> Expr<'_> {
 pub static DET: Operation = Operation {
     name: "det",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, _| {
         square(b, x[0], "det")?;
@@ -59,6 +60,7 @@ pub static DET: Operation = Operation {
 pub static COFACTORS: Operation = Operation {
     name: "cofactors",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let n = square(b, x[0], "det")?;
@@ -92,6 +94,7 @@ pub static COFACTORS: Operation = Operation {
 pub static COFACTORS_SLOPE: Operation = Operation {
     name: "cofactors_slope",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         b.require_same_shape(&x[0].shape(), &x[1].shape())?;
@@ -126,6 +129,7 @@ fn ln_det_tangent<'g>(f: Factored<'g>, d: Expr<'g>) -> Expr<'g> {
 pub static LN_DET: Operation = Operation {
     name: "ln_det",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         square(b, x[0], "ln_det")?;
@@ -165,6 +169,7 @@ pub static LN_DET: Operation = Operation {
 pub static SIGN_AND_LN_DET: Operation = Operation {
     name: "sln_det",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, _| {
         square(b, x[0], "sln_det")?;

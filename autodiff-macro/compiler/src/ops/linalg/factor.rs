@@ -127,6 +127,8 @@ pub(super) const SQUARE: &[Sample] = &[
 pub static FACTOR: Operation = Operation {
     name: "factor",
     family: FAMILY,
+    // It notes that a matrix is singular; what is computed from it says so.
+    total: true,
     spellings: &[],
     infer: |b, x, _| {
         let n = square(b, x[0], "a factorisation")?;
@@ -156,6 +158,7 @@ pub static FACTOR: Operation = Operation {
 pub static SOLVE: Operation = Operation {
     name: "solve",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         square(b, x[0], "solve")?;
@@ -236,6 +239,7 @@ fn solve_attrs(transposed: bool) -> Vec<Attr> {
 pub static INVERSE: Operation = Operation {
     name: "inverse",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let n = square(b, x[0], "inv")?;

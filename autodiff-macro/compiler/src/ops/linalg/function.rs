@@ -31,6 +31,7 @@ macro_rules! matrix_function {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
+            total: false,
             spellings: &[],
             infer: |b, x, _| {
                 let n = square(b, x[0], $name)?;
@@ -84,6 +85,7 @@ fn block(a: &Tensor, e: &Tensor) -> Tensor {
 pub static FRECHET: Operation = Operation {
     name: "matrix_function_slope",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,
@@ -128,6 +130,7 @@ fn sylvester<'g>(a: Expr<'g>, b: Expr<'g>, c: Expr<'g>) -> Expr<'g> {
 pub static SYLVESTER: Operation = Operation {
     name: "sylvester",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let (m, n) = (square(b, x[0], "sylvester")?, square(b, x[1], "sylvester")?);
@@ -190,6 +193,7 @@ fn reversed_type(x: Expr<'_>) -> Result<Type, String> {
 pub static PINV: Operation = Operation {
     name: "pinv",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| reversed_type(x[0]),
     simplify: no_simplification,
@@ -213,6 +217,7 @@ pub static PINV: Operation = Operation {
 pub static LEAST_SQUARES: Operation = Operation {
     name: "least_squares",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let p = reversed_type(x[0])?;

@@ -66,6 +66,7 @@ const MATRIX: &[(f64, f64)] = &[(-1.0, 1.0)];
 pub static EIGH: Operation = Operation {
     name: "eigh",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let n = square(b, x[0], "eigh")?;
@@ -107,6 +108,7 @@ pub static EIGH: Operation = Operation {
 pub static SVD: Operation = Operation {
     name: "svd",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let [m, n] = super::sizes(x[0], "svd")?;
@@ -190,6 +192,7 @@ fn copied_lower(m: Expr<'_>) -> Expr<'_> {
 pub static QR: Operation = Operation {
     name: "qr",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let [m, n] = super::sizes(x[0], "qr")?;

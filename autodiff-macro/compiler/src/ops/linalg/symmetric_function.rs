@@ -30,6 +30,7 @@ fn divided_differences<'g>(w: Expr<'g>, f: Expr<'g>, slope: Expr<'g>) -> Expr<'g
 pub static SYMMETRIC_FUNCTION: Operation = Operation {
     name: "symmetric_function",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let n = square(b, x[0], "a function of a symmetric matrix")?;

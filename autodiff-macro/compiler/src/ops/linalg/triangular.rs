@@ -44,6 +44,7 @@ fn of_triangle(x: Expr<'_>, upper: bool, unit: bool) -> Expr<'_> {
 pub static TRIANGULAR_SOLVE: Operation = Operation {
     name: "solve_triangular",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         square(b, x[0], "solve_triangular")?;

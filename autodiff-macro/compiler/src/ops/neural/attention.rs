@@ -12,6 +12,7 @@ use quote::quote;
 pub static ATTENTION: Operation = Operation {
     name: "attention",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let [q, k, v] = [0, 1, 2].map(|i| x[i].shape());
@@ -171,6 +172,7 @@ fn attention_value(mask: i64, x: &[Tensor]) -> Vec<Tensor> {
 pub static ATTENTION_GRAD: Operation = Operation {
     name: "attention_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(Type::Tuple(vec![x[1].ty(), x[2].ty(), x[3].ty()])),
     simplify: no_simplification,

@@ -11,6 +11,7 @@ use quote::quote;
 pub static CROSS_ENTROPY: Operation = Operation {
     name: "cross_entropy",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let (logits, labels) = (x[0].shape(), x[1].shape());
@@ -64,6 +65,7 @@ fn row_weights<'g>(s: &crate::ops::Site<'g>) -> Expr<'g> {
 pub static CROSS_ENTROPY_GRAD: Operation = Operation {
     name: "cross_entropy_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(x[0].ty()),
     simplify: no_simplification,
@@ -103,6 +105,7 @@ pub static CROSS_ENTROPY_GRAD: Operation = Operation {
 pub static PICK: Operation = Operation {
     name: "pick",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_same_shape(&x[0].shape(), attrs[0].dims())?;
@@ -133,6 +136,7 @@ pub static PICK: Operation = Operation {
 pub static UNPICK: Operation = Operation {
     name: "unpick",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         b.require_same_shape(&x[0].shape(), &attrs[0].dims()[..1])?;

@@ -10,6 +10,7 @@ use quote::quote;
 pub static LAYER_NORM: Operation = Operation {
     name: "layer_norm",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, _| {
         let shape = x[0].shape();
@@ -123,6 +124,7 @@ fn reciprocal_root_tangent<'g>(dx: Option<Expr<'g>>, de: Option<Expr<'g>>, r: Ex
 pub static LAYER_NORM_GRAD: Operation = Operation {
     name: "layer_norm_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(Type::Tuple(vec![x[1].ty(), x[2].ty(), x[2].ty()])),
     simplify: no_simplification,
@@ -152,6 +154,7 @@ pub static LAYER_NORM_GRAD: Operation = Operation {
 pub static RMS_NORM: Operation = Operation {
     name: "rms_norm",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, _| {
         let shape = x[0].shape();
@@ -213,6 +216,7 @@ pub static RMS_NORM: Operation = Operation {
 pub static RMS_NORM_GRAD: Operation = Operation {
     name: "rms_norm_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| Ok(Type::Tuple(vec![x[1].ty(), x[2].ty()])),
     simplify: no_simplification,

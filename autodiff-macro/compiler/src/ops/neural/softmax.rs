@@ -55,6 +55,7 @@ macro_rules! over_lanes {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
+            total: true,
             spellings: &[crate::ops::method($name, &[Arg::Axis]).used(&[$($use),+])],
             infer: same_axis,
             simplify: |b, x, attrs| Some(without_shift(b, x[0], attrs[0].axis())?.with(&$id, attrs.to_vec())),
@@ -107,6 +108,7 @@ over_lanes! {
 pub static SOFTMAX_GRAD: Operation = Operation {
     name: "softmax_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: same_axis,
     simplify: no_simplification,
@@ -129,6 +131,7 @@ pub static SOFTMAX_GRAD: Operation = Operation {
 pub static SOFTMAX_GRAD_SCALED: Operation = Operation {
     name: "softmax_grad_scaled",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| match x[2].rank() {
         0 => same_axis(b, x, attrs),
@@ -161,6 +164,7 @@ pub static SOFTMAX_GRAD_SCALED: Operation = Operation {
 pub static LOG_SOFTMAX_GRAD: Operation = Operation {
     name: "log_softmax_grad",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: same_axis,
     simplify: no_simplification,

@@ -9,6 +9,7 @@ use quote::quote;
 pub static DIAGONAL: Operation = Operation {
     name: "diagonal",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| {
         let shape = x[0].shape();
@@ -45,6 +46,7 @@ pub static DIAGONAL: Operation = Operation {
 pub static FROM_DIAGONAL: Operation = Operation {
     name: "from_diagonal",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |_, x, _| {
         let mut shape = x[0].shape();

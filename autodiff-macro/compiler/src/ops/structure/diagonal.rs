@@ -9,6 +9,7 @@ use quote::quote;
 pub static DIAG: Operation = Operation {
     name: "diag",
     family: FAMILY,
+    total: true,
     spellings: &[
         method("diag", &[]).used(&[("x[nm]", 1, "x.diag().to_owned()")]),
         method("into_diag", &[]).used(&[("x[nm]", 1, "x.to_owned().into_diag()")]),
@@ -40,6 +41,7 @@ pub static DIAG: Operation = Operation {
 pub static FROM_DIAG: Operation = Operation {
     name: "from_diag",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, attrs| match (x[0].shape().as_slice(), attrs[0].dims()) {
         ([n], [rows, columns]) => {
@@ -69,6 +71,7 @@ pub static FROM_DIAG: Operation = Operation {
 pub static ADD_DIAGONAL: Operation = Operation {
     name: "add_diagonal",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, _| match x[0].shape().as_slice() {
         [m, n] => {
@@ -112,6 +115,7 @@ macro_rules! triangle {
         pub static $id: Operation = Operation {
             name: $name,
             family: FAMILY,
+            total: true,
             spellings: &[method($name, &[Arg::Offset])
                 .used(&[("x[nm]", 2, concat!("x.", $name, "(1)")), ("x[nm]", 2, concat!("x.", $name, "(-1)"))])],
             infer: |_, x, _| match x[0].rank() {
@@ -153,6 +157,7 @@ triangle!(TRIL, "tril", tril_into, |i, j, k| j - i <= k, "Lower triangle of the 
 pub static CUMSUM: Operation = Operation {
     name: "cumsum",
     family: FAMILY,
+    total: true,
     spellings: &[method("cumsum", &[Arg::Axis]).used(&[("x[nm]", 2, "x.cumsum(Axis(1))"), ("x[knm]", 3, "x.cumsum(Axis(1))")])],
     infer: |_, x, attrs| {
         if attrs[0].axis() >= x[0].rank() {

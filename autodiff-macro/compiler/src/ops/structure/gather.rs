@@ -9,6 +9,7 @@ use quote::quote;
 pub static CONCATENATE: Operation = Operation {
     name: "concatenate",
     family: FAMILY,
+    total: true,
     spellings: &[crate::ops::function("concatenate", &[Arg::Axis, Arg::List]).used(&[
         ("x[nm] y[km]", 2, "concatenate(Axis(0), &[x.view(), y.view(), x.view()]).unwrap()"),
         ("x[nm] y[nk]", 2, "concatenate![Axis(1), x.view(), y.view()]"),
@@ -100,6 +101,7 @@ pub(super) fn bound(b: &Builder, d: Dim) -> Bound {
 pub static GATHER: Operation = Operation {
     name: "gather",
     family: FAMILY,
+    total: false,
     spellings: &[method("select", &[Arg::Axis, Arg::Indices])
         .used(&[("x[nm] i#[k<n]", 2, "x.select(Axis(0), i)"), ("x[nm] i#[k<m]", 2, "x.select(Axis(1), i)")])],
     infer: |_, x, attrs| {
@@ -152,6 +154,7 @@ pub static GATHER: Operation = Operation {
 pub static SCATTER_ADD: Operation = Operation {
     name: "scatter_add",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         let shape = attrs[1].dims();

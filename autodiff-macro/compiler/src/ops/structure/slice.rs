@@ -150,6 +150,7 @@ pub(in crate::ops) fn slice_indices(shape: &[usize], slices: &[Slice]) -> (Vec<u
 pub static SLICE: Operation = Operation {
     name: "slice",
     family: FAMILY,
+    total: false,
     spellings: &[
         method("slice", &[Arg::Slice]).used(&[
             ("x[nm] >0", 2, "x.slice(s![1.., ..;-1]).to_owned()"),
@@ -246,6 +247,7 @@ pub(in crate::ops) fn slices_text(slices: &[Slice]) -> String {
 pub static UNSLICE: Operation = Operation {
     name: "unslice",
     family: FAMILY,
+    total: false,
     spellings: &[],
     infer: |b, x, attrs| {
         let part = sliced_shape(b, attrs[1].dims(), attrs[0].slices());

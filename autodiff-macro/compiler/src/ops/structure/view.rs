@@ -9,6 +9,7 @@ use quote::quote;
 pub static PERMUTE: Operation = Operation {
     name: "permute",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |_, x, attrs| {
         let shape = x[0].shape();
@@ -82,6 +83,7 @@ pub static PERMUTE: Operation = Operation {
 pub static RESHAPE: Operation = Operation {
     name: "reshape",
     family: FAMILY,
+    total: false,
     spellings: &[
         method("to_shape", &[Arg::Shape]).used(&[
             ("x[nm]", 2, "x.to_shape((x.ncols(), x.nrows())).unwrap().to_owned()"),
@@ -136,6 +138,7 @@ pub static RESHAPE: Operation = Operation {
 pub static INSERT_AXIS: Operation = Operation {
     name: "insert_axis",
     family: FAMILY,
+    total: true,
     spellings: &[method("insert_axis", &[Arg::Axis]).used(&[("x[nm]", 3, "x.view().insert_axis(Axis(1)).to_owned()")])],
     infer: |b, x, attrs| {
         let mut shape = x[0].shape();
@@ -176,6 +179,7 @@ pub static INSERT_AXIS: Operation = Operation {
 pub static REMOVE_AXIS: Operation = Operation {
     name: "remove_axis",
     family: FAMILY,
+    total: true,
     spellings: &[],
     infer: |b, x, attrs| {
         let mut shape = x[0].shape();
