@@ -102,6 +102,92 @@ fn hidden_in_an_arm(x: &Array1<f64>, o: Option<usize>) -> f64 {
     x[n] * x[n]
 }
 
+/// Arrays that loops return.
+#[differentiate]
+mod returned {
+    use ndarray::prelude::*;
+
+    /// What is returned is a variable of the round, which the next round would have in `x`.
+    fn jacobi(a: &Array2<f64>, b: &Array1<f64>, rounds: usize) -> Array1<f64> {
+        let d = a.diag().to_owned();
+        let mut x = b / &d;
+        for _ in 0..rounds {
+            let r = b - &a.dot(&x);
+            let next = &x + &(&r / &d);
+            if r.dot(&r) < 1e-3 {
+                return next;
+            }
+            x = next;
+        }
+        x
+    }
+
+    /// What is returned is a variable from before the loops; a result with a reason.
+    fn scaled(x: &Array1<f64>, bound: f64) -> Result<Array1<f64>, String> {
+        let mut y = x.clone();
+        for i in 0..4 {
+            for j in 0..x.len() {
+                if y[j].abs() > bound {
+                    return Ok(y);
+                }
+                y[j] *= 1.5 + 0.1 * i as f64;
+            }
+        }
+        if y.sum() > 1e6 {
+            return Err("too large".to_string());
+        }
+        Ok(&y * 2.0)
+    }
+
+    /// Several results, and a `loop` that only `return` leaves.
+    fn steps(x: &Array1<f64>, rounds: usize) -> (Array1<f64>, f64) {
+        let (mut y, mut s, mut k) = (x.to_owned(), 0.0, 0);
+        loop {
+            s += y.dot(&y);
+            if s > 40.0 {
+                return (y, s);
+            }
+            k += 1;
+            if k > rounds {
+                return (&y * 3.0, 1.0);
+            }
+            y.mapv_inplace(|v| 1.2 * v + 0.1 * v * v);
+        }
+    }
+
+    #[differentiate(wrt(a, b))]
+    pub(super) fn of_a_round(a: &Array2<f64>, b: &Array1<f64>, rounds: usize) -> f64 {
+        let x = jacobi(a, b, rounds);
+        x.dot(&x)
+    }
+
+    #[differentiate(wrt(x))]
+    pub(super) fn of_two_loops(x: &Array1<f64>, bound: f64) -> f64 {
+        let y = scaled(x, bound).unwrap();
+        y.mapv(|v| v.sin()).sum()
+    }
+
+    #[differentiate(wrt(x))]
+    pub(super) fn of_several(x: &Array1<f64>, rounds: usize) -> f64 {
+        let (y, s) = steps(x, rounds);
+        y[0] * s + y.sum()
+    }
+}
+
+#[test]
+fn arrays_returned_from_loops() {
+    use returned::{of_a_round, of_several, of_two_loops};
+    let a = array![[4.0, 1.0, -0.5], [0.3, 5.0, 1.0], [-1.0, 0.2, 3.0]];
+    let b = array![1.0, -2.0, 0.5];
+    for rounds in [0, 1, 3, 20] {
+        verify!(of_a_round, [a, b], (&a, &b, rounds));
+        verify!(of_several, [b], (&b, rounds));
+    }
+    for bound in [0.1, 1.5, 2.5, 100.0] {
+        verify!(of_two_loops, [b], (&b, bound));
+    }
+}
+
 #[test]
 fn ways_that_leave() {
     let x = array![0.7, -0.4, 1.3];

@@ -3,6 +3,8 @@
 //! In: the body of a function. Out: the same with jumps of one loop alone. A jump further notes in a variable where it
 //! goes and leaves its loop, and after that loop an `if` goes on with it.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::visit::Visit;
@@ -10,6 +12,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, Lifetime, Stmt};
 
 use super::fallible::Fallible;
+use super::free::free_identifiers;
 use super::signature::Float;
 
 /// What variables that note a jump are made of.
@@ -19,12 +22,14 @@ pub struct Jumps<'a> {
     /// The float type of the function, and 0 and 1 of it.
     float: Float,
     numbers: [TokenStream; 2],
-    /// Whether the function's result is a float scalar, which a variable can hold.
+    /// Whether the function's result is a float scalar, which a variable can hold from before the loop on.
     scalar: bool,
     /// What is around the function's result.
     fallible: Option<&'a Fallible>,
     loops: Vec<Loop>,
     returned: Option<(Ident, Ident)>,
+    /// What else than a scalar the loops at hand return, as it reads after them, each with the variable that notes it.
+    results: Vec<(TokenStream, Ident)>,
 }
 
 /// A loop around the code at hand.
@@ -35,6 +40,56 @@ struct Loop {
     next: Option<Ident>,
     /// Whether a `return` in it leaves it.
     returns: bool,
+    /// The variables that it declares, and what it assigns, statement by statement.
+    declared: BTreeSet<String>,
+    assigned: Vec<Assigned>,
+}
+
+/// `x = y` or `x.assign(&y)` of variables.
+struct Assigned {
+    to: Ident,
+    from: Ident,
+    statement: TokenStream,
+}
+
+/// What the loop around a body declares and assigns.
+#[derive(Default)]
+struct Contents {
+    declared: BTreeSet<String>,
+    assigned: Vec<Assigned>,
+}
+
+impl<'a> Visit<'a> for Contents {
+    fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
+        self.declared.insert(p.ident.to_string());
+        syn::visit::visit_pat_ident(self, p);
+    }
+    fn visit_expr(&mut self, e: &'a Expr) {
+        let first = super::operands(e, &mut |right| self.visit_expr(right));
+        let parts = match first {
+            Expr::Assign(a) => variable(&a.left).zip(variable(&a.right)),
+            Expr::MethodCall(m) if m.method == "assign" && m.args.len() == 1 => variable(&m.receiver).zip(variable(&m.args[0])),
+            _ => None,
+        };
+        if let Some((to, from)) = parts {
+            self.assigned.push(Assigned { to: to.clone(), from: from.clone(), statement: first.to_token_stream() });
+        }
+        syn::visit::visit_expr(self, first);
+    }
+    fn visit_item(&mut self, _: &'a syn::Item) {}
+}
+
+/// The variable that an expression is, or is a copy or a reference of.
+fn variable(e: &Expr) -> Option<&Ident> {
+    match e {
+        Expr::Path(p) => p.path.get_ident(),
+        Expr::Paren(p) => variable(&p.expr),
+        Expr::Reference(r) => variable(&r.expr),
+        Expr::MethodCall(m) if m.args.is_empty() && ["clone", "to_owned"].iter().any(|name| m.method == name) => {
+            variable(&m.receiver)
+        }
+        _ => None,
+    }
 }
 
 /// Whether a body has such jumps.
@@ -74,7 +129,7 @@ impl<'a> Jumps<'a> {
             Float::Primitive(_) => [quote!(0.0), quote!(1.0)],
             Float::Parameter(_) => [quote!(#float::zero()), quote!(#float::one())],
         };
-        Jumps { float: float.clone(), fresh, numbers, scalar, fallible, loops: vec![], returned: None }
+        Jumps { float: float.clone(), fresh, numbers, scalar, fallible, loops: vec![], returned: None, results: vec![] }
     }
 
     /// Rewrites a body.
@@ -102,7 +157,7 @@ impl<'a> Jumps<'a> {
     }
 
     fn returned(&mut self, value: &Expr) -> Option<TokenStream> {
-        if self.loops.is_empty() || !self.scalar {
+        if self.loops.is_empty() {
             return None;
         }
         let inside = match self.fallible {
@@ -115,6 +170,9 @@ impl<'a> Jumps<'a> {
                 _ => return None,
             },
         };
+        if !self.scalar {
+            return self.returned_later(value);
+        }
         if self.returned.is_none() {
             self.returned = Some(((self.fresh)("returns"), (self.fresh)("returned")));
         }
@@ -124,15 +182,56 @@ impl<'a> Jumps<'a> {
         Some(quote!(#result = #inside; #flag = #one; break;))
     }
 
+    /// A `return` of arrays: no variable can hold them before their shape is known, so what it reads is returned after the
+    /// loops. That must be known there: either as it is written, or in the variable of the next round, `x` in
+    /// `if … { return y; } x = y;`.
+    fn returned_later(&mut self, value: &Expr) -> Option<TokenStream> {
+        let outside = |name: &str| self.loops.iter().all(|l| !l.declared.contains(name));
+        let (statement, result) = if free_identifiers(value.to_token_stream()).iter().all(|name| outside(name)) {
+            (None, value.to_token_stream())
+        } else {
+            let mut inside = value.clone();
+            let mut around: Vec<TokenStream> = vec![];
+            while let Expr::Call(c) = &inside {
+                if c.args.len() != 1 {
+                    return None;
+                }
+                around.push(c.func.to_token_stream());
+                inside = c.args[0].clone();
+            }
+            let found = variable(&inside)?;
+            let assigned = self.loops.iter().flat_map(|l| &l.assigned);
+            let next = assigned.into_iter().find(|a| a.from == *found && outside(&a.to.to_string()))?;
+            let to = &next.to;
+            (Some(next.statement.clone()), around.into_iter().rev().fold(quote!(#to), |inside, f| quote!(#f(#inside))))
+        };
+        let same = |(known, _): &&(TokenStream, Ident)| known.to_string() == result.to_string();
+        let flag = match self.results.iter().find(same) {
+            Some((_, flag)) => flag.clone(),
+            None => {
+                let flag = (self.fresh)("returns");
+                self.results.push((result, flag.clone()));
+                flag
+            }
+        };
+        self.loops.iter_mut().for_each(|l| l.returns = true);
+        let one = &self.numbers[1];
+        Some(quote!(#statement; #flag = #one; break;))
+    }
+
     /// A loop with the statements before and after it.
     fn around(&mut self, mut e: Expr, semi: Option<syn::Token![;]>, last: bool) -> Vec<Stmt> {
+        let mut contents = Contents::default();
+        contents.visit_expr(&e);
         let (label, body) = match &mut e {
             Expr::ForLoop(l) => (&mut l.label, &mut l.body),
             Expr::While(l) => (&mut l.label, &mut l.body),
             Expr::Loop(l) => (&mut l.label, &mut l.body),
             _ => return vec![Stmt::Expr(e, semi)],
         };
-        self.loops.push(Loop { label: label.as_ref().map(|l| l.name.clone()), left: None, next: None, returns: false });
+        let Contents { declared, assigned } = contents;
+        let name = label.as_ref().map(|l| l.name.clone());
+        self.loops.push(Loop { label: name, left: None, next: None, returns: false, declared, assigned });
         self.visit_block_mut(body);
         let returns = self.loops.pop().is_some_and(|l| l.returns);
         if label.as_ref().is_some_and(|l| !mentions(&body.to_token_stream(), &l.name)) {
@@ -165,6 +264,19 @@ impl<'a> Jumps<'a> {
                 // A `loop` that nothing else leaves has nothing after it.
                 after.push(if last { quote!(return #value;) } else { quote!(if #flag > #zero { return #value; }) });
                 self.returned = None;
+            }
+        }
+        if returns {
+            let results = if depth > 0 { self.results.clone() } else { std::mem::take(&mut self.results) };
+            let count = results.len();
+            for (k, (result, flag)) in results.into_iter().enumerate() {
+                if depth > 0 {
+                    after.push(quote!(if #flag > #zero { break; }));
+                    continue;
+                }
+                out.push(quote!(let mut #flag: #float = #zero;));
+                let only = last && k + 1 == count;
+                after.push(if only { quote!(return #result;) } else { quote!(if #flag > #zero { return #result; }) });
             }
         }
         let statement = if after.is_empty() { Stmt::Expr(e, semi) } else { Stmt::Expr(e, None) };
