@@ -301,6 +301,18 @@ fn triangles_of_several(x: &Array3<f64>, y: &Array4<f64>) -> f64 {
     upper + x.tril(-1).mapv(|v| v.sin()).sum() * y.tril(0).mapv(|v| v * v * v).sum()
 }
 
+#[differentiate]
+fn backwards_what_is_left(x: &Array1<f64>) -> f64 {
+    x.iter().filter(|v| **v > 0.0).map(|v| v * v).rev().fold(0.3, |s, v| s * 0.5 + v.sin())
+}
+#[differentiate]
+fn backwards_two(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+    let mut s = 0.1;
+    for (i, v) in x.iter().chain(y.iter().filter(|v| **v < 1.0)).rev().enumerate() {
+        s = s * 0.7 + v * (i as f64 + 1.0);
+    }
+    s
+}
 #[test]
 fn triangles() {
     let (x, y) = (normal((2, 3, 4), 1), normal((2, 2, 3, 3), 2));
@@ -409,5 +421,11 @@ fn zip_powers_and_positions() {
     {
         let x = v.clone();
         verify!(ii1, [x], (&x));
+    }
+    {
+        let x = v.clone();
+        let y = w.clone();
+        verify!(backwards_what_is_left, [x], (&x));
+        verify!(backwards_two, [x, y], (&x, &y));
     }
 }

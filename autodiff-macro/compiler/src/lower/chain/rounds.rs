@@ -325,8 +325,25 @@ impl<'g, 'a> Lower<'g, 'a> {
                     Some(quote!(if #holds { #rest } #seen += 1;))
                 })
             }
+            // Which items are left does not depend on the direction: what is left out is gone through backwards as well.
+            Flow::Rev(inner) if inner.is_uneven() => {
+                fn back<'e>(flow: &Flow<'e>) -> Box<Flow<'e>> {
+                    Box::new(Flow::Rev(Box::new(flow.clone())))
+                }
+                let turned = match &**inner {
+                    Flow::Filter(inner, f) => Flow::Filter(back(inner), f),
+                    Flow::Map(inner, f) => Flow::Map(back(inner), f),
+                    Flow::Chain(a, b) => Flow::Chain(back(b), back(a)),
+                    Flow::Rev(inner) => (**inner).clone(),
+                    _ => {
+                        self.errors.at(e, "`rev` after `take_while`, `skip_while`, `enumerate`, `skip`, `take`, `step_by` and `flat_map` of what a filter leaves is not followed: collect the items first, or write a `for` loop");
+                        return None;
+                    }
+                };
+                self.gone_through(&turned, e, then)
+            }
             flow if flow.is_uneven() => {
-                self.errors.at(e, "which items are left is known only when the program runs: `zip` and `rev` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
+                self.errors.at(e, "which items are left is known only when the program runs: `zip` comes before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
                 None
             }
             flow => {
