@@ -10,7 +10,7 @@
 use super::dispatch::{Task, dispatch};
 use super::product::matmul_into;
 use super::rows::each_row_mut;
-use super::threads::join;
+use super::threads::{join, pays};
 use super::{scratch, vector};
 use crate::Element;
 use crate::math::Math;
@@ -160,7 +160,7 @@ macro_rules! stack {
                     len => {
                         let work = self.q.len().saturating_mul(self.k.shape()[self.k.ndim() - 2]);
                         let (left, right) = self.split(len / 2);
-                        join(work >= PARALLEL, || left.run(), || right.run());
+                        join(pays(work, PARALLEL), || left.run(), || right.run());
                     }
                 }
             }

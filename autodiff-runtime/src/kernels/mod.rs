@@ -82,4 +82,5 @@ pub use softmax::{
 pub use sort::{sort_axis_grad_into, sort_axis_into};
 pub use tape::{Frame, Parts, Record, Tape, add_assign, fill, held, rounds, save, segment, settled, swap};
 pub use terms::{Terms, terms};
+pub use threads::{Call, RunHere, RunInPool, Threads, in_threads};
 pub use tree::{Skeleton, accumulate, copied, debug_leaves, numbers, zero_as, zero_as_slice, zeros_of_slice};

@@ -12,7 +12,7 @@ mod transpose;
 use super::dispatch::dispatch;
 use super::fuse::MAX_RANK;
 use super::matvec::{Columns, Dot, Outer};
-use super::threads::{join, threads};
+use super::threads::{join, part, pays};
 use crate::Element;
 use blocked::{Problem, product};
 use std::slice::{from_raw_parts, from_raw_parts_mut};
@@ -157,7 +157,7 @@ const SHORTEST: usize = 32;
 /// Runs the task, in two halves of the destination where that pays: every element is the same sum either way.
 fn sum_of_columns<T: Element>(task: Columns<'_, T>) {
     let (rows, half) = (task.dst.len(), (task.dst.len() / 2).next_multiple_of(16));
-    if half >= SHORTEST && half < rows && half * task.columns >= PARALLEL_READ && threads() > 1 {
+    if half >= SHORTEST && half < rows && pays(half * task.columns, PARALLEL_READ) {
         let (left, right) = task.split(half);
         join(true, || sum_of_columns(left), || sum_of_columns(right));
     } else {
@@ -337,7 +337,7 @@ unsafe fn multiply_all<T: Element>(
         let work = count * dst.matrix.rows * dst.matrix.columns * a.matrix.columns;
         // Products that are added up run one after the other.
         let apart = (0..MAX_RANK).all(|axis| dst.lengths[axis] == batch[axis]);
-        if apart && work >= 2 * PARALLEL && threads() > 1 { all.halves(0, count, work) } else { all.run(0, count) }
+        if apart && pays(work, 2 * PARALLEL) { all.halves(0, count, work) } else { all.run(0, count) }
     }
 }
 
@@ -363,7 +363,7 @@ impl<T: Element> Batch<'_, T> {
         let middle = start + (end - start) / 2;
         // SAFETY: as promised by the caller; the halves are apart.
         unsafe {
-            if middle == start || work < 2 * PARALLEL {
+            if middle == start || work < 2 * part(PARALLEL) {
                 return self.run(start, end);
             }
             join(true, || self.halves(start, middle, work / 2), || self.halves(middle, end, work / 2));

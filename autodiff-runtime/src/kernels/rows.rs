@@ -8,7 +8,7 @@
 
 use super::dispatch::{Task, dispatch};
 use super::scratch;
-use super::threads::join;
+use super::threads::{join, pays};
 use crate::Element;
 use crate::math::Math;
 use ndarray::{
@@ -190,7 +190,7 @@ where
     if rows == 0 {
         return;
     }
-    if rows > 1 && rows * d * K::COST >= PARALLEL {
+    if rows > 1 && pays(rows * d * K::COST, PARALLEL) {
         let half = rows / 2;
         let mut right_out = std::array::from_fn(|_| Default::default());
         let mut left_out = std::array::from_fn(|_| Default::default());

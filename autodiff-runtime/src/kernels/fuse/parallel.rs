@@ -10,6 +10,7 @@ use super::operand::{Input, Mode, Output};
 use super::plan::Plan;
 use super::row::Row;
 use crate::Element;
+use crate::kernels::threads::{part, pays};
 use rayon::prelude::*;
 
 /// Operations (arithmetic, loads and stores) below which waking a thread costs more than it brings: about 100 µs.
@@ -58,15 +59,14 @@ pub(super) unsafe fn run<'a, T: Element, const N: usize, const O: usize>(
 ) -> bool {
     let length = plan.dims[0];
     let each: usize = plan.dims[1..plan.rank].iter().product::<usize>() * (cost as usize + N + O);
-    if length * each < WORTH_IT
-        || length < 2
+    if length < 2
         || outputs.iter().any(|o| o.shared || o.layout.strides[0] == 0 || (plan.rank == 1 && o.mode != Mode::Set))
-        || rayon::current_num_threads() == 1
+        || !pays(length * each, WORTH_IT)
     {
         return false;
     }
     // Whole vectors where the axis is the innermost one.
-    let step = (PART / each).max(1).next_multiple_of(if plan.rank == 1 { 64 } else { 1 });
+    let step = (part(PART) / each).max(1).next_multiple_of(if plan.rank == 1 { 64 } else { 1 });
     let whole = Loop { row, kernel, plan: *plan, inputs, outputs };
     let parts = length.div_ceil(step);
     // SAFETY: the parts cover the axis without overlap.

@@ -11,7 +11,7 @@ use super::row::{self, Row};
 use crate::Element;
 use crate::kernels::product::matvec_into;
 use crate::kernels::scratch;
-use crate::kernels::threads::{join, threads};
+use crate::kernels::threads::{join, pays};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis, Slice};
 use std::ops::Range;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
@@ -63,7 +63,7 @@ pub fn run_rows<'a, T: Element, K: Kernel<T, N, O>, const N: usize, const O: usi
         1 => unsafe { pass.part(0..n, to, &mut totals[0]) },
         _ => scratch::slice(count * columns, |sums| {
             // SAFETY: the same.
-            unsafe { pass.parts(0, step, sums, &mut totals[..count]) };
+            unsafe { pass.parts(0, step, sums, &mut totals[..count], pays(n * columns, PART)) };
             to.fill(T::zero());
             for sum in sums.chunks_exact(columns.max(1)) {
                 to.iter_mut().zip(sum).for_each(|(to, &sum)| *to += sum);
@@ -97,8 +97,8 @@ struct Pass<'o, 'a, T, const N: usize, const O: usize> {
 unsafe impl<T: Element, const N: usize, const O: usize> Sync for Pass<'_, '_, T, N, O> {}
 
 impl<T: Element, const N: usize, const O: usize> Pass<'_, '_, T, N, O> {
-    /// The parts from number `first` on, of `step` rows each, in parallel if there are threads.
-    unsafe fn parts(&self, first: usize, step: usize, sums: &mut [T], totals: &mut [[f64; O]]) {
+    /// The parts from number `first` on, of `step` rows each.
+    unsafe fn parts(&self, first: usize, step: usize, sums: &mut [T], totals: &mut [[f64; O]], parallel: bool) {
         let count = totals.len();
         // SAFETY: as promised by the caller.
         unsafe {
@@ -109,7 +109,11 @@ impl<T: Element, const N: usize, const O: usize> Pass<'_, '_, T, N, O> {
             let half = count / 2;
             let (left_sums, right_sums) = sums.split_at_mut(half * self.x.ncols());
             let (left, right) = totals.split_at_mut(half);
-            join(threads() > 1, || self.parts(first, step, left_sums, left), || self.parts(first + half, step, right_sums, right));
+            join(
+                parallel,
+                || self.parts(first, step, left_sums, left, parallel),
+                || self.parts(first + half, step, right_sums, right, parallel),
+            );
         }
     }
 

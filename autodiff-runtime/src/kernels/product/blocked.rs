@@ -10,15 +10,20 @@ use super::simd::{Tiles, WithTiles, with_tiles};
 use super::tile::{Inner, Tile};
 use crate::Element;
 use crate::kernels::scratch;
+#[cfg(feature = "rayon")]
+use crate::kernels::threads::{join, part, pays, threads};
 
-/// The longest inner length of a block of tiles: a panel of the right factor then stays in the first-level cache.
+/// The longest inner length of a block of tiles.
 const DEPTH: usize = 256;
+/// Bytes of a panel of the right factor: with the rows that meet it, it stays in the first-level cache.
+const PANEL_BYTES: usize = 36 << 10;
 /// The longest inner length at which it is the result that the time goes to.
 const SHORT: usize = 16;
 /// The longest inner length of a block of inner products, so that the rounding of long ones does not add up.
 const INNER_DEPTH: usize = 4096;
-/// Bytes of a packed block of the right factor, of which a panel at a time goes to the first-level cache.
-const RIGHT_BYTES: usize = 512 << 10;
+/// Bytes of a packed block of the right factor, of which a panel at a time goes to the first-level cache. The left factor
+/// is packed anew for each block.
+const RIGHT_BYTES: usize = 1 << 20;
 /// Bytes of a packed block of the left factor, which the tiles of a panel read from the second-level cache.
 const LEFT_BYTES: usize = 144 << 10;
 /// The least inner length that a factor is packed for where it could be read in place.
@@ -159,8 +164,8 @@ unsafe fn split<T: Element, S: Tiles<T>>(p: Problem<T>, way: Way) {
     {
         let work = p.dst.rows.saturating_mul(p.dst.columns).saturating_mul(p.a.columns);
         let least = if p.dst.rows.min(p.dst.columns) == 1 { PARALLEL_READ } else { PARALLEL };
-        if work >= 2 * least {
-            let parts = rayon::current_num_threads().min(work / least);
+        if pays(work, 2 * least) {
+            let parts = threads().min(work / part(least));
             // SAFETY: as promised by the caller.
             unsafe { parallel::<T, S>(p, way, parts) };
             return;
@@ -186,7 +191,7 @@ unsafe fn parallel<T: Element, S: Tiles<T>>(p: Problem<T>, way: Way, parts: usiz
             let t = p.transposed();
             (t.rows(0, left).transposed(), t.rows(left, length - left).transposed())
         };
-        rayon::join(move || parallel::<T, S>(one, way, parts / 2), move || parallel::<T, S>(two, way, parts - parts / 2));
+        join(true, move || parallel::<T, S>(one, way, parts / 2), move || parallel::<T, S>(two, way, parts - parts / 2));
     }
 }
 
@@ -222,7 +227,7 @@ fn cut(length: usize, parts: usize, i: usize) -> usize {
 unsafe fn columns<T: Element, S: Tiles<T>>(p: Problem<T>) {
     let (m, n, k) = (p.dst.rows, p.dst.columns, p.a.columns);
     let width = S::LANES * S::VECTORS;
-    let blocks = k.div_ceil(DEPTH);
+    let blocks = k.div_ceil(DEPTH.min(PANEL_BYTES / size_of::<T>() / width));
     let depth = if blocks == 1 { k } else { k.div_ceil(blocks) };
     // A factor that many tiles read is worth packing even where it could be read in place.
     let pack_right =

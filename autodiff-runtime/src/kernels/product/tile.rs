@@ -64,7 +64,9 @@ unsafe fn sums<T: Element, S: Simd<T>, const R: usize, const V: usize, const WHO
         if PACKED {
             for i in 0..R {
                 let c = t.c.offset(i as isize * t.c_row).cast_const();
-                S::prefetch(c);
+                for v in 0..V {
+                    S::prefetch(c.wrapping_add(v * S::LANES));
+                }
                 S::prefetch(c.wrapping_add(V * S::LANES - 1));
             }
         }

@@ -7,8 +7,9 @@ use syn::{Attribute, Visibility};
 use super::super::control::tape;
 use super::super::program::{Program, Target};
 use super::{Companion, local, turbofish};
-use crate::ir::Type;
-use crate::schedule::Schedule;
+use crate::ir::{Attr, Region, Type};
+use crate::passive::Prologue;
+use crate::schedule::{Schedule, Step};
 use crate::syntax::owned_array;
 
 impl Companion<'_> {
@@ -64,8 +65,8 @@ impl Companion<'_> {
             }
         };
         let empty = self.empty_gradient();
-        let [value_and_grad, grad_name, into, ws_name] =
-            ["value_and_grad", "grad", "value_and_grad_into", "workspace"].map(|f| self.function(f));
+        let [value_and_grad, grad_name, into, ws_name, here] =
+            ["value_and_grad", "grad", "value_and_grad_into", "workspace", "value_and_grad_here"].map(|f| self.function(f));
         let receiver =
             params.iter().take(usize::from(self.signature.owner.is_some() && idents.first().is_some_and(|i| *i == "self")));
         let receiver: Vec<&TokenStream> = receiver.collect();
@@ -84,6 +85,40 @@ impl Companion<'_> {
         let into_doc = format!(
             " The value; the gradient overwrites `grad`. Allocates nothing once the workspace has been used at these sizes.{partly}"
         );
+        let destructured = quote!(let #workspace { slots: [#(#slot_names),*], #tapes_pattern } = #ws;);
+        let into_signature = quote! {
+            #bounded (
+                #(#receiver,)*
+                #ws: &mut #workspace<#float>,
+                #(#others,)*
+                #grad: &mut #grad_ty,
+            ) -> #returns_value #clause
+        };
+        let into_function = if self.may_use_threads(schedule) {
+            let arguments: Vec<Ident> = (0..params.len() + 2).map(|i| local(&format!("argument_{i}"))).collect();
+            quote! {
+                #[doc = #into_doc]
+                pub fn #into #into_signature {
+                    static THREADS: #krate::kernels::Threads = #krate::kernels::Threads::new();
+                    #krate::kernels::in_threads!(
+                        THREADS, (#(#own,)* #ws, #(#rest,)* #grad), |#(#arguments),*| Self::#here #turbofish (#(#arguments),*)
+                    )
+                }
+
+                fn #here #into_signature {
+                    #destructured
+                    #body
+                }
+            }
+        } else {
+            quote! {
+                #[doc = #into_doc]
+                pub fn #into #into_signature {
+                    #destructured
+                    #body
+                }
+            }
+        };
         let functions = quote! {
             /// Value and gradient.
             pub fn #value_and_grad #bounded (#(#params),*) -> #returns_both #clause {
@@ -103,18 +138,16 @@ impl Companion<'_> {
                 #workspace::default()
             }
 
-            #[doc = #into_doc]
-            pub fn #into #bounded (
-                #(#receiver,)*
-                #ws: &mut #workspace<#float>,
-                #(#others,)*
-                #grad: &mut #grad_ty,
-            ) -> #returns_value #clause {
-                let #workspace { slots: [#(#slot_names),*], #tapes_pattern } = #ws;
-                #body
-            }
+            #into_function
         };
         (items, functions)
+    }
+
+    /// Whether the program may go to another thread as a whole: there is work to share, and no statement of the user's that
+    /// is run for its effect, which may be one on the thread.
+    fn may_use_threads(&self, schedule: &Schedule) -> bool {
+        let shares = |step: &Step| matches!(step, Step::Loop(_) | Step::Rows(_) | Step::Kernel(_));
+        schedule.steps.iter().any(shares) && !has_effects(&self.lowered.prologue, &schedule.joint.region)
     }
 
     /// `grad` and `value_and_grad` of a function whose result is an array: a call is an error that names the alternatives.
@@ -227,4 +260,17 @@ impl Companion<'_> {
         let import = self.import();
         quote!(#prologue #import #checks #sizes #zeros #fresh #steps #ending #value)
     }
+}
+
+/// Whether passive code is run for its effect, that of bodies included; an assertion has none that lasts.
+fn has_effects(prologue: &Prologue, region: &Region) -> bool {
+    let asserts = |tokens: &TokenStream| {
+        let macros = ["assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne"];
+        let mut tokens = tokens.clone().into_iter().map(|t| t.to_string());
+        tokens.next().is_some_and(|name| macros.contains(&name.as_str())) && tokens.next().is_some_and(|t| t == "!")
+    };
+    let graph = &region.graph;
+    let controls = graph.ids().filter_map(|id| graph.node(id).attrs.first().and_then(Attr::control));
+    let mut arms = controls.flat_map(|control| &control.arms);
+    !prologue.effects().all(asserts) || arms.any(|arm| has_effects(&arm.prologue, &arm.region))
 }
