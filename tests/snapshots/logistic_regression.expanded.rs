@@ -184,6 +184,23 @@ impl logistic_regression {
         lambda: F,
         grad: &mut LogisticRegressionGrad<F>,
     ) -> F {
+        static THREADS: ::autodiff_runtime::kernels::Threads = ::autodiff_runtime::kernels::Threads::new();
+        ::autodiff_runtime::kernels::in_threads!(
+            THREADS, (workspace, w, b, x, y, lambda, grad), | argument_0, argument_1,
+            argument_2, argument_3, argument_4, argument_5, argument_6 |
+            Self::value_and_grad_here:: < F > (argument_0, argument_1, argument_2,
+            argument_3, argument_4, argument_5, argument_6)
+        )
+    }
+    fn value_and_grad_here<F: Element + ::autodiff_runtime::Element>(
+        workspace: &mut LogisticRegressionWorkspace<F>,
+        w: &Array1<F>,
+        b: F,
+        x: &Array2<F>,
+        y: &Array1<F>,
+        lambda: F,
+        grad: &mut LogisticRegressionGrad<F>,
+    ) -> F {
         let LogisticRegressionWorkspace { slots: [slot0, slot1, slot2] } = workspace;
         use ::autodiff_runtime::kernels::{self as rt, Math as _};
         let m = rt::math::<F>();

@@ -246,6 +246,24 @@ impl mlp {
         y: &Array2<f32>,
         grad: &mut MlpGrad,
     ) -> f32 {
+        static THREADS: ::autodiff_runtime::kernels::Threads = ::autodiff_runtime::kernels::Threads::new();
+        ::autodiff_runtime::kernels::in_threads!(
+            THREADS, (workspace, w1, b1, w2, b2, x, y, grad), | argument_0, argument_1,
+            argument_2, argument_3, argument_4, argument_5, argument_6, argument_7 |
+            Self::value_and_grad_here(argument_0, argument_1, argument_2, argument_3,
+            argument_4, argument_5, argument_6, argument_7)
+        )
+    }
+    fn value_and_grad_here(
+        workspace: &mut MlpWorkspace<f32>,
+        w1: &Array2<f32>,
+        b1: &Array1<f32>,
+        w2: &Array2<f32>,
+        b2: &Array1<f32>,
+        x: &Array2<f32>,
+        y: &Array2<f32>,
+        grad: &mut MlpGrad,
+    ) -> f32 {
         let MlpWorkspace { slots: [slot0, slot1, slot2] } = workspace;
         use ::autodiff_runtime::kernels::{self as rt, Math as _};
         let m = rt::math::<f32>();

@@ -175,6 +175,21 @@ impl softmax_regression {
         y: &Array2<f64>,
         grad: &mut SoftmaxRegressionGrad,
     ) -> f64 {
+        static THREADS: ::autodiff_runtime::kernels::Threads = ::autodiff_runtime::kernels::Threads::new();
+        ::autodiff_runtime::kernels::in_threads!(
+            THREADS, (workspace, w, b, x, y, grad), | argument_0, argument_1, argument_2,
+            argument_3, argument_4, argument_5 | Self::value_and_grad_here(argument_0,
+            argument_1, argument_2, argument_3, argument_4, argument_5)
+        )
+    }
+    fn value_and_grad_here(
+        workspace: &mut SoftmaxRegressionWorkspace<f64>,
+        w: &Array2<f64>,
+        b: &Array1<f64>,
+        x: &Array2<f64>,
+        y: &Array2<f64>,
+        grad: &mut SoftmaxRegressionGrad,
+    ) -> f64 {
         let SoftmaxRegressionWorkspace { slots: [slot0, slot1, slot2] } = workspace;
         use ::autodiff_runtime::kernels::{self as rt, Math as _};
         let m = rt::math::<f64>();

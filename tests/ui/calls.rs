@@ -111,4 +111,18 @@ fn arguments_of_elsewhere(w: &Array2<f64>) -> f64 {
     w.sum(0).sum() + w.row(0).max() + w.log().sum()
 }
 
+#[differentiate]
+fn other(a: f64) -> f64 {
+    a.sin()
+}
+
+#[differentiate]
+fn other_in_a_closure(w: &Array2<f64>) -> f64 {
+    let f = |v: f64| {
+        let y: f64 = other(v);
+        y
+    };
+    w.mapv(f).sum()
+}
+
 fn main() {}

@@ -104,4 +104,20 @@ fn chains_counted_and_cut(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
     a + b + c + h + i + d[0] + e[0] + f[0] + g[0]
 }
 
+#[differentiate]
+fn parts_with_loops(w: &Array2<f64>) -> f64 {
+    let sums: Vec<f64> = w
+        .exact_chunks((1, 2))
+        .into_iter()
+        .map(|lane| {
+            let mut s = 0.0;
+            for v in lane {
+                s += v * s + v;
+            }
+            s
+        })
+        .collect();
+    sums[0]
+}
+
 fn main() {}

@@ -7,8 +7,9 @@ use ndarray::prelude::*;
 fn return_in_a_loop(w: &Array1<f64>) -> Array1<f64> {
     let mut s = 0.0;
     for i in 0..w.len() {
+        let y = w * s;
         if s > 3.0 {
-            return w * s;
+            return y;
         }
         s += w[i];
     }

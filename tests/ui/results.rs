@@ -83,6 +83,21 @@ mod called {
     }
 }
 
+#[differentiate]
+mod reasons {
+    use super::*;
+
+    fn helper(w: &Array1<f64>) -> Result<f64, String> {
+        if w.len() > 3 { Err("too many".into()) } else { Ok(w.sum()) }
+    }
+
+    #[differentiate]
+    fn reads_a_value(w: &Array1<f64>) -> f64 {
+        let s = w[0];
+        helper(w).unwrap_or_else(|_| panic!("{s}"))
+    }
+}
+
 fn main() {
     let _ = array_result::grad(&array![1.0]);
 }

@@ -204,10 +204,10 @@ mod pool {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __in_threads {
-    ($threads:expr, ($($argument:expr),* $(,)?), |$($name:ident),*| $call:expr) => {{
+    ($threads:expr, $function:expr, $($argument:ident),* $(,)?) => {{
         #[allow(unused_imports)]
         use $crate::kernels::{RunHere as _, RunInPool as _};
-        let call = $crate::kernels::Call::new(($($argument,)*), |($($name,)*)| $call);
+        let call = $crate::kernels::Call::new(($($argument,)*), |($($argument,)*)| $function($($argument),*));
         (&&call).run(&$threads)
     }};
 }
@@ -222,11 +222,11 @@ mod tests {
 
     /// Runs in the pool if its arguments may, and tells the thread. It has `work` for other threads.
     fn place(threads: &Threads, work: usize) -> ThreadId {
-        let own = work;
-        crate::kernels::in_threads!(threads, (work, &own), |work, _unused| {
+        fn function(work: usize) -> ThreadId {
             pays(work, 100);
             current().id()
-        })
+        }
+        crate::kernels::in_threads!(threads, function, work)
     }
 
     fn pool() -> rayon::ThreadPool {
@@ -249,34 +249,30 @@ mod tests {
     #[test]
     fn what_may_not_go_to_another_thread_stays() {
         let (threads, here) = (Threads::new(), current().id());
+        fn taking(counted: Rc<i32>, work: usize) -> (ThreadId, i32) {
+            pays(work, 100);
+            (current().id(), *counted)
+        }
+        fn giving(work: usize) -> (ThreadId, Rc<usize>) {
+            pays(work, 100);
+            (current().id(), Rc::new(work))
+        }
         for _ in 0..3 {
-            let counted = Rc::new(1);
-            let ran = crate::kernels::in_threads!(threads, (counted, 10_000), |counted, work| {
-                pays(work, 100);
-                (current().id(), *counted)
-            });
-            assert_eq!(ran, (here, 1));
-            let result = crate::kernels::in_threads!(threads, (10_000,), |work| {
-                pays(work, 100);
-                (current().id(), Rc::new(2))
-            });
-            assert_eq!(result, (here, Rc::new(2)));
+            let (counted, work) = (Rc::new(1), 10_000);
+            assert_eq!(crate::kernels::in_threads!(threads, taking, counted, work), (here, 1));
+            assert_eq!(crate::kernels::in_threads!(threads, giving, work), (here, Rc::new(work)));
         }
     }
 
     #[test]
     fn tasks_inside_of_a_call_and_calls_inside_of_tasks() {
-        let sum = |threads: &Threads| {
-            let add = |n: u64| {
-                crate::kernels::in_threads!(threads, (n,), |n| {
-                    pays(10_000, 100);
-                    let (mut left, mut right) = (0, 0);
-                    join(true, || left = (0..n / 2).sum(), || right = (n / 2..n).sum());
-                    left + right
-                })
-            };
-            (0..20).map(add).sum::<u64>()
-        };
+        fn halves(n: u64) -> u64 {
+            pays(10_000, 100);
+            let (mut left, mut right) = (0, 0);
+            join(true, || left = (0..n / 2).sum(), || right = (n / 2..n).sum());
+            left + right
+        }
+        let sum = |threads: &Threads| (0..20).map(|n| crate::kernels::in_threads!(threads, halves, n)).sum::<u64>();
         let threads = Threads::new();
         let expected: u64 = (0..20).map(|n: u64| (0..n).sum::<u64>()).sum();
         assert_eq!(sum(&threads), expected);
@@ -289,14 +285,13 @@ mod tests {
 
     #[test]
     fn a_panic_comes_through_and_nothing_hangs() {
+        fn fails(round: usize) {
+            pays(10_000, 100);
+            assert!(round == 9, "round {round}");
+        }
         let threads = Threads::new();
         for round in 0..4 {
-            let failed = std::panic::catch_unwind(|| {
-                crate::kernels::in_threads!(threads, (round,), |round| {
-                    pays(10_000, 100);
-                    assert!(round == 9, "round {round}");
-                })
-            });
+            let failed = std::panic::catch_unwind(|| crate::kernels::in_threads!(threads, fails, round));
             assert!(failed.is_err());
             assert!(place(&threads, 10_000) == current().id() || round > 0);
         }

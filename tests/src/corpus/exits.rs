@@ -3,7 +3,7 @@
 use autodiff_runtime::prelude::*;
 use ndarray::prelude::*;
 
-use crate::verify;
+use crate::{verify, verify_vjp};
 
 #[differentiate(wrt(x))]
 fn of_an_option(x: &Array1<f64>, o: Option<f64>) -> f64 {
@@ -174,6 +174,18 @@ mod returned {
     }
 }
 
+#[differentiate]
+fn returned_as_the_result(w: &Array1<f64>) -> Array1<f64> {
+    let mut s = 0.0;
+    for i in 0..w.len() {
+        if s > 1.0 {
+            return w * s;
+        }
+        s += w[i];
+    }
+    w * 2.0
+}
+
 #[test]
 fn arrays_returned_from_loops() {
     use returned::{of_a_round, of_several, of_two_loops};
@@ -182,6 +194,9 @@ fn arrays_returned_from_loops() {
     for rounds in [0, 1, 3, 20] {
         verify!(of_a_round, [a, b], (&a, &b, rounds));
         verify!(of_several, [b], (&b, rounds));
+    }
+    for w in [array![0.5, 1.0, 0.2], array![0.5, 0.1], array![2.0]] {
+        verify_vjp!(returned_as_the_result, [w], (&w));
     }
     for bound in [0.1, 1.5, 2.5, 100.0] {
         verify!(of_two_loops, [b], (&b, bound));

@@ -28,6 +28,7 @@ mod masks;
 mod modules;
 mod networks;
 mod nothing;
+mod options;
 mod regression;
 mod results;
 mod rewrites;

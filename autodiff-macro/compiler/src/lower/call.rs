@@ -48,7 +48,7 @@ impl<'g> Lower<'g, '_> {
         if let Some(value) = self.unwrapped_call(m) {
             return value;
         }
-        if let Some(value) = self.unwrapped_option(m, e) {
+        if let Some(value) = self.unwrapped_option(m, e).or_else(|| self.mapped_and_unwrapped(m)) {
             return value;
         }
         let after = self.after.take();

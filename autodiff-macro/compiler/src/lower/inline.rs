@@ -242,6 +242,15 @@ impl<'g> Lower<'g, '_> {
 
     fn argument(&mut self, arg: &Expr, value: Value<'g>, pat: &Pat, ty: Option<&Type>) -> Value<'g> {
         let names = pattern_names(pat);
+        if let (Pat::Ident(p), Some(ty)) = (pat, ty) {
+            // A place is read by reference.
+            let ty = match (&value, ty) {
+                (Value::Place(_), Type::Reference(_)) => ty.clone(),
+                (Value::Place(_), ty) => syn::parse_quote!(&#ty),
+                _ => ty.clone(),
+            };
+            std::rc::Rc::make_mut(&mut self.types).insert(p.ident.to_string(), ty);
+        }
         if let Value::Place(p) = &value {
             let read = p.read();
             self.passive.push(Passive::on_demand(quote!(let #pat = &#read;), names));

@@ -135,6 +135,8 @@ fn lower_once(
         }
         renamer.body(&mut copy);
         block = &copy;
+        // A name that hid a parameter's has become another one.
+        lower.locals = std::rc::Rc::new(control::bound_names(block));
     }
     lower.note_variables(block);
     let result = lower.body(block);
@@ -303,6 +305,8 @@ struct Lower<'g, 'a> {
     mutable: std::rc::Rc<std::collections::HashSet<String>>,
     /// Variables bound in the function's body.
     locals: std::rc::Rc<std::collections::HashSet<String>>,
+    /// The types of passive parameters of called functions.
+    types: std::rc::Rc<HashMap<String, syn::Type>>,
     /// Integers of the outside that the passive code of this body changes.
     kept: std::collections::BTreeSet<String>,
     /// Variables that bodies read by name when they run, which is later than the passive code around them.
@@ -405,6 +409,7 @@ impl<'g, 'a> Lower<'g, 'a> {
             in_body: false,
             mutable: Default::default(),
             locals: Default::default(),
+            types: Default::default(),
             kept: Default::default(),
             fixed: Default::default(),
             changed: Default::default(),

@@ -226,6 +226,21 @@ impl<'g> Lower<'g, '_> {
             ("unwrap" | "expect", Some(Parts::Struct(..) | Parts::Sequence(_) | Parts::Tuple(_)), _) => {
                 Some(Value::Place(place.clone().into()))
             }
+            ("unwrap_or" | "unwrap_or_else" | "unwrap_or_default", Some(Parts::Optional(ty)), _)
+                if matches!(self.signature.kind_of(&ty), ParamKind::Size) && !self.mentions_active(&Expr::MethodCall(m.clone())) =>
+            {
+                Some(Value::Int(self.capture_dim(&quote!(#m))))
+            }
+            // Of other types than floats it is passive code's.
+            ("unwrap_or_default", Some(Parts::Optional(ty)), None) if !self.is_float_type(&ty) => Some(Value::Opaque),
+            (
+                "unwrap_or" | "unwrap_or_else" | "unwrap_or_default" | "map_or" | "map_or_else" | "is_some_and" | "is_none_or",
+                Some(Parts::Optional(_)),
+                _,
+            ) => {
+                let branch = self.option_as_branch(&name, m)?;
+                self.expr(&branch)
+            }
             ("unwrap" | "expect", Some(Parts::Optional(ty)), _) => Some(self.at(place.step(PathStep::Content, Some(ty)))),
             ("len", Some(Parts::Sequence(_)), None) => Some(Value::Int(self.capture_dim(&quote!(#m)))),
             ("is_some" | "is_none", Some(Parts::Optional(_)), None) | ("is_empty", Some(Parts::Sequence(_)), None) => {
@@ -253,6 +268,52 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    fn is_float_type(&self, ty: &Type) -> bool {
+        matches!(self.signature.kind_of(ty), ParamKind::Scalar { float, .. } if float == self.float)
+    }
+
+    /// `option.map(f).unwrap_or(d)` of an `Option` that is a parameter or its part. `None` if it is another call.
+    pub(super) fn mapped_and_unwrapped(&mut self, m: &syn::ExprMethodCall) -> Option<Option<Value<'g>>> {
+        let Expr::MethodCall(inner) = &*m.receiver else { return None };
+        if inner.method != "map" || inner.args.len() != 1 {
+            return None;
+        }
+        let (option, f) = (&inner.receiver, &inner.args[0]);
+        let as_one: syn::ExprMethodCall = match (m.method.to_string().as_str(), m.args.first()) {
+            ("unwrap_or", Some(other)) => syn::parse_quote!(#option.map_or(#other, #f)),
+            ("unwrap_or_else", Some(other)) => syn::parse_quote!(#option.map_or_else(#other, #f)),
+            ("unwrap_or_default", None) => syn::parse_quote!(#option.map_or(0.0, #f)),
+            _ => return None,
+        };
+        let (place, _) = self.optional(option)?;
+        Some(self.place_method(&place, &as_one))
+    }
+
+    /// `option.map_or(d, f)` and its kin as `if let Some(inside) = option { f(inside) } else { d }`.
+    fn option_as_branch(&mut self, name: &str, m: &syn::ExprMethodCall) -> Option<Expr> {
+        let (option, args) = (&m.receiver, m.args.iter().collect::<Vec<_>>());
+        let called = |f: &Expr| match f {
+            Expr::Closure(c) if c.inputs.is_empty() => c.body.to_token_stream(),
+            f => quote!((#f)()),
+        };
+        let (of_content, otherwise): (Option<&Expr>, TokenStream) = match (name, args.as_slice()) {
+            ("unwrap_or", [other]) => (None, other.to_token_stream()),
+            ("unwrap_or_else", [f]) => (None, called(f)),
+            ("unwrap_or_default", []) => (None, quote!(0.0)),
+            ("map_or", [other, f]) => (Some(f), other.to_token_stream()),
+            ("map_or_else", [other, f]) => (Some(f), called(other)),
+            ("is_some_and", [f]) => (Some(f), quote!(false)),
+            ("is_none_or", [f]) => (Some(f), quote!(true)),
+            _ => return None,
+        };
+        let inside = self.unused("inside");
+        let (lets, value) = match of_content {
+            None => (TokenStream::new(), inside.to_token_stream()),
+            Some(f) => self.applied(f, &[inside.to_token_stream()])?,
+        };
+        syn::parse2(quote!(if let Some(#inside) = #option { #lets #value } else { #otherwise })).ok()
     }
 
     /// Says how a part of a struct that the macro does not see is read.

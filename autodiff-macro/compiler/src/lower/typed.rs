@@ -6,7 +6,7 @@ use syn::{Expr, Pat, Type};
 
 use super::Lower;
 use super::value::Value;
-use crate::syntax::{ParamKind, pattern_names};
+use crate::syntax::{ParamKind, Parts, pattern_names};
 
 impl<'g> Lower<'g, '_> {
     /// The type of the items that an expression goes through, if parameters' types tell.
@@ -83,6 +83,52 @@ impl<'g> Lower<'g, '_> {
         Some((item, by_reference))
     }
 
+    /// The type of a passive expression that is matched, if parameters' types tell.
+    pub(super) fn matched_type(&self, e: &Expr) -> Option<Type> {
+        match e {
+            Expr::Paren(p) => self.matched_type(&p.expr),
+            Expr::Group(g) => self.matched_type(&g.expr),
+            Expr::Reference(r) => self.matched_type(&r.expr).map(|ty| syn::parse_quote!(&#ty)),
+            Expr::Unary(syn::ExprUnary { op: syn::UnOp::Deref(_), expr, .. }) => match self.matched_type(expr)? {
+                Type::Reference(r) => Some(*r.elem),
+                _ => None,
+            },
+            Expr::Path(path) => {
+                let name = path.path.get_ident()?;
+                if let Some(ty) = self.types.get(&name.to_string()) {
+                    return Some(ty.clone());
+                }
+                if self.locals.contains(&name.to_string()) {
+                    return None;
+                }
+                self.signature.params.iter().find(|p| p.ident == *name).map(|p| p.ty.clone())
+            }
+            Expr::Field(f) => {
+                let name = match &f.member {
+                    syn::Member::Named(name) => name.to_string(),
+                    syn::Member::Unnamed(number) => number.index.to_string(),
+                };
+                match self.signature.items.parts(&self.matched_type(&f.base)?) {
+                    Parts::Struct(_, fields) => fields.into_iter().find(|f| f.name == name).map(|f| f.ty),
+                    Parts::Tuple(parts) => parts.into_iter().nth(name.parse().ok()?),
+                    _ => None,
+                }
+            }
+            Expr::MethodCall(m) if m.args.is_empty() && m.method == "as_ref" => {
+                match self.signature.items.parts(&self.matched_type(&m.receiver)?) {
+                    Parts::Optional(ty) => Some(syn::parse_quote!(Option<&#ty>)),
+                    _ => None,
+                }
+            }
+            Expr::Tuple(t) => {
+                let parts: Vec<Type> =
+                    t.elems.iter().map(|e| self.matched_type(e).unwrap_or_else(|| syn::parse_quote!(_))).collect();
+                Some(syn::parse_quote!((#(#parts,)*)))
+            }
+            _ => None,
+        }
+    }
+
     /// An integer of passive code, which may be behind references.
     pub(super) fn integer(&mut self, read: proc_macro2::TokenStream, ty: &Type) -> Value<'g> {
         match ty {
@@ -90,6 +136,38 @@ impl<'g> Lower<'g, '_> {
             Type::Paren(t) => self.integer(read, &t.elem),
             Type::Group(t) => self.integer(read, &t.elem),
             _ => Value::Int(self.capture_dim(&read)),
+        }
+    }
+
+    /// The patterns in `Some(p)`, `Kind::A(p, q)` or `Kind::B { p, .. }`, with their types as far as they are known.
+    fn parts_of_variant(&self, pat: &Pat, ty: &Type) -> Option<Vec<(Pat, Option<Type>)>> {
+        let by_reference = matches!(ty, Type::Reference(_));
+        let part = |ty: Type| if by_reference { syn::parse_quote!(&#ty) } else { ty };
+        let items = &self.signature.items;
+        match pat {
+            Pat::TupleStruct(t) => {
+                let variant = t.path.segments.last()?.ident.to_string();
+                let content = match (items.parts(ty), variant.as_str()) {
+                    (Parts::Optional(content), "Some") => vec![content],
+                    _ => items.variant(ty, &variant)?.into_iter().map(|f| f.ty).collect(),
+                };
+                let all = !t.elems.iter().any(|p| matches!(p, Pat::Rest(_))) && t.elems.len() == content.len();
+                all.then(|| t.elems.iter().cloned().zip(content.into_iter().map(|ty| Some(part(ty)))).collect())
+            }
+            Pat::Struct(s) => {
+                let variant = s.path.segments.last()?.ident.to_string();
+                let fields = match items.parts(ty) {
+                    Parts::Struct(_, fields) => fields,
+                    _ => items.variant(ty, &variant)?,
+                };
+                let typed = |p: &syn::FieldPat| {
+                    let syn::Member::Named(name) = &p.member else { return (*p.pat.clone(), None) };
+                    let field = fields.iter().find(|f| *name == f.name);
+                    (*p.pat.clone(), field.map(|f| part(f.ty.clone())))
+                };
+                Some(s.fields.iter().map(typed).collect())
+            }
+            _ => None,
         }
     }
 
@@ -114,6 +192,18 @@ impl<'g> Lower<'g, '_> {
                 {
                     for (pat, ty) in p.elems.iter().zip(&t.elems) {
                         self.bind_typed(pat, &syn::parse_quote!(&#ty));
+                    }
+                    return;
+                }
+            }
+            // What is in a variant behind a reference is behind one.
+            (Pat::TupleStruct(_) | Pat::Struct(_), _) => {
+                if let Some(parts) = self.parts_of_variant(pat, ty) {
+                    for (pat, ty) in parts {
+                        match &ty {
+                            Some(ty) => self.bind_typed(&pat, ty),
+                            None => pattern_names(&pat).iter().for_each(|name| self.bind(name, Value::Opaque)),
+                        }
                     }
                     return;
                 }

@@ -11,6 +11,8 @@ use syn::{Fields, GenericArgument, GenericParam, Generics, ImplItem, Item, ItemF
 #[derive(Default, Debug)]
 pub struct Items {
     structs: BTreeMap<String, Struct>,
+    /// The variants of enumerations, as `Type::Variant`.
+    variants: BTreeMap<String, (Generics, Vec<Field>)>,
     functions: BTreeMap<String, Function>,
     aliases: BTreeMap<String, (Generics, Type)>,
     constants: BTreeMap<String, Type>,
@@ -73,6 +75,11 @@ impl Items {
                 Item::Struct(s) => {
                     all.structs.insert(s.ident.to_string(), Struct::of(s));
                 }
+                Item::Enum(e) => {
+                    for v in &e.variants {
+                        all.variants.insert(format!("{}::{}", e.ident, v.ident), (e.generics.clone(), fields(&v.fields)));
+                    }
+                }
                 Item::Fn(f) => {
                     all.functions.insert(f.sig.ident.to_string(), Function { item: f.clone(), owner: None });
                 }
@@ -116,6 +123,14 @@ impl Items {
     /// A struct.
     pub fn structure(&self, name: &str) -> Option<&Struct> {
         self.structs.get(name)
+    }
+
+    /// The fields of a variant of an enumeration.
+    pub fn variant(&self, ty: &Type, variant: &str) -> Option<Vec<Field>> {
+        let ty = self.resolved(ty);
+        let (generics, fields) = self.variants.get(&format!("{}::{variant}", type_name(&ty)?))?;
+        let given = substitution(generics, &ty);
+        Some(fields.iter().map(|f| Field { ty: substitute(&f.ty, &given), ..f.clone() }).collect())
     }
 
     /// The type of a constant.
@@ -194,6 +209,20 @@ pub fn method(block: &syn::ItemImpl, f: &syn::ImplItemFn) -> ItemFn {
     item
 }
 
+/// Fields by name or number.
+fn fields(all: &Fields) -> Vec<Field> {
+    let named = matches!(all, Fields::Named(_));
+    let skips = |a: &syn::Attribute| a.path().is_ident("parameters") && a.to_token_stream().to_string().contains("skip");
+    all.iter()
+        .enumerate()
+        .map(|(i, f)| Field {
+            name: f.ident.as_ref().filter(|_| named).map_or_else(|| i.to_string(), ToString::to_string),
+            ty: f.ty.clone(),
+            skip: f.attrs.iter().any(skips),
+        })
+        .collect()
+}
+
 impl Struct {
     fn of(item: &syn::ItemStruct) -> Self {
         let mut derives = Vec::new();
@@ -203,19 +232,8 @@ impl Struct {
                 Ok(())
             });
         }
-        let named = matches!(item.fields, Fields::Named(_));
-        let fields = item
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(i, f)| Field {
-                name: f.ident.as_ref().filter(|_| named).map_or_else(|| i.to_string(), ToString::to_string),
-                ty: f.ty.clone(),
-                skip: f.attrs.iter().any(|a| a.path().is_ident("parameters") && a.to_token_stream().to_string().contains("skip")),
-            })
-            .collect();
         let parameters = derives.iter().any(|d| d == "Parameters");
-        Struct { generics: item.generics.clone(), fields, parameters, derives }
+        Struct { generics: item.generics.clone(), fields: fields(&item.fields), parameters, derives }
     }
 
     /// The names of its fields.

@@ -95,14 +95,13 @@ impl Companion<'_> {
             ) -> #returns_value #clause
         };
         let into_function = if self.may_use_threads(schedule) {
-            let arguments: Vec<Ident> = (0..params.len() + 2).map(|i| local(&format!("argument_{i}"))).collect();
+            let this: Vec<Ident> = own.iter().map(|_| local("this")).collect();
             quote! {
                 #[doc = #into_doc]
                 pub fn #into #into_signature {
                     static THREADS: #krate::kernels::Threads = #krate::kernels::Threads::new();
-                    #krate::kernels::in_threads!(
-                        THREADS, (#(#own,)* #ws, #(#rest,)* #grad), |#(#arguments),*| Self::#here #turbofish (#(#arguments),*)
-                    )
+                    #(let #this = #own;)*
+                    #krate::kernels::in_threads!(THREADS, Self::#here #turbofish, #(#this,)* #ws, #(#rest,)* #grad)
                 }
 
                 fn #here #into_signature {

@@ -109,6 +109,11 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let opaque: Vec<Vec<String>> = (0..ways.len()).map(|k| if k == 0 { names.clone() } else { vec![] }).collect();
+        if let Expr::Let(l) = cond
+            && let Some(ty) = self.matched_type(&l.expr)
+        {
+            ways[0].typed(&l.pat, ty);
+        }
         let read = if condition.is_none() { tokens_of_condition } else { TokenStream::new() };
         self.choose(header, border, &imports, ways, &opaque, &read, e)
     }
@@ -369,6 +374,12 @@ impl<'g> Lower<'g, '_> {
                 }
             };
         }
+        // What is in an option of a parameter has a type, which a pattern of passive code would not tell.
+        if self.optional(&m.expr).is_some()
+            && let Some(ifs) = self.as_ifs(m)
+        {
+            return self.flow(&[Stmt::Expr(ifs, None)], kind.unwrap_or(Kind::Value));
+        }
         let scrutinee = self.with_sizes(m.expr.to_token_stream());
         if !self.readable(&m.expr, &scrutinee) {
             return None;
@@ -389,6 +400,9 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let imports = self.imports(ways.iter().map(Way::tokens).collect());
+        if let Some(ty) = self.matched_type(&m.expr) {
+            ways.iter_mut().zip(&m.arms).for_each(|(way, arm)| way.typed(guard_of(&arm.pat).0, ty.clone()));
+        }
         let border = self.border(&imports);
         let read = quote!(#scrutinee #(#patterns)*);
         self.choose(Header::Match { scrutinee, patterns }, border, &imports, &mut ways, &opaque, &read, e)
@@ -458,6 +472,8 @@ pub(in crate::lower) enum Way {
         /// Declares its variables for passive code.
         declared: TokenStream,
     },
+    /// With variables of a pattern for passive values of the type.
+    Typed(Box<Way>, Box<Pat>, Box<syn::Type>),
     /// 1 if the condition holds, else 0.
     Flag(Expr),
     Number(f64),
@@ -471,8 +487,14 @@ impl Way {
             Way::Flow(stmts, _) => stmts.iter().map(ToTokens::to_token_stream).collect(),
             Way::Flag(e) => e.to_token_stream(),
             Way::Number(_) => TokenStream::new(),
-            Way::Content { way, .. } => way.tokens(),
+            Way::Content { way, .. } | Way::Typed(way, ..) => way.tokens(),
         }
+    }
+
+    /// Tells the type of what a pattern takes apart.
+    fn typed(&mut self, pat: &Pat, ty: syn::Type) {
+        let way = std::mem::replace(self, Way::Number(0.0));
+        *self = Way::Typed(way.into(), pat.clone().into(), ty.into());
     }
 
     fn run<'h>(&self, inner: &mut Lower<'h, '_>, border: &mut Border<'_>) -> Option<Value<'h>> {
@@ -482,6 +504,10 @@ impl Way {
                 let value = inner.at(place);
                 inner.passive.push(Passive::on_demand(declared.clone(), pattern_names(pat)));
                 inner.bind_pattern(pat, value);
+                way.run(inner, border)
+            }
+            Way::Typed(way, pat, ty) => {
+                inner.bind_typed(pat, ty);
                 way.run(inner, border)
             }
             Way::Block(b) => inner.statements(&b.stmts),

@@ -157,6 +157,7 @@ impl<'g> Lower<'g, '_> {
             counter: self.counter.clone(),
             mutable: self.mutable.clone(),
             locals: self.locals.clone(),
+            types: self.types.clone(),
             kept: passive.clone(),
             changed: self.changed.clone(),
             calls: self.calls.clone(),
