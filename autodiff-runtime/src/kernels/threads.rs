@@ -131,8 +131,9 @@ mod pool {
         static AWAKE: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// How long a thread stays awake without a task.
+    /// How long a thread looks for a task all the time, and how long it sleeps between looks then.
     const PATIENCE: Duration = Duration::from_millis(1);
+    const NAP: Duration = Duration::from_micros(50);
 
     /// The shares from which a call goes to the pool, which takes as long as to wake a thread twice.
     const PAYS: usize = 8 * AWAKE_SHARE;
@@ -191,7 +192,8 @@ mod pool {
             if rayon::yield_now() == Some(rayon::Yield::Executed) {
                 idle = Instant::now();
             } else if idle.elapsed() > PATIENCE {
-                return;
+                // What is not taken from the other thread meanwhile, that one does itself.
+                std::thread::sleep(NAP);
             } else {
                 // Other programs go first.
                 std::thread::yield_now();

@@ -227,7 +227,8 @@ impl<'g> Lower<'g, '_> {
                 Some(Value::Place(place.clone().into()))
             }
             ("unwrap_or" | "unwrap_or_else" | "unwrap_or_default", Some(Parts::Optional(ty)), _)
-                if matches!(self.signature.kind_of(&ty), ParamKind::Size) && !self.mentions_active(&Expr::MethodCall(m.clone())) =>
+                if matches!(self.signature.kind_of(&ty), ParamKind::Size)
+                    && !self.mentions_active(&Expr::MethodCall(m.clone())) =>
             {
                 Some(Value::Int(self.capture_dim(&quote!(#m))))
             }
