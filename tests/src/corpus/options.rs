@@ -47,6 +47,57 @@ fn asked(w: &Array1<f64>, lambda: Option<f64>) -> f64 {
     if lambda.is_some_and(|l| l > 0.5) { w.sum() } else { w.dot(w) }
 }
 
+/// Optional floats that loops and branches change.
+#[differentiate]
+fn largest_so_far(x: &Array1<f64>) -> f64 {
+    let mut best: Option<f64> = None;
+    for &v in x.iter() {
+        best = match best {
+            None => Some(v),
+            Some(b) => Some(b.max(v)),
+        };
+    }
+    best.unwrap()
+}
+
+#[differentiate]
+fn compared_with_the_best(x: &Array1<f64>) -> f64 {
+    let mut best = None;
+    for &v in x.iter() {
+        if best.is_none() || v * v > best.unwrap() {
+            best = Some(v * v);
+        }
+    }
+    best.unwrap_or(0.0) * 2.0
+}
+
+#[differentiate]
+fn with_the_one_before(x: &Array1<f64>) -> f64 {
+    let mut before: Option<f64> = None;
+    let mut s = 0.1;
+    for (i, &v) in x.iter().enumerate() {
+        if let Some(p) = before {
+            s += (v - p).powi(2) * s;
+        } else {
+            s += v;
+        }
+        before = if i % 3 == 2 { None } else { Some(v.sin()) };
+    }
+    let Some(last) = before else { return s };
+    s * before.map_or(1.0, |v| v * v) + last
+}
+
+#[differentiate]
+fn chosen_once<F: ndarray::NdFloat>(x: &Array1<F>, on: bool) -> F {
+    let r = if on {
+        let s = x.sum();
+        Some(s * s)
+    } else {
+        None
+    };
+    r.map_or(x[0], |v| v * x[1])
+}
+
 #[differentiate]
 mod settings {
     use ndarray::prelude::*;
@@ -103,6 +154,17 @@ fn options_and_enumerations() {
         verify!(with_defaults, [w], (&w, lambda, Some(2)));
         verify!(asked, [w], (&w, lambda));
     }
+    for x in [array![0.3], array![0.7, -1.2, 0.4, 0.9, 0.2, -0.6, 0.5], array![-0.7, -1.2]] {
+        verify!(largest_so_far, [x], (&x));
+        verify!(compared_with_the_best, [x], (&x));
+        verify!(with_the_one_before, [x], (&x));
+    }
+    for on in [false, true] {
+        verify!(chosen_once, [w], (&w, on));
+    }
+    let nothing = Array1::<f64>::zeros(0);
+    assert!(std::panic::catch_unwind(|| largest_so_far::grad(&nothing)).is_err());
+    assert!(compared_with_the_best::value_and_grad(&nothing).0 == 0.0);
     let y = array![0.1, 0.2, -0.3];
     for bounds in [None, Some((-0.5, 0.5))] {
         verify!(compared, [w], (&w, None, bounds));

@@ -28,9 +28,9 @@ pub fn lower(item: &ItemFn, signature: &Signature, options: &Options, errors: &m
     }
     let first = errors.split_off(mark);
     // Passive code that reads sizes which only the run decides may be in a body of its own, and counters that the code
-    // above cannot follow as integers it may follow as floats.
+    // above cannot follow as integers it may follow as floats, as it may optional floats that loops and branches change.
     let apart = late.read.get();
-    let counters = crate::syntax::has_counters(&item.block);
+    let counters = crate::syntax::has_counters(&item.block) || crate::syntax::has_options(&item.block);
     for counting in [false, true].into_iter().filter(|counting| if *counting { counters } else { apart }) {
         let (lowered, _) = lower_settled(item, signature, options, errors, counting, apart);
         if lowered.is_some() {

@@ -448,15 +448,17 @@ impl<'g> Lower<'g, '_> {
         crate::syntax::Jumps::new(&mut |like| fresh_name(taken, like), &float, scalar, fallible).rewrite(block);
     }
 
-    /// Puts floats in the place of integers that only count, if that is wanted.
+    /// Puts floats in the place of integers that only count, and of optional floats, if that is wanted.
     fn count(&mut self, block: &mut syn::Block) {
         if self.counting {
             let (taken, originals, float) = (&mut self.taken, &mut self.originals, self.float.clone());
-            crate::syntax::count_in_floats(block, &float, &mut |like| {
+            let mut fresh = |like: &str| {
                 let name = fresh_name(taken, like);
                 originals.insert(name.to_string(), like.to_string());
                 name
-            });
+            };
+            crate::syntax::count_in_floats(block, &float, &mut fresh);
+            crate::syntax::options_in_floats(block, &float, &mut fresh);
         }
     }
 

@@ -5,6 +5,7 @@ mod fallible;
 mod free;
 mod items;
 mod jumps;
+mod optional;
 mod rename;
 mod signature;
 
@@ -13,5 +14,6 @@ pub use fallible::{Exits, FAILING_MACROS, Fallible, exits_of_statement};
 pub use free::{free_identifiers, identifier, identifiers_of, operands, pattern_names};
 pub use items::{Field, Function, Items, Parts, Struct, method, parameter_names, replaced, substitute, type_name, unify};
 pub use jumps::{Jumps, has_jumps};
+pub use optional::{has_options, options_in_floats};
 pub use rename::{Mode, Renamer};
 pub use signature::{Float, Holder, Param, ParamKind, Signature, is_float_function, owned_array};
