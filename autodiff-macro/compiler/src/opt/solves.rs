@@ -15,12 +15,17 @@ use crate::ops::{product, reduce, scalar, structure};
 /// summed, the logarithm of the determinant; two solves with the two factors one with the matrix. The attribute's `literal`
 /// turns that off.
 pub fn recognise(region: Region) -> Result<Region, String> {
+    recognise_in(region, None)
+}
+
+/// The same of the body of a loop, if it carries so many values.
+fn recognise_in(region: Region, carried: Option<usize>) -> Result<Region, String> {
     if region.dims.rules().literal {
         return Ok(region);
     }
     let results = region.outputs.len();
-    let joint = in_bodies(Joint { region, results, gradients: vec![] }, &recognise, &|reverse, _| Ok(reverse))?;
-    let region = matrices::before_derivatives(joint.region)?;
+    let joint = in_bodies(Joint { region, results, gradients: vec![] }, &recognise_in, &|reverse, _| Ok(reverse))?;
+    let region = matrices::before_derivatives(joint.region, carried)?;
     if !is_concerned(&region) {
         return Ok(region);
     }
