@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Header, Joint, Node, Region, rebuild, verify};
 use crate::ops::{Code, Site, arith, product};
 
+mod attempts;
 mod batches;
 mod chain;
 mod contributions;
@@ -21,6 +22,7 @@ mod scales;
 mod slices;
 mod solves;
 mod spectra;
+mod structured;
 mod transposes;
 
 pub use invariants::hoist_invariants;
