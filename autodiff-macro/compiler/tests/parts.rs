@@ -77,7 +77,13 @@ const ROWS: &[Row] = &[
         "stack![Axis(0), *x, *y].slice(s![-1, 1..]).powi(3).sum()",
         &[("concatenate", 0), ("slice", 1)],
     ),
-    // How long the first one is is not known.
+    // How long the first one is is not known: a start behind its end is that of an empty slice.
+    (
+        "",
+        "x: &Array1<f64>, y: &Array1<f64>",
+        "concatenate![Axis(0), *x, *y].slice(s![2..x.len()]).powi(3).sum()",
+        &[("concatenate", 1)],
+    ),
     ("", "x: &Array1<f64>, y: &Array1<f64>", "concatenate![Axis(0), *x, *y].slice(s![1..3]).powi(3).sum()", &[("concatenate", 1)]),
     ("", "x: &Array1<f64>, y: &Array1<f64>", "concatenate![Axis(0), *x, *y][0].powi(3)", &[("concatenate", 1)]),
     // Parts that are put together again.

@@ -91,6 +91,7 @@ of_vectors! {
         c.slice(s![n - 1..2 * n - 1]).mapv(f64::sin).dot(x) + c.slice(s![2 * n - 1..;-1]).mapv(f64::cos).sum() + c.slice(s![..n - 1]).sum()
     };
     joined_and_read: |x| concatenate![Axis(0), *x, x.mapv(f64::sin)][2] + concatenate![Axis(0), *x, x.mapv(f64::sin)].slice(s![1..3]).sum();
+    joined_and_begun_behind: |x| concatenate![Axis(0), *x, x.mapv(f64::sin), *x].slice(s![2..x.len()]).mapv(f64::tanh).sum() + x.sum();
     stacked_and_parted: |x| {
         let t = stack![Axis(1), *x, x.mapv(f64::sin), *x];
         t.column(1).mapv(f64::tanh).sum() + t.slice(s![1.., 0]).sum() + stack![Axis(0), *x, *x].row(0).slice(s![1..]).mapv(f64::cos).sum()

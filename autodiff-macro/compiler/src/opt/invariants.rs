@@ -4,7 +4,7 @@
 //! and is pulled back once, after the reverse loop. Out: the region with these values as further operands of its loops.
 //!
 //! A loop may run no round at all, so what is computed before it must not fail. Operations that can fail by their values
-//! stay in the body. Requirements on sizes that are known to hold are no matter; where they are made by the body alone,
+//! stay in the body; of factorisations the check alone does. Requirements on sizes that are known to hold are no matter; where they are made by the body alone,
 //! the values are computed by a branch that is taken if the sizes fit. If they do not, the first round says so.
 
 use std::cell::RefCell;
@@ -19,6 +19,7 @@ use crate::ir::{
     Node, NodeId, Region, Requirement, Size, Type, outside, rebuild,
 };
 use crate::ops::control::CONTROL;
+use crate::ops::linalg::cholesky::LOWER;
 use crate::ops::{Code, arith, product, structure};
 use crate::passive::Prologue;
 
@@ -144,7 +145,7 @@ impl<'a> Body<'a> {
         let certain = self.invariant(&|node| node.op.total || is_guard(node));
         let tried = self.invariant(&|node| node.op.total || is_guard(node) || attempts::is_attempt(node));
         let new = |id: &NodeId| tried[id.index()] && !certain[id.index()] && attempts::is_attempt(graph.node(*id));
-        graph.ids().into_iter().filter(new).collect()
+        graph.ids().filter(new).collect()
     }
 
     fn region(&self) -> &'a Region {
@@ -556,6 +557,8 @@ fn is_made_where_read(graph: &Graph, node: &Node) -> bool {
         of.op.name == arith::BROADCAST.name && graph.node(of.operands[0]).ty.rank() > 0
     };
     match node.op.code {
+        // A view, but one whose adjoint takes as long as the factorisation.
+        _ if node.op.name == LOWER.name => false,
         Code::View(_) | Code::Broadcast => true,
         Code::Scalar { cost, .. } => cost < DEAR && node.operands.iter().any(repeated),
         _ => is_spread(node),

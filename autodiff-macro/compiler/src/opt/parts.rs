@@ -76,7 +76,8 @@ fn part<'g>(p: &Place<'_, 'g>, e: Expr<'g>, path: &mut Vec<usize>, slices: &[Sli
                 }
             };
             let checked = |axis: usize| x.iter().any(|e| has(*e, axis));
-            if (0..shape.len()).any(|axis| slices[axis] != whole() && !checked(axis)) {
+            let ranks = x.iter().all(|e| e.rank() == shape.len());
+            if !ranks || (0..shape.len()).any(|axis| slices[axis] != whole() && !checked(axis)) {
                 return None;
             }
             let mut parts = Vec::new();

@@ -2,10 +2,10 @@
 
 use quote::{format_ident, quote};
 
-use super::factor::FACTOR;
+use super::factor::{FACTOR, MATRIX, SQUARE};
 use super::{FAMILY, Failure, failure, reference, square, symmetric_part};
 use crate::ir::{Attr, Expr, Tensor, Type};
-use crate::ops::{Code, Derivative, KernelCall, Operation, Text, no_simplification};
+use crate::ops::{Code, Derivative, KernelCall, Operation, Sample, Text, no_attrs, no_simplification};
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] = &[&TRIANGULAR_FACTOR, &CHECKED, &CHOLESKY_TRIED];
@@ -30,7 +30,7 @@ pub static TRIANGULAR_FACTOR: Operation = Operation {
         in_place: None,
     },
     value: |_, x| vec![x[0].clone(), Tensor { shape: vec![x[0].shape[0] + 1], data: vec![0.0; x[0].shape[0] + 1] }],
-    samples: &[],
+    samples: &[Sample { shapes: &[&[3, 3]], domains: MATRIX, attrs: no_attrs }],
     doc: "A matrix known to be lower triangular in factored form: nothing is eliminated.",
     source: "the identity: the factors stand for the matrix",
 };
@@ -107,10 +107,19 @@ pub static CHECKED: Operation = Operation {
         in_place: Some(0),
     },
     value: |_, x| vec![x[0].clone()],
-    samples: &[],
+    samples: &[
+        Sample { shapes: &[&[3]], domains: MATRIX, attrs: |_| unchecked() },
+        Sample { shapes: &[&[2, 3]], domains: MATRIX, attrs: |_| unchecked() },
+    ],
     doc: "A value that was computed without a check, with the failure of the call that it is of.",
     source: "the identity",
 };
+
+/// Attributes of a check that finds nothing.
+fn unchecked() -> Vec<Attr> {
+    let [operation, suffix] = Failure::NONE.attrs();
+    vec![Attr::Text(Check::Finite.name().to_string()), operation, suffix]
+}
 
 /// Whether an operation gives its first operand as it is, once it has been checked.
 pub(crate) fn passes_on(op: &Operation) -> bool {
@@ -138,7 +147,7 @@ pub static CHOLESKY_TRIED: Operation = Operation {
         in_place: None,
     },
     value: |_, x| vec![reference::symmetric_part(&x[0])],
-    samples: &[],
+    samples: SQUARE,
     doc: "As `cholesky`, with what it finds noted: what may not be needed can be computed so.",
     source: "the symmetric part: the factor stands for the matrix",
 };

@@ -227,11 +227,14 @@ fn of_joined<'g>(b: &'g Builder, x: Expr<'g>, slices: &[Slice]) -> Option<Expr<'
         let known = b.dims(|dims| dims.as_constant(size));
         let last = k + 1 == parts.len();
         let first = distance(start, from).filter(|n| *n >= 0);
-        // Whether a place so far behind the start of this part lies in it, or after the end of all.
+        // Whether a place so far behind the start of this part lies in it, or after the end of all. One that may lie in
+        // the next part is the start of an empty slice, not out of bounds.
         let inside = |n: i64| last || known.is_some_and(|size| n <= size);
         let own = match (first, to) {
             (Some(n), None) if last || known.is_some_and(|size| n < size) => Some(Slice::Index(Bound::Literal(n))),
-            (Some(n), Some(to)) if distance(to, end) == Some(0) => Some(Slice::Range { start: Bound::Literal(n), end: None, step }),
+            (Some(n), Some(to)) if distance(to, end) == Some(0) && (n == 0 || inside(n)) => {
+                Some(Slice::Range { start: Bound::Literal(n), end: None, step })
+            }
             (Some(n), Some(to)) => {
                 let m = distance(start, to).filter(|m| n <= *m && inside(*m));
                 m.map(|m| Slice::Range { start: Bound::Literal(n), end: Some(Bound::Literal(m)), step })
