@@ -11,6 +11,7 @@ use quote::{format_ident, quote};
 
 use crate::ir::{Builder, Elem, Joint, Leaf, LeafSource, Node, NodeId, Region, Type};
 use crate::ops::Code;
+use crate::ops::linalg::structured::passes_on;
 use crate::schedule::{Parts, Schedule, schedule};
 
 /// A value that goes from the forward to the backward program.
@@ -134,7 +135,7 @@ fn boundary(joint: &Joint, backward: &[bool], given: &dyn Fn(NodeId) -> bool, gr
             continue;
         }
         if backward[id.index()] || is_free(node) {
-            stack.extend(node.operands.iter().map(|o| (*o, false)));
+            stack.extend(needs(node).iter().map(|o| (*o, false)));
         } else {
             saved.insert(id);
         }
@@ -142,11 +143,17 @@ fn boundary(joint: &Joint, backward: &[bool], given: &dyn Fn(NodeId) -> bool, gr
     saved.into_iter().collect()
 }
 
+/// The operands that a value is computed from in the second part: what is checked in the first is not checked again.
+fn needs(node: &Node) -> &[NodeId] {
+    if passes_on(node.op) { &node.operands[..1] } else { &node.operands }
+}
+
 /// Whether a value takes no memory, so that it is made anew where it is read.
 fn is_free(node: &Node) -> bool {
     match &node.op.code {
         Code::Leaf => matches!(node.op.name, "constant" | "size"),
         Code::Broadcast | Code::View(_) => true,
+        Code::Kernel { .. } => passes_on(node.op),
         Code::Scalar { .. } => node.ty.elem() == Elem::Bool,
         _ => false,
     }
@@ -216,7 +223,7 @@ impl Again<'_> {
         let Some((own, left)) = self.cost(id).and_then(|own| Some((own, nodes.checked_sub(1)?))) else { return false };
         let Some(rest) = cost.checked_sub(own) else { return false };
         (*cost, *nodes) = (rest, left);
-        self.node(id).operands.iter().all(|o| self.is_cheap(*o, kept, cost, nodes))
+        needs(self.node(id)).iter().all(|o| self.is_cheap(*o, kept, cost, nodes))
     }
 
     /// The cost of having a value again from its operands; `None` if it is not done.
@@ -235,8 +242,8 @@ impl Again<'_> {
         while let Some(id) = stack.pop() {
             if found.len() < NODES as usize && self.cost(id).is_some_and(|cost| cost < CHEAP) {
                 let node = self.node(id);
-                found.extend(node.operands.iter().filter(|o| !(self.given)(**o) && !is_free(self.node(**o))));
-                stack.extend(&node.operands);
+                found.extend(needs(node).iter().filter(|o| !(self.given)(**o) && !is_free(self.node(**o))));
+                stack.extend(needs(node));
             }
         }
         found
@@ -267,13 +274,15 @@ fn backward_region(joint: &Joint, saved: &[Saved], gradients: &[NodeId]) -> Resu
     let mut stack = gradients.to_vec();
     while let Some(id) = stack.pop() {
         if copies[id.index()].is_none() && !std::mem::replace(&mut needed[id.index()], true) {
-            stack.extend(&graph.node(id).operands);
+            stack.extend(needs(graph.node(id)));
         }
     }
     for id in graph.ids().filter(|id| needed[id.index()]) {
         let node = graph.node(id);
         let copy = if node.op.name == "input" {
             builder.input(node.attrs[0].axis(), builder.resolved(&node.ty))
+        } else if let Some(checked) = passes_on(node.op).then(|| copies[node.operands[0].index()]).flatten() {
+            builder.expr(checked)
         } else {
             let operands: Vec<_> = node.operands.iter().filter_map(|o| copies[o.index()]).map(|o| builder.expr(o)).collect();
             builder.make(node.op, node.attrs.clone(), &operands)

@@ -66,6 +66,19 @@ const ROWS: &[Row] = &[
     ("", "a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>", "concatenate![Axis(1), a.dot(b), a.dot(c)].tanh().sum()", 3, 4),
     // A + s·I: the sum, in place, and the slopes on its diagonal
     ("wrt(s), shape(a: [n, n])", "s: f64, a: &Array2<f64>", "(a + Array2::<f64>::eye(a.nrows()) * s).tanh().sum()", 0, 2),
+    // A row of a softmax is one of a row; an element of sums is one of a row.
+    ("", "x: &Array2<f64>", "x.softmax(Axis(1)).row(1).powi(3).sum()", 0, 3),
+    ("", "x: &Array2<f64>", "x.sin().sum_axis(Axis(1))[1].powi(3)", 0, 0),
+    // d⁻¹∘x: no matrix
+    ("shape(d: [n], x: [n])", "d: &Array1<f64>, x: &Array1<f64>", "Array2::from_diag(d).solve(x).unwrap().powi(3).sum()", 0, 1),
+    // (A⊗B)⁻¹·x of two small factorisations
+    (
+        "shape(a: [m, m], b: [n, n])",
+        "a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>",
+        "kron(a, b).solve(x).unwrap().tanh().sum()",
+        2,
+        10,
+    ),
     // A matrix chain with a vector never multiplies matrices: B·x, A·(B·x) for the value
     ("wrt(x)", "x: &Array1<f64>, a: &Array2<f64>, b: &Array2<f64>", "a.dot(b).dot(x).tanh().sum()", 4, 4),
 ];

@@ -113,6 +113,31 @@ const ROWS: &[Row] = &[
         "outer_add solve",
         1,
     ),
+    // What may fail is computed before the loop, and checked in it.
+    (
+        "wrt(k, b)",
+        "k: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { let l = k.cholesky(UPLO::Lower).unwrap(); x = l.dot(&x).tanh(); } x.sum()",
+        "checked dot",
+        "dot outer_add",
+        2,
+    ),
+    (
+        "wrt(k, b)",
+        "k: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { for _ in 0..n { let y = k.inv().unwrap(); x = y.dot(&x).tanh() + y.sum() + k.solve(b).unwrap(); } } x.sum()",
+        "checked checked dot",
+        "dot outer_add",
+        2,
+    ),
+    (
+        "wrt(k, b)",
+        "k: &Array2<f64>, b: &Array1<f64>, n: usize",
+        "let mut x = b.clone(); for _ in 0..n { let l = (k * x[0]).cholesky(UPLO::Lower).unwrap(); x = l.dot(&x).tanh(); } x.sum()",
+        "cholesky dot",
+        "cholesky_grad dot outer slice_add",
+        3,
+    ),
 ];
 
 /// The kernels of the innermost bodies of a program, forward and in reverse, and the arrays that go between them.

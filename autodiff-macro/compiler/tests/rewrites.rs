@@ -62,6 +62,15 @@ cases! {
     "(A·B)·x = A·(B·x)" [""] ("a: &Array2<f64>, b: &Array2<f64>, x: &Array1<f64>") "x.dot(&a.dot(b)).tanh().sum()" [[3, 4], [4, 2], [3]] has ["dot"], lacks [];
     "(A·B)[i, j] = A[i]·B[, j]" [""] ("a: &Array2<f64>, b: &Array2<f64>") "a.dot(b)[[1, 0]].tanh()" [[3, 4], [4, 2]] has ["dot", "slice"], lacks [];
     "(A·B)[i, j] = A[i]·B[, j]" [""] ("a: &Array2<f64>, b: &Array2<f64>") "a.dot(b).slice(s![1.., ..;-1]).tanh().sum() + b.t().dot(&a.t()).row(0).sum()" [[3, 4], [4, 2]] has ["dot", "slice"], lacks [];
+    "f(A, B)[i] = f(A[i], B[i])" ["shape(x: [m, n], y: [n])"] ("x: &Array2<f64>, y: &Array1<f64>") "(x.sin() * y + 1.0).row(1).powi(3).sum()" [[3, 4], [4]] has ["slice", "sin"], lacks [];
+    "f(A, B)[i] = f(A[i], B[i])" ["shape(x: [m, n], y: [n])"] ("x: &Array2<f64>, y: &Array1<f64>") "{ let z = (x.sin() * y + 1.0).t(); z.slice(s![1..;-1, ..1]).powi(3).sum() }" [[1, 4], [4]] has ["slice", "sin"], lacks [];
+    "f(A, B)[i] = f(A[i], B[i])" ["literal"] ("x: &Array1<f64>") "x.sin()[1].powi(3)" [[3]] has ["slice", "sin"], lacks [];
+    "sum(A, axis)[i] = sum(A[i], axis)" [""] ("x: &Array2<f64>") "x.sin().sum_axis(Axis(1))[2].powi(3) + x.sum_axis(Axis(0)).slice(s![1..]).powi(3).sum()" [[3, 4]] has ["slice", "sum_to"], lacks ["remove_axis"];
+    "sum(A, axis)[i] = sum(A[i], axis)" [""] ("x: &Array3<f64>") "x.sum_axis(Axis(1)).slice(s![0, ..;-1]).powi(3).sum() + x.sum_axis(Axis(0)).sum_axis(Axis(0)).slice(s![1..]).powi(3).sum()" [[1, 4, 3]] has ["slice", "sum_to"], lacks [];
+    "softmax(A)[i] = softmax(A[i])" [""] ("x: &Array2<f64>") "x.softmax(Axis(1)).row(2).powi(3).sum() + x.sin().softmax(Axis(0)).slice(s![.., 1..3]).powi(3).sum()" [[3, 4]] has ["softmax", "slice"], lacks [];
+    "softmax(A)[i] = softmax(A[i])" [""] ("x: &Array3<f64>") "x.log_softmax(Axis(2)).slice(s![0, 1.., ..]).powi(3).sum() + x.logsumexp_axis(Axis(1)).row(0)[2] + x.log_softmax(Axis(0)).permuted_axes([2, 0, 1]).slice(s![1, .., 2..]).powi(3).sum()" [[1, 3, 4]] has ["log_softmax", "logsumexp_axis", "slice"], lacks [];
+    "(A·B)[indices] = A[indices]·B" ["shape(a: [4, k], b: [k, n], i: [3])"] ("a: &Array2<f64>, b: &Array2<f64>, i: &[usize]") "a.dot(b).select(Axis(0), i).tanh().sum()" [[4, 2], [2, 3], [3]] has ["dot", "gather"], lacks [];
+    "(A·B)[indices] = A[indices]·B" ["shape(a: [m, k], b: [k, 4], i: [4])"] ("a: &Array2<f64>, b: &Array2<f64>, i: &[usize]") "a.dot(b).select(Axis(1), i).tanh().sum()" [[1, 2], [2, 4], [4]] has ["dot", "gather"], lacks [];
     "Sᵀ = S for symmetric S" [""] ("x: &Array2<f64>") "{ let g = x.t().dot(x); (&g.t() * 2.0 + (x + &x.t()).tanh().t()).sum() }" [[3, 3]] has ["dot"], lacks [];
     "A·B + A·C = A·(B + C)" [""] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "(a.dot(b) + a.dot(c)).tanh().sum()" [[3, 4], [4, 2], [4, 2]] has ["add"], lacks ["dot_add"];
     "A·B + A·C = A·(B + C)" [""] ("a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>") "(b.dot(a) - c.dot(a)).tanh().sum()" [[3, 4], [2, 3], [2, 3]] has ["sub"], lacks ["dot_add"];
@@ -114,6 +123,13 @@ fn all(joint: &Joint, inputs: &[Tensor], g: &Tensor) -> Result<Vec<Tensor>, Stri
 const EXTREME: &[f64] = &[0.0, -0.0, 1.0, -1.0, 0.7, -1.7, 1e-17, 10.0, -10.0, 1e-200, f64::INFINITY, f64::NAN];
 const HUGE: &[f64] = &[0.0, 1.0, -1.7, 1e-200, 1e100, -1e100, 40.0, -40.0];
 
+/// Indices are below 3.
+fn with_indices(case: &Case, inputs: Vec<Tensor>) -> Vec<Tensor> {
+    let index = |v: f64| (v.abs() as usize % 3) as f64;
+    let kinds = case.parameters.split(", ").map(|p| p.ends_with("[usize]"));
+    inputs.into_iter().zip(kinds).map(|(t, indices)| if indices { t.map(index) } else { t }).collect()
+}
+
 fn check(case: &Case) -> Result<(), String> {
     let text = format!("fn f({}) -> f64 {{ {} }}", case.parameters, case.body);
     let lowered = lowered_with(case.options, &text)?;
@@ -129,7 +145,7 @@ fn check(case: &Case) -> Result<(), String> {
     let g = Tensor::scalar(1.3);
     let mut random = Random(17);
     for range in [(0.3, 1.4), (-1.2, 1.2), (0.5, 30.0)] {
-        let inputs: Vec<Tensor> = case.shapes.iter().map(|s| random.tensor(s, range)).collect();
+        let inputs = with_indices(case, case.shapes.iter().map(|s| random.tensor(s, range)).collect());
         close(&all(&plain, &inputs, &g)?, &all(&optimised, &inputs, &g)?, 1e-11).map_err(|m| format!("in {range:?}: {m}"))?;
     }
     // Another order of products has other partial results, which may overflow where those as written do not.
@@ -137,7 +153,7 @@ fn check(case: &Case) -> Result<(), String> {
     for round in (0..60).filter(|round| !(reorders && round % 3 == 2)) {
         let (points, huge) = if round % 3 == 2 { (HUGE, true) } else { (EXTREME, false) };
         let mut pick = |_: &[usize]| points[random.below(points.len())];
-        let inputs: Vec<Tensor> = case.shapes.iter().map(|s| Tensor::from_fn(s, &mut pick)).collect();
+        let inputs = with_indices(case, case.shapes.iter().map(|s| Tensor::from_fn(s, &mut pick)).collect());
         let (before, after) = (all(&plain, &inputs, &g)?, all(&optimised, &inputs, &g)?);
         for (x, y) in before.iter().zip(&after) {
             let scale = x.data.iter().filter(|v| v.is_finite()).fold(1.0_f64, |m, v| m.max(v.abs()));

@@ -145,6 +145,21 @@ pub(crate) fn factor_into<A: Element>(
     pivots[0] = A::of(f64::from(bits));
 }
 
+/// As [`factor_into`], of a matrix that is lower triangular: it is U of its transpose with L = 1.
+pub(crate) fn triangular_factor_into<A: Element>(
+    mut packed: ArrayViewMut2<'_, A>,
+    mut pivots: ArrayViewMut1<'_, A>,
+    a: ArrayView2<'_, A>,
+) {
+    packed.assign(&a);
+    Zip::indexed(pivots.slice_mut(s![1..])).for_each(|i, p| *p = A::of(i as f64));
+    let singular = a.diag().iter().any(|d| *d == A::zero()) || a.iter().any(|x| !x.is_finite());
+    // One that is symmetric is diagonal, and as such positive definite or not.
+    let indefinite = a.diag().iter().any(|d| *d <= A::zero()) && symmetric(&a);
+    let bits = LU | if indefinite { SYMMETRIC } else { 0 } | if singular { SINGULAR } else { 0 };
+    pivots[0] = A::of(f64::from(bits));
+}
+
 impl<A: Element> OwnedFactor<A> {
     /// Factors a square matrix.
     pub(super) fn new(a: &ArrayRef2<A>) -> Self {

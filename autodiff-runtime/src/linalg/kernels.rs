@@ -17,6 +17,28 @@ pub fn factor_into<A: Element>(packed: ArrayViewMut2<'_, A>, pivots: ArrayViewMu
     factor::factor_into(packed, pivots, a, symmetric);
 }
 
+/// A lower triangular matrix as a factored one.
+pub fn triangular_factor_into<A: Element>(packed: ArrayViewMut2<'_, A>, pivots: ArrayViewMut1<'_, A>, a: ArrayView2<'_, A>) {
+    factor::triangular_factor_into(packed, pivots, a);
+}
+
+/// The error of `operation` if the matrix with this diagonal and zeros elsewhere is singular.
+pub fn diagonal_regular<A: Element>(d: ArrayView1<'_, A>, operation: &'static str) -> Result<(), LinalgError> {
+    let regular = d.iter().all(|d| *d != A::zero() && d.is_finite());
+    if regular { Ok(()) } else { Err(LinalgError::new(operation, Reason::Singular)) }
+}
+
+/// The error of `operation` if an element is not finite.
+pub fn finite<A: Element, D: ndarray::Dimension>(x: ArrayView<'_, A, D>, operation: &'static str) -> Result<(), LinalgError> {
+    if x.iter().all(|x| x.is_finite()) { Ok(()) } else { Err(LinalgError::new(operation, Reason::NoConvergence)) }
+}
+
+/// The same of the elements on and below the diagonal.
+pub fn lower_finite<A: Element>(x: ArrayView2<'_, A>, operation: &'static str) -> Result<(), LinalgError> {
+    let finite = x.indexed_iter().all(|((i, j), x)| j > i || x.is_finite());
+    if finite { Ok(()) } else { Err(LinalgError::new(operation, Reason::NoConvergence)) }
+}
+
 /// The error of `operation` if a factored matrix is singular.
 pub fn regular<A: Element>(
     packed: ArrayView2<'_, A>,
@@ -145,6 +167,19 @@ pub fn cholesky_into<A: Element>(
 ) -> Result<(), LinalgError> {
     let definite = factor::cholesky_into(packed.reversed_axes(), &a, symmetric);
     if definite { Ok(()) } else { Err(LinalgError::new(operation, Reason::Indefinite)) }
+}
+
+/// As [`cholesky_into`]; the first element is NaN if the matrix is not positive definite, which [`cholesky_tried`] tells.
+pub fn cholesky_tried_into<A: Element>(mut packed: ArrayViewMut2<'_, A>, a: ArrayView2<'_, A>, symmetric: bool) {
+    if !factor::cholesky_into(packed.view_mut().reversed_axes(), &a, symmetric) {
+        packed[[0, 0]] = A::nan();
+    }
+}
+
+/// The error of `operation` if [`cholesky_tried_into`] found a matrix that is not positive definite.
+pub fn cholesky_tried<A: Element>(packed: ArrayView2<'_, A>, operation: &'static str) -> Result<(), LinalgError> {
+    let failed = packed.first().is_some_and(|x| x.is_nan());
+    if failed { Err(LinalgError::new(operation, Reason::Indefinite)) } else { Ok(()) }
 }
 
 /// (L·Lᵀ)⁻¹·b.

@@ -265,6 +265,7 @@ pub fn registry() -> impl Iterator<Item = &'static Operation> {
         linalg::cholesky::OPERATIONS,
         linalg::triangular::OPERATIONS,
         linalg::spectral::OPERATIONS,
+        linalg::structured::OPERATIONS,
         linalg::symmetric_function::OPERATIONS,
         linalg::function::OPERATIONS,
     ]

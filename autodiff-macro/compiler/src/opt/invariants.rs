@@ -4,7 +4,7 @@
 //! and is pulled back once, after the reverse loop. Out: the region with these values as further operands of its loops.
 //!
 //! A loop may run no round at all, so what is computed before it must not fail. Operations that can fail by their values
-//! stay in the body. Requirements on sizes that are known to hold are no matter; where they are made by the body alone,
+//! stay in the body; of factorisations the check alone does. Requirements on sizes that are known to hold are no matter; where they are made by the body alone,
 //! the values are computed by a branch that is taken if the sizes fit. If they do not, the first round says so.
 
 use std::cell::RefCell;
@@ -13,11 +13,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
+use super::attempts;
 use crate::ir::{
     Arm, Attr, Builder, Check, Condition, Context, Control, ControlRef, Dim, Dims, Elem, Expr, Graph, Header, Leaf, LeafSource,
     Node, NodeId, Region, Requirement, Size, Type, outside, rebuild,
 };
 use crate::ops::control::CONTROL;
+use crate::ops::linalg::cholesky::LOWER;
 use crate::ops::{Code, arith, product, structure};
 use crate::passive::Prologue;
 
@@ -64,6 +66,10 @@ fn with_hoisted<'g>(builder: &'g Builder, control: &Control, operands: &[Expr<'g
     if !matches!(new.header, Header::For { .. } | Header::Loop { .. }) {
         return Ok((new, operands));
     }
+    let attempts = Body { control: &new, arm: &new.arms[0], roots: BTreeSet::new(), guards: RefCell::default() }.attempts();
+    if !attempts.is_empty() {
+        new.arms[0].region = attempts::apart(&new.arms[0].region, &attempts)?;
+    }
     let body = Body::of(&new);
     let hoisted = body.hoisted(builder, &operands)?;
     if !hoisted.is_empty() {
@@ -88,30 +94,15 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     fn of(control: &'a Control) -> Self {
-        let arm = &control.arms[0];
-        let region = &arm.region;
+        let mut body = Body { control, arm: &control.arms[0], roots: BTreeSet::new(), guards: RefCell::default() };
+        let region = body.region();
         let graph = &region.graph;
         let live = graph.reachable(region.outputs.iter().copied());
-        let mut body = Body { control, arm, roots: BTreeSet::new(), guards: RefCell::default() };
-        // The body's own integers are others in each round.
-        let scratch = Builder::default();
-        let sizes = body.sizes(region.outputs[0], |_, _| Some(scratch.literal(2)), true);
-        let sizes = sizes.into_keys().map(|d| (d, scratch.literal(2))).collect();
-        let known = |d: &Dim| outside(&region.dims, &sizes, &scratch, *d).is_some();
         // Those that are the same in each round and cannot fail; and of these, those that take some time.
-        let (mut invariant, mut dear) = (vec![false; graph.len()], vec![false; graph.len()]);
+        let invariant = body.invariant(&|node| node.op.total || is_guard(node) || attempts::is_unchecked(node));
+        let mut dear = vec![false; graph.len()];
         for id in graph.ids().filter(|id| live[id.index()]) {
             let node = graph.node(id);
-            invariant[id.index()] = match node.op.name {
-                "input" => body.operand(id).is_some(),
-                _ => {
-                    let computed = node.op.total || is_guard(node);
-                    let sizes = node.attrs.iter().all(|attr| attr.dims().iter().all(&known));
-                    // An integer of passive code, as a place in an array is, may be another in each round.
-                    let literal = node.attrs.iter().all(|attr| attr.slices().is_empty());
-                    computed && sizes && literal && node.operands.iter().all(|o| invariant[o.index()])
-                }
-            };
             dear[id.index()] = invariant[id.index()] && (is_dear(region, node) || node.operands.iter().any(|o| dear[o.index()]));
         }
         let mut seen = HashSet::new();
@@ -120,6 +111,41 @@ impl<'a> Body<'a> {
         }
         region.outputs.iter().for_each(|o| body.find_roots(*o, None, &dear, &mut seen));
         body
+    }
+
+    /// The nodes that are the same in each round, by operations for which `computed` holds.
+    fn invariant(&self, computed: &dyn Fn(&Node) -> bool) -> Vec<bool> {
+        let region = self.region();
+        let graph = &region.graph;
+        let live = graph.reachable(region.outputs.iter().copied());
+        // The body's own integers are others in each round.
+        let scratch = Builder::default();
+        let sizes = self.sizes(region.outputs[0], |_, _| Some(scratch.literal(2)), true);
+        let sizes = sizes.into_keys().map(|d| (d, scratch.literal(2))).collect();
+        let known = |d: &Dim| outside(&region.dims, &sizes, &scratch, *d).is_some();
+        let mut invariant = vec![false; graph.len()];
+        for id in graph.ids().filter(|id| live[id.index()]) {
+            let node = graph.node(id);
+            invariant[id.index()] = match node.op.name {
+                "input" => self.operand(id).is_some(),
+                _ => {
+                    let sizes = node.attrs.iter().all(|attr| attr.dims().iter().all(&known));
+                    // An integer of passive code, as a place in an array is, may be another in each round.
+                    let literal = node.attrs.iter().all(|attr| attr.slices().is_empty());
+                    computed(node) && sizes && literal && node.operands.iter().all(|o| invariant[o.index()])
+                }
+            };
+        }
+        invariant
+    }
+
+    /// The nodes that are the same in each round but can fail, and what is computed from these.
+    fn attempts(&self) -> HashSet<NodeId> {
+        let graph = &self.region().graph;
+        let certain = self.invariant(&|node| node.op.total || is_guard(node));
+        let tried = self.invariant(&|node| node.op.total || is_guard(node) || attempts::is_attempt(node));
+        let new = |id: &NodeId| tried[id.index()] && !certain[id.index()] && attempts::is_attempt(graph.node(*id));
+        graph.ids().filter(new).collect()
     }
 
     fn region(&self) -> &'a Region {
@@ -531,6 +557,8 @@ fn is_made_where_read(graph: &Graph, node: &Node) -> bool {
         of.op.name == arith::BROADCAST.name && graph.node(of.operands[0]).ty.rank() > 0
     };
     match node.op.code {
+        // A view, but one whose adjoint takes as long as the factorisation.
+        _ if node.op.name == LOWER.name => false,
         Code::View(_) | Code::Broadcast => true,
         Code::Scalar { cost, .. } => cost < DEAR && node.operands.iter().any(repeated),
         _ => is_spread(node),

@@ -15,7 +15,7 @@ fn placed(e: Expr<'_>) -> Option<(Expr<'_>, [usize; 2])> {
 }
 
 /// A and B of a matrix that is made as `A⊗B`, or is the transpose of one.
-fn factors(e: Expr<'_>) -> Option<[Expr<'_>; 2]> {
+pub(super) fn factors(e: Expr<'_>) -> Option<[Expr<'_>; 2]> {
     let b = e.builder();
     if let Some(node) = e.matches(&structure::PERMUTE) {
         let [left, right] = factors(b.expr(node.operands[0]))?;
@@ -31,6 +31,12 @@ fn factors(e: Expr<'_>) -> Option<[Expr<'_>; 2]> {
     };
     let shape = [0, 1].map(|k| b.count(&[left.dim(k), right.dim(k)]));
     (e.shape() == shape).then_some([left, right])
+}
+
+/// The Kronecker product of two matrices.
+pub(super) fn joined<'g>(p: Expr<'g>, q: Expr<'g>) -> Expr<'g> {
+    let shape = [0, 1].map(|k| p.builder().count(&[p.dim(k), q.dim(k)]));
+    (p.insert_axis(1).insert_axis(3) * q.insert_axis(0).insert_axis(2)).reshape(&shape)
 }
 
 /// A product with a Kronecker product, in its factors.
@@ -49,11 +55,7 @@ pub(super) fn product<'g>(node: &Node, x: &[Expr<'g>]) -> Option<Expr<'g>> {
             Some(a.t().dot(rows).dot(b).reshape(&[count([a.dim(1), b.dim(1)])]))
         }
         // (A⊗B)·(C⊗D) = (A·C)⊗(B·D), where the sizes are known to fit.
-        (Some([a, b]), Some([c, d])) if a.dim(1) == c.dim(0) && b.dim(1) == d.dim(0) => {
-            let (p, q) = (a.dot(c), b.dot(d));
-            let shape = [count([p.dim(0), q.dim(0)]), count([p.dim(1), q.dim(1)])];
-            Some((p.insert_axis(1).insert_axis(3) * q.insert_axis(0).insert_axis(2)).reshape(&shape))
-        }
+        (Some([a, b]), Some([c, d])) if a.dim(1) == c.dim(0) && b.dim(1) == d.dim(0) => Some(joined(a.dot(c), b.dot(d))),
         _ => None,
     }
 }

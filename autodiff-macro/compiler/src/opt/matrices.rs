@@ -7,17 +7,21 @@
 
 use std::cell::Cell;
 
-use super::{batches, rewritten, uses};
-use crate::ir::{Attr, Bound, Builder, Dim, Elem, Expr, Joint, Node, NodeId, Region, Slice};
+use super::{batches, parts, rewritten, uses};
+use crate::ir::{Attr, Bound, Builder, Dim, Elem, Expr, Joint, LeafSource, Node, NodeId, Region, Slice};
 use crate::ops::{Code, Operation, arith, neural, product, reduce, structure};
 
 /// Where a rule is tried: a node of the old graph with the copies of its operands.
 pub struct Place<'a, 'g> {
-    builder: &'g Builder,
+    pub(super) builder: &'g Builder,
     pub(super) node: &'a Node,
     pub(super) x: &'a [Expr<'g>],
     /// Whether operand `i` is read here only.
     pub(super) once: &'a dyn Fn(usize) -> bool,
+    /// Whether the operand of operands at a path was made by an operation and is read there only, as are those before it.
+    pub(super) once_at: &'a dyn Fn(&[usize], &'static Operation) -> bool,
+    /// Whether operand 0 may be another in each round of the loop that this is in.
+    pub(super) changes: &'a dyn Fn() -> bool,
     /// Whether the node is read by loops only, which compute it as they go.
     fused: &'a dyn Fn() -> bool,
 }
@@ -66,6 +70,12 @@ pub static RULES: &[Rule] = &[
     Rule { name: "(A·B)·x = A·(B·x)", source: "NumPy multi_dot", early: true, apply: vector_first },
     Rule { name: "(A·B)[i, j] = A[i]·B[, j]", source: "XLA dot of slice", early: true, apply: slice_of_product },
     Rule { name: "(A·x)[i] = A[i]·x", source: "XLA dot of slice", early: true, apply: slice_of_product_with_vector },
+    Rule { name: "f(A, B)[i] = f(A[i], B[i])", source: "PyTensor subtensor_lift", early: true, apply: parts::of_elementwise },
+    Rule { name: "sum(A, axis)[i] = sum(A[i], axis)", source: "PyTensor subtensor_lift", early: true, apply: parts::of_sum },
+    Rule { name: "softmax(A)[i] = softmax(A[i])", source: "PyTensor subtensor_lift", early: true, apply: parts::of_lanes },
+    Rule {
+        name: "(A·B)[indices] = A[indices]·B", source: "PyTensor subtensor_lift", early: true, apply: parts::picked_of_product
+    },
     Rule { name: "Sᵀ = S for symmetric S", source: "PyTensor assumptions", early: false, apply: transpose_of_symmetric },
     Rule { name: "A·B + A·C = A·(B + C)", source: "TASO", early: false, apply: common_factor },
     Rule { name: "an outer product that loops read is not stored", source: "PyTensor", early: false, apply: outer_in_loops },
@@ -78,16 +88,17 @@ const DEEPEST: usize = 8;
 
 /// Applies the rules until none fits.
 pub(super) fn matrix_rules(joint: Joint) -> Result<Joint, String> {
-    apply(joint, &|_| true)
+    apply(joint, None, &|_| true)
 }
 
-/// The rules for what is read of a product, on a function's own graph.
-pub(super) fn before_derivatives(region: Region) -> Result<Region, String> {
+/// The rules for what is read of a product, on a function's own graph, or that of the body of a loop that carries so many
+/// values.
+pub(super) fn before_derivatives(region: Region, carried: Option<usize>) -> Result<Region, String> {
     let results = region.outputs.len();
-    Ok(apply(Joint { region, results, gradients: vec![] }, &|rule| rule.early)?.region)
+    Ok(apply(Joint { region, results, gradients: vec![] }, carried, &|rule| rule.early)?.region)
 }
 
-fn apply(mut joint: Joint, wanted: &dyn Fn(&Rule) -> bool) -> Result<Joint, String> {
+fn apply(mut joint: Joint, carried: Option<usize>, wanted: &dyn Fn(&Rule) -> bool) -> Result<Joint, String> {
     if joint.region.dims.rules().literal {
         return Ok(joint);
     }
@@ -96,10 +107,22 @@ fn apply(mut joint: Joint, wanted: &dyn Fn(&Rule) -> bool) -> Result<Joint, Stri
         let graph = &joint.region.graph;
         let live = graph.reachable(joint.region.outputs.iter().copied());
         let uses = uses(&joint, &live);
+        let changing = carried.map(|carried| changing(&joint.region, carried));
         let next = rewritten(&joint, |builder, node, operands| {
             let once = |i: usize| node.operands.get(i).is_some_and(|o| uses[o.index()] == 1);
+            let once_at = |path: &[usize], op: &'static Operation| {
+                let mut at = node;
+                path.iter().all(|i| match at.operands.get(*i).filter(|o| uses[o.index()] == 1) {
+                    Some(next) => {
+                        at = graph.node(*next);
+                        true
+                    }
+                    None => false,
+                }) && at.op.name == op.name
+            };
+            let changes = || changing.as_ref().is_none_or(|c| node.operands.first().is_some_and(|o| c[o.index()]));
             let fused = || read_by_loops(&joint, &live, node);
-            let place = Place { builder, node, x: operands, once: &once, fused: &fused };
+            let place = Place { builder, node, x: operands, once: &once, once_at: &once_at, changes: &changes, fused: &fused };
             let new = RULES.iter().filter(|rule| wanted(rule)).find_map(|rule| (rule.apply)(&place))?;
             changed.set(true);
             Some(new)
@@ -110,6 +133,20 @@ fn apply(mut joint: Joint, wanted: &dyn Fn(&Rule) -> bool) -> Result<Joint, Stri
         }
     }
     Ok(joint)
+}
+
+/// The nodes of the body of a loop that may be others in each round.
+fn changing(region: &Region, carried: usize) -> Vec<bool> {
+    let graph = &region.graph;
+    let mut changing = vec![false; graph.len()];
+    for id in graph.ids() {
+        let node = graph.node(id);
+        changing[id.index()] = match node.op.name {
+            "input" => !matches!(region.leaves[node.attrs[0].axis()].source, LeafSource::Operand(j) if j >= carried),
+            _ => node.operands.iter().any(|o| changing[o.index()]),
+        };
+    }
+    changing
 }
 
 /// Whether all that read a node are elementwise or sums.

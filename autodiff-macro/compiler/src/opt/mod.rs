@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::ir::{Attr, Builder, Condition, Control, ControlRef, Header, Joint, Node, Region, rebuild, verify};
 use crate::ops::{Code, Site, arith, product};
 
+mod attempts;
 mod batches;
 mod chain;
 mod contributions;
@@ -16,10 +17,12 @@ mod diagonals;
 mod invariants;
 mod kronecker;
 pub mod matrices;
+mod parts;
 mod scales;
 mod slices;
 mod solves;
 mod spectra;
+mod structured;
 mod transposes;
 
 pub use invariants::hoist_invariants;
@@ -61,7 +64,7 @@ pub fn optimise(mut joint: Joint) -> Result<Joint, String> {
 
 /// Optimises the bodies of loops and branches.
 fn bodies(joint: Joint) -> Result<Joint, String> {
-    let body = |region: Region| {
+    let body = |region: Region, _| {
         let results = region.outputs.len();
         Ok(optimise(Joint { region, results, gradients: vec![] })?.region)
     };
@@ -69,10 +72,10 @@ fn bodies(joint: Joint) -> Result<Joint, String> {
 }
 
 /// Rewrites the bodies of loops and branches, and what their reverses run. A control node and its reverse go on sharing
-/// theirs; `reversed` is also given how many values the loop carries.
+/// theirs; `body` is also given how many values the loop carries, if it is the body of one, and so is `reversed`.
 fn in_bodies(
     joint: Joint,
-    body: &dyn Fn(Region) -> Result<Region, String>,
+    body: &dyn Fn(Region, Option<usize>) -> Result<Region, String>,
     reversed: &dyn Fn(Joint, usize) -> Result<Joint, String>,
 ) -> Result<Joint, String> {
     let graph = &joint.region.graph;
@@ -84,11 +87,12 @@ fn in_bodies(
             continue;
         }
         let mut new = Control::clone(control);
+        let carried = matches!(new.header, Header::For { .. } | Header::Loop { .. }).then_some(new.carried);
         for arm in &mut new.arms {
-            arm.region = body(arm.region.clone())?;
+            arm.region = body(arm.region.clone(), carried)?;
         }
         if let Header::Loop { condition: Some(Condition::Region(arm)) } = &mut new.header {
-            arm.region = body(arm.region.clone())?;
+            arm.region = body(arm.region.clone(), None)?;
         }
         if let Some(reverse) = &mut new.reverse {
             let (carried, arms) = (new.carried, std::mem::take(&mut reverse.arms));

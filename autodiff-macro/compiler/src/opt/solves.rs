@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{in_bodies, kronecker, matrices, rewritten, spectra};
+use super::{in_bodies, kronecker, matrices, rewritten, spectra, structured::Structured};
 use crate::ir::{Builder, Expr, Joint, Node, NodeId, Region, rebuild};
 use crate::ops::linalg::cholesky::{CHOLESKY, CHOLESKY_SHARED, LOWER};
 use crate::ops::linalg::factor::{FACTOR, INVERSE, solve_like};
@@ -15,21 +15,28 @@ use crate::ops::{product, reduce, scalar, structure};
 /// summed, the logarithm of the determinant; two solves with the two factors one with the matrix. The attribute's `literal`
 /// turns that off.
 pub fn recognise(region: Region) -> Result<Region, String> {
+    recognise_in(region, None)
+}
+
+/// The same of the body of a loop, if it carries so many values.
+fn recognise_in(region: Region, carried: Option<usize>) -> Result<Region, String> {
     if region.dims.rules().literal {
         return Ok(region);
     }
     let results = region.outputs.len();
-    let joint = in_bodies(Joint { region, results, gradients: vec![] }, &recognise, &|reverse, _| Ok(reverse))?;
-    let region = matrices::before_derivatives(joint.region)?;
+    let joint = in_bodies(Joint { region, results, gradients: vec![] }, &recognise_in, &|reverse, _| Ok(reverse))?;
+    let region = matrices::before_derivatives(joint.region, carried)?;
     if !is_concerned(&region) {
         return Ok(region);
     }
     let in_products = inverses_in_products(&region);
+    let structured = Structured::of(&region);
     let builder = Builder::with_dims(region.dims.clone());
     let copies = rebuild(&builder, &region, &region.outputs, |node, x| {
         product_with_inverse(&builder, &in_products, node, x)
             .or_else(|| ln_det(node, x))
             .or_else(|| both_triangles(node, x))
+            .or_else(|| structured.rewrite(&builder, node, x))
             .or_else(|| kronecker::product(node, x))
             .or_else(|| spectra::symmetric_function(node, x))
             .or_else(|| joined_products(&region, node, x))

@@ -12,6 +12,7 @@ pub mod factor;
 pub mod function;
 mod reference;
 pub mod spectral;
+pub mod structured;
 pub mod symmetric_function;
 mod symmetry;
 pub mod triangular;
@@ -64,8 +65,8 @@ pub fn wants_square(method: &str) -> bool {
 /// Which operation fails, and what follows its call.
 #[derive(Clone, Copy)]
 pub(crate) struct Failure<'a> {
-    operation: &'a str,
-    suffix: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) suffix: &'a str,
 }
 
 impl<'a> Failure<'a> {

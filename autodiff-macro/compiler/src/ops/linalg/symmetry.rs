@@ -2,6 +2,7 @@
 
 use super::cholesky::{CHOLESKY, CHOLESKY_SHARED};
 use super::factor::{FACTOR, INVERSE};
+use super::structured::{CHECKED, CHOLESKY_TRIED};
 use crate::ir::{Builder, Expr, NodeId};
 use crate::ops::{Derivative, arith, leaf, product, structure};
 
@@ -35,7 +36,8 @@ fn symmetric<'g>(x: Expr<'g>, left: &mut usize) -> bool {
         name if name == structure::PERMUTE.name => symmetric(at(0), left),
         name if name == product::DOT.name => transposes(b, node.operands[0], node.operands[1]),
         name if name == product::OUTER.name => node.operands[0] == node.operands[1],
-        name if name == CHOLESKY.name || name == CHOLESKY_SHARED.name => true,
+        name if [CHOLESKY.name, CHOLESKY_SHARED.name, CHOLESKY_TRIED.name].contains(&name) => true,
+        name if name == CHECKED.name => symmetric(at(0), left),
         name if name == INVERSE.name => symmetric(at(0), left),
         name if name == leaf::PART.name => match at(0).matches(&FACTOR) {
             Some(factor) => factor.attrs[0].flag() || symmetric(b.expr(factor.operands[0]), left),

@@ -32,7 +32,25 @@ pub static CONCATENATE: Operation = Operation {
         }
         Ok(like(x[0], shape))
     },
-    simplify: |_, x, _| (x.len() == 1).then(|| x[0]),
+    simplify: |b, x, attrs| {
+        if x.len() == 1 {
+            return Some(x[0]);
+        }
+        let axis = attrs[0].axis();
+        if let Some(whole) = super::parts::rejoined(b, x, axis) {
+            return Some(whole);
+        }
+        // Joined arrays among those that are joined.
+        if !x.iter().any(|e| e.matches(&CONCATENATE).is_some_and(|n| n.attrs == attrs)) {
+            return None;
+        }
+        let parts = |e: &Expr<'_>| match e.matches(&CONCATENATE).filter(|n| n.attrs == attrs) {
+            Some(inner) => inner.operands,
+            None => vec![e.id()],
+        };
+        let all: Vec<Expr<'_>> = x.iter().flat_map(parts).map(|id| b.expr(id)).collect();
+        b.apply(&CONCATENATE, attrs.to_vec(), &all).ok().map(|e| b.expr(e.id()))
+    },
     derivative: Derivative::Rule {
         vjp: |s, g| {
             let axis = s.attrs[0].axis();

@@ -3,6 +3,7 @@
 mod batch_diagonal;
 mod diagonal;
 mod gather;
+pub(crate) mod parts;
 pub(in crate::ops) mod slice;
 mod view;
 

@@ -1,8 +1,8 @@
 //! Parts of arrays and zeros around them.
 
-use super::{FAMILY, ONE, like};
+use super::{FAMILY, ONE, like, parts};
 use crate::ir::{Attr, Bound, Builder, Dim, Slice, Tensor, Type};
-use crate::ops::{Arg, Code, Derivative, Formula, KernelCall, Operation, Sample, Text, method, no_simplification};
+use crate::ops::{Arg, Code, Derivative, Formula, KernelCall, Operation, Sample, Text, method};
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -27,6 +27,11 @@ pub(in crate::ops) fn sliced_shape(b: &Builder, from: &[Dim], slices: &[Slice]) 
         }
     }
     shape
+}
+
+/// Sizes as they are known now.
+pub(super) fn resolved(b: &Builder, shape: Vec<Dim>) -> Vec<Dim> {
+    b.dims(|dims| shape.into_iter().map(|d| dims.resolve(d)).collect())
 }
 
 /// A bound as an `isize`: the cast binds more strongly than the sums and products a size may be.
@@ -173,7 +178,7 @@ pub static SLICE: Operation = Operation {
         if attrs[0].slices().iter().all(|s| *s == whole) {
             return Some(x[0]);
         }
-        crate::ops::assign::read_back(b, x[0], attrs)
+        crate::ops::assign::read_back(b, x[0], attrs).or_else(|| parts::simplify(b, x[0], attrs[0].slices()))
     },
     derivative: Derivative::Linear(|s, g| {
         let shape = Attr::Dims(s.x[0].shape());
@@ -254,7 +259,18 @@ pub static UNSLICE: Operation = Operation {
         b.require_same_shape(&x[0].shape(), &part)?;
         Ok(Type::float(attrs[1].dims().to_vec()))
     },
-    simplify: no_simplification,
+    simplify: |b, x, attrs| {
+        let (slices, shape) = (attrs[0].slices(), attrs[1].dims());
+        if slices.iter().all(|s| *s == whole()) && x[0].shape() == shape {
+            return Some(x[0]);
+        }
+        // What is put to a part of a part is put to one part.
+        let inner = x[0].matches(&UNSLICE)?;
+        let both = parts::of_part(b, shape, slices, inner.attrs[0].slices())?;
+        let part = b.expr(inner.operands[0]);
+        let fits = resolved(b, sliced_shape(b, shape, &both)) == part.shape();
+        fits.then(|| part.with(&UNSLICE, vec![Attr::Slices(both), attrs[1].clone()]))
+    },
     derivative: Derivative::Linear(|s, g| g.with(&SLICE, vec![s.attrs[0].clone()])),
     formula: Text::Write(|x, a| Formula::atom(format!("place({}, [{}])", x[0].text, slices_text(a[0].slices())))),
     code: Code::Kernel {
