@@ -5,6 +5,7 @@ mod chains;
 mod chains_corners;
 mod chains_items;
 mod checkpoint;
+mod companions;
 mod control;
 mod corners;
 mod einsum;

@@ -80,6 +80,16 @@ impl<'g> Lower<'g, '_> {
             Value::Int(d) => self.int_method(d, &name, &args, m),
             Value::Whole(x) => self.whole_method(x, &name, &args, m),
             Value::Shape(dims) if IDENTITIES.contains(&name.as_str()) => Some(Value::Shape(dims)),
+            // The shape without an axis.
+            Value::Shape(mut dims) if name == "remove_axis" && args.len() == 1 => {
+                let axis = self.axis(args[0])?;
+                if axis >= dims.len() {
+                    self.errors.at(e, format!("axis {axis} of a rank-{} array", dims.len()));
+                    return None;
+                }
+                dims.remove(axis);
+                Some(Value::Shape(dims))
+            }
             Value::Tuple(_) if IDENTITIES.contains(&name.as_str()) => Some(receiver),
             other => {
                 self.wrong(&m.receiver, &other, "a float scalar or array");

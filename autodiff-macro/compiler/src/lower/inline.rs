@@ -98,6 +98,7 @@ impl<'g> Lower<'g, '_> {
             syn::ReturnType::Default => None,
         };
         let mut parameters: Vec<(Pat, Option<Type>)> = Vec::new();
+        self.rename_constants(&mut block);
         self.count(&mut block);
         if crate::syntax::has_jumps(&block) {
             match output.as_ref().and_then(|ty| crate::syntax::Fallible::of(ty, &self.signature.items, || false)) {
@@ -158,6 +159,30 @@ impl<'g> Lower<'g, '_> {
         self.calls.pop();
         self.scopes = here;
         value
+    }
+
+    /// Gives the constants that a called function declares names that no other function has used for another one.
+    pub(super) fn rename_constants(&mut self, block: &mut syn::Block) {
+        let mut names = HashMap::new();
+        for stmt in &block.stmts {
+            let syn::Stmt::Item(syn::Item::Const(c)) = stmt else { continue };
+            let declared = (c.ident.to_string(), c.to_token_stream().to_string());
+            match self.constants.get(&declared.0) {
+                None if !self.taken.contains(&declared.0) => {
+                    self.constants.insert(declared.0, declared.1);
+                }
+                Some(text) if *text == declared.1 => {}
+                _ => {
+                    let name = super::fresh_name(&mut self.taken, &declared.0);
+                    names.insert(declared.0, name.to_token_stream());
+                }
+            }
+        }
+        if !names.is_empty()
+            && let Ok(renamed) = syn::parse2(crate::syntax::replaced(block.to_token_stream(), &names))
+        {
+            *block = renamed;
+        }
     }
 
     /// The value of an argument; a closure is called where the body calls it.

@@ -64,7 +64,11 @@ impl<'g> Lower<'g, '_> {
         match stmt {
             Stmt::Local(local) => self.local(local),
             Stmt::Item(item) => {
-                self.keep(item, Passive::keep(item.to_token_stream(), vec![]));
+                // A function that is called twice has its items once.
+                let text = item.to_token_stream().to_string();
+                if !self.passive.iter().any(|p| p.tokens().to_string() == text) {
+                    self.keep(item, Passive::keep(item.to_token_stream(), vec![]));
+                }
                 if let syn::Item::Const(c) = item {
                     self.constant_item(c);
                 }
@@ -189,6 +193,9 @@ impl<'g> Lower<'g, '_> {
         }
         let computed = !names.is_empty() && names.iter().all(|name| self.computed.contains(name));
         if !active && !computed {
+            if self.binds_a_vector(ty, &init.expr) {
+                self.vectors.extend(names.iter().cloned());
+            }
             self.before_change(&names);
             let tokens = self.passive_let(local, &value);
             self.keep(local, Passive::on_demand(tokens, names));
