@@ -38,3 +38,4 @@ mod structure;
 mod told;
 mod traversals;
 mod views;
+mod written_in_turn;

@@ -166,7 +166,7 @@ impl<'g> Lower<'g, '_> {
         names.iter().any(|name| match self.lookup(name) {
             Some(Value::Node(x)) => {
                 let id = x.id();
-                self.is_active(id)
+                self.is_active(id) || self.followed.contains(name)
             }
             Some(value) if value.has_whole() => true,
             Some(Value::List(parts)) => {

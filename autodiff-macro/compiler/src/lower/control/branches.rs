@@ -171,13 +171,27 @@ impl<'g> Lower<'g, '_> {
         read: &TokenStream,
         e: &Expr,
     ) -> Option<Value<'g>> {
-        let mut bodies = Vec::new();
         let none = BTreeSet::new();
-        for (way, names) in ways.iter_mut().zip(opaque) {
-            let body = self.body_region(&mut border, imports, &[], &none, names, &mut |inner, border, _| way.run(inner, border));
-            bodies.push(body);
-        }
-        let bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
+        let followed = self.followed.clone();
+        // Each time round there is something newly followed, so this ends.
+        let bodies: Vec<Lowered> = loop {
+            let mut bodies = Vec::new();
+            for (way, names) in ways.iter_mut().zip(opaque) {
+                let body =
+                    self.body_region(&mut border, imports, &[], &none, names, &mut |inner, border, _| way.run(inner, border));
+                bodies.push(body);
+            }
+            let Some(bodies) = bodies.into_iter().collect::<Option<Vec<Lowered>>>() else {
+                self.followed = followed;
+                return None;
+            };
+            let mixed = self.mixed(&bodies.iter().collect::<Vec<_>>(), imports);
+            if mixed.is_empty() {
+                break bodies;
+            }
+            self.followed.extend(mixed);
+        };
+        self.followed = followed;
         // Of a way that leaves the function nothing is known after it.
         let diverges: Vec<bool> = bodies.iter().map(|b| b.value == Tree::Never).collect();
         let live: Vec<usize> = (0..bodies.len()).filter(|b| !diverges[*b]).collect();
