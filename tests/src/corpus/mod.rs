@@ -6,6 +6,7 @@ mod chains_corners;
 mod chains_items;
 mod checkpoint;
 mod companions;
+mod constants;
 mod control;
 mod corners;
 mod einsum;

@@ -114,6 +114,7 @@ impl<'g> Lower<'g, '_> {
         if let Some(value) = self.whole_arithmetic(op, &old, &new) {
             return Some(value);
         }
+        let new = if matches!(old, Value::Node(x) if x.is_float()) { self.constant(right, new) } else { new };
         match (old, new) {
             (Value::Node(x), Value::Node(y)) => {
                 let operands = [(left, x), (right, y)];

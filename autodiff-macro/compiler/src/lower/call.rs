@@ -55,7 +55,11 @@ impl<'g> Lower<'g, '_> {
         self.after = super::linalg::suffix(m);
         let receiver = self.expr(&m.receiver);
         self.after = after;
-        let receiver = receiver?;
+        let receiver = match receiver? {
+            // Of a constant alone nothing is known: it is the user's own.
+            value @ Value::Opaque if self.mentions_active(e) => self.constant(&m.receiver, value),
+            value => value,
+        };
         self.method_of(receiver, m, e)
     }
 
@@ -252,6 +256,12 @@ impl<'g> Lower<'g, '_> {
         let value = match self.expr(inner) {
             Some(Value::Int(d)) => self.number(d, n),
             Some(Value::Whole(n)) => Some(self.float_of_whole(n)),
+            // An integer of passive code.
+            Some(Value::Opaque) if matches!(self.float, crate::syntax::Float::Primitive(_)) => {
+                let float = &self.float;
+                let cast: syn::ExprCast = syn::parse_quote!((#inner) as #float);
+                self.passive_number(&cast)
+            }
             _ => None,
         };
         self.errors.truncate(mark);

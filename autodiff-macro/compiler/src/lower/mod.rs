@@ -13,6 +13,7 @@ mod border;
 mod call;
 mod chain;
 mod closure;
+mod constants;
 mod control;
 mod effects;
 mod einsum;
