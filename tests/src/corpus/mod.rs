@@ -12,6 +12,7 @@ mod corners;
 mod einsum;
 mod elements;
 mod elsewhere;
+mod enums;
 mod everyday;
 mod exits;
 mod failing_calls;

@@ -364,6 +364,14 @@ impl<'g> Lower<'g, '_> {
         let owner = segments.len().checked_sub(2).map(|i| segments[i].clone());
         let float = self.float.to_token_stream().to_string();
         if let (None, Some(Value::Closure(closure))) = (&owner, self.lookup(&name).cloned()) {
+            // A function that was given by its name is called as if it stood here, with all that functions may do.
+            if let Some((key, function)) = self.named_function(&closure.syntax) {
+                let mut given = Vec::new();
+                for a in &args {
+                    given.push((*a, self.argument_value(a)?));
+                }
+                return self.inline(&key, &function, None, given, e);
+            }
             let values: Option<Vec<Value<'g>>> = args.iter().map(|a| self.expr(a)).collect();
             return self.call_bound(&closure, values?, e);
         }

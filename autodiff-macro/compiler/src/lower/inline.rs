@@ -193,8 +193,36 @@ impl<'g> Lower<'g, '_> {
                 Some(Value::Closure(closure.into()))
             }
             Expr::Reference(r) if matches!(&*r.expr, Expr::Closure(_)) => self.argument_value(&r.expr),
-            _ => self.expr(e),
+            Expr::Reference(r) if r.mutability.is_none() && self.function_value(&r.expr).is_some() => self.function_value(&r.expr),
+            _ => match self.function_value(e) {
+                Some(function) => Some(function),
+                None => self.expr(e),
+            },
         }
+    }
+
+    /// A function of the module given by its name: the closure that calls it.
+    fn function_value(&self, e: &Expr) -> Option<Value<'g>> {
+        let Expr::Path(path) = e else { return None };
+        if path.path.get_ident().is_some_and(|name| self.lookup(&name.to_string()).is_some()) {
+            return None;
+        }
+        let (_, function) = self.module_function(path)?;
+        let names: Vec<Ident> = (0..function.item.sig.inputs.len()).map(|i| quote::format_ident!("given_{i}")).collect();
+        let syntax = syn::parse2(quote!(|#(#names),*| #path(#(#names),*))).ok()?;
+        Some(Value::Closure(super::value::Closure { syntax, scopes: vec![HashMap::new()] }.into()))
+    }
+
+    /// The function that a closure made by [`Self::function_value`] calls.
+    pub(super) fn named_function(&self, closure: &syn::ExprClosure) -> Option<(String, Function)> {
+        let Expr::Call(call) = &*closure.body else { return None };
+        let Expr::Path(path) = &*call.func else { return None };
+        let same = |(i, (pat, arg)): (usize, (&Pat, &Expr))| {
+            let name = format!("given_{i}");
+            pattern_names(pat) == [name.clone()] && super::assignment::plain_name(arg) == Some(name)
+        };
+        let plain = closure.inputs.len() == call.args.len() && closure.inputs.iter().zip(&call.args).enumerate().all(same);
+        if plain { self.module_function(path) } else { None }
     }
 
     /// A call whose arguments are all passive: the function as it is, its result of the type that it declares.
@@ -267,6 +295,16 @@ impl<'g> Lower<'g, '_> {
 
     fn argument(&mut self, arg: &Expr, value: Value<'g>, pat: &Pat, ty: Option<&Type>) -> Value<'g> {
         let names = pattern_names(pat);
+        if let (Value::Place(p), Some(ty)) = (&value, ty)
+            && p.ty.as_ref().is_some_and(|ty| self.signature.items.is_enum(ty))
+            && !matches!(ty, Type::Reference(_))
+            && !mentions_impl(ty)
+        {
+            let ty = without_lifetimes(ty);
+            let statement = quote!(let #pat: #ty = ::core::clone::Clone::clone(&#arg););
+            self.passive.push(Passive::on_demand(statement, names));
+            return value;
+        }
         if let Value::Place(p) = &value {
             let read = p.read();
             self.passive.push(Passive::on_demand(quote!(let #pat = &#read;), names));

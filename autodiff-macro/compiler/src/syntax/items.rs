@@ -14,6 +14,8 @@ pub struct Items {
     functions: BTreeMap<String, Function>,
     aliases: BTreeMap<String, (Generics, Type)>,
     constants: BTreeMap<String, Type>,
+    /// The variants of enums, with their fields.
+    enums: BTreeMap<String, Vec<(String, Vec<Field>)>>,
     customs: std::collections::BTreeSet<String>,
 }
 
@@ -82,6 +84,10 @@ impl Items {
                 Item::Const(c) => {
                     all.constants.insert(c.ident.to_string(), (*c.ty).clone());
                 }
+                Item::Enum(e) => {
+                    let variants = e.variants.iter().map(|v| (v.ident.to_string(), fields_of(&v.fields))).collect();
+                    all.enums.insert(e.ident.to_string(), variants);
+                }
                 Item::Impl(i) if i.trait_.is_none() => all.methods(i),
                 _ => {}
             }
@@ -121,6 +127,18 @@ impl Items {
     /// The type of a constant.
     pub fn constant(&self, name: &str) -> Option<&Type> {
         self.constants.get(name)
+    }
+
+    /// Whether a type is an enum of the module without type parameters of its own.
+    pub fn is_enum(&self, ty: &Type) -> bool {
+        let ty = self.resolved(ty);
+        arguments(&ty).is_empty() && type_name(&ty).is_some_and(|name| self.enums.contains_key(&name))
+    }
+
+    /// The fields of a variant of an enum.
+    pub fn variant(&self, ty: &Type, name: &str) -> Option<&[Field]> {
+        let variants = self.enums.get(&type_name(&self.resolved(ty))?)?;
+        variants.iter().find(|(variant, _)| variant == name).map(|(_, fields)| fields.as_slice())
     }
 
     /// Every function and method, for suggestions.
@@ -203,17 +221,7 @@ impl Struct {
                 Ok(())
             });
         }
-        let named = matches!(item.fields, Fields::Named(_));
-        let fields = item
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(i, f)| Field {
-                name: f.ident.as_ref().filter(|_| named).map_or_else(|| i.to_string(), ToString::to_string),
-                ty: f.ty.clone(),
-                skip: f.attrs.iter().any(|a| a.path().is_ident("parameters") && a.to_token_stream().to_string().contains("skip")),
-            })
-            .collect();
+        let fields = fields_of(&item.fields);
         let parameters = derives.iter().any(|d| d == "Parameters");
         Struct { generics: item.generics.clone(), fields, parameters, derives }
     }
@@ -222,6 +230,16 @@ impl Struct {
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|f| f.name.as_str())
     }
+}
+
+fn fields_of(fields: &Fields) -> Vec<Field> {
+    let named = matches!(fields, Fields::Named(_));
+    let field = |(i, f): (usize, &syn::Field)| Field {
+        name: f.ident.as_ref().filter(|_| named).map_or_else(|| i.to_string(), ToString::to_string),
+        ty: f.ty.clone(),
+        skip: f.attrs.iter().any(|a| a.path().is_ident("parameters") && a.to_token_stream().to_string().contains("skip")),
+    };
+    fields.iter().enumerate().map(field).collect()
 }
 
 /// The last name of a path type.

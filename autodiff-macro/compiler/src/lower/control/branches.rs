@@ -392,7 +392,15 @@ impl<'g> Lower<'g, '_> {
             (Some(kind), body) => Way::Flow(vec![Stmt::Expr(body.clone(), None)], kind),
             (None, body) => Way::Expr(body.clone()),
         };
-        let mut ways: Vec<Way> = m.arms.iter().map(|a| way(&a.body)).collect();
+        let on = match self.expr(&m.expr) {
+            Some(Value::Place(place)) => place.ty.clone(),
+            _ => None,
+        };
+        let typed = |arm: &syn::Arm| match on.as_ref().map(|ty| self.parts_of_variant(&arm.pat, ty)).unwrap_or_default() {
+            parts if parts.is_empty() => way(&arm.body),
+            parts => Way::Parts { way: Box::new(way(&arm.body)), parts },
+        };
+        let mut ways: Vec<Way> = m.arms.iter().map(typed).collect();
         let opaque: Vec<Vec<String>> = m.arms.iter().map(|a| pattern_names(&a.pat)).collect();
         let patterns: Vec<TokenStream> = m.arms.iter().map(|a| a.pat.to_token_stream()).collect();
         if let Some(guard) = m.arms.iter().find_map(|a| guard_of(&a.pat).1.cloned().filter(|g| self.mentions_active(g))) {
@@ -406,6 +414,34 @@ impl<'g> Lower<'g, '_> {
         let border = self.border(&imports);
         let read = quote!(#scrutinee #(#patterns)*);
         self.choose(Header::Match { scrutinee, patterns }, border, &imports, &mut ways, &opaque, &read, e)
+    }
+
+    /// The variables that a pattern takes a variant of an enum apart into, with their types.
+    fn parts_of_variant(&self, pat: &Pat, ty: &syn::Type) -> Vec<(String, syn::Type)> {
+        let pat = guard_of(pat).0;
+        let (path, parts): (&syn::Path, Vec<(String, &Pat)>) = match pat {
+            Pat::Struct(s) => {
+                let name = |f: &syn::FieldPat| match &f.member {
+                    syn::Member::Named(n) => n.to_string(),
+                    syn::Member::Unnamed(i) => i.index.to_string(),
+                };
+                (&s.path, s.fields.iter().map(|f| (name(f), &*f.pat)).collect())
+            }
+            Pat::TupleStruct(t) if !t.elems.iter().any(|p| matches!(p, Pat::Rest(_))) => {
+                (&t.path, t.elems.iter().enumerate().map(|(i, p)| (i.to_string(), p)).collect())
+            }
+            _ => return vec![],
+        };
+        let Some(fields) = path.segments.last().and_then(|s| self.signature.items.variant(ty, &s.ident.to_string())) else {
+            return vec![];
+        };
+        let typed = |(name, pat): &(String, &Pat)| match pat {
+            Pat::Ident(p) if p.subpat.is_none() => {
+                fields.iter().find(|f| f.name == *name).map(|f| (p.ident.to_string(), f.ty.clone()))
+            }
+            _ => None,
+        };
+        parts.iter().filter_map(typed).collect()
     }
 
     /// A `match` on a scalar as a chain of `if`s.
@@ -472,6 +508,11 @@ pub(in crate::lower) enum Way {
         /// Declares its variables for passive code.
         declared: TokenStream,
     },
+    /// With parts of a variant of an enum, which are passive values of known types.
+    Parts {
+        way: Box<Way>,
+        parts: Vec<(String, syn::Type)>,
+    },
     /// 1 if the condition holds, else 0.
     Flag(Expr),
     Number(f64),
@@ -485,12 +526,28 @@ impl Way {
             Way::Flow(stmts, _) => stmts.iter().map(ToTokens::to_token_stream).collect(),
             Way::Flag(e) => e.to_token_stream(),
             Way::Number(_) => TokenStream::new(),
-            Way::Content { way, .. } => way.tokens(),
+            Way::Content { way, .. } | Way::Parts { way, .. } => way.tokens(),
         }
     }
 
     fn run<'h>(&self, inner: &mut Lower<'h, '_>, border: &mut Border<'_>) -> Option<Value<'h>> {
         match self {
+            Way::Parts { way, parts } => {
+                for (name, ty) in parts {
+                    // Bound by value or by reference, as the value that is matched is.
+                    let ident = format_ident!("{name}");
+                    let root = quote!(#ident.clone());
+                    let value = match inner.signature.kind_of(ty) {
+                        crate::syntax::ParamKind::Scalar { float, by_reference: false } if float == inner.float => {
+                            inner.at(Place { root, path: vec![], ty: Some(ty.clone()), parameter: None })
+                        }
+                        crate::syntax::ParamKind::Size => inner.integer(root, &syn::parse_quote!(usize)),
+                        _ => continue,
+                    };
+                    inner.bind(name, value);
+                }
+                way.run(inner, border)
+            }
             Way::Content { way, pat, place, declared } => {
                 let place = border.place(inner, place);
                 let value = inner.at(place);
