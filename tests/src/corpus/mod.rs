@@ -20,6 +20,7 @@ mod forms;
 mod identities;
 mod identities_continued;
 mod identities_linalg;
+mod in_place;
 mod integers;
 mod invariants;
 mod jumps;

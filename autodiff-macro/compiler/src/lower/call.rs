@@ -150,7 +150,11 @@ impl<'g> Lower<'g, '_> {
                 let cos = self.elementwise(&scalar::COS, vec![], e, &[(&m.receiver, x)])?;
                 return Some(Value::Tuple(vec![Value::Node(sin), Value::Node(cos)]));
             }
-            ("fold", [init, f]) => return self.fold_elements(&m.receiver, init, f, e),
+            ("fold", [init, f]) => {
+                let receiver = &m.receiver;
+                let elements: Expr = syn::parse_quote!(#receiver.iter());
+                return self.fold_elements(&elements, init, f, e);
+            }
             ("map_axis", [axis, f]) => return self.map_axis(Lanes::same(x), axis, f, e),
             ("fold_axis", [axis, init, f]) => return self.fold_axis(x, axis, init, f, e),
             ("to_vec", []) if x.rank() == 1 => return Some(Value::Node(x)),
@@ -455,6 +459,7 @@ impl<'g> Lower<'g, '_> {
                     _ => None,
                 };
             }
+            (Some(o), _, _) if self.names_an_array(o) => return self.constructor(&name, &args, e),
             (Some(o), _, _) if o.starts_with("Array") || o.starts_with("ArcArray") || o.starts_with("CowArray") => {
                 return self.constructor(&name, &args, e);
             }
@@ -513,6 +518,13 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    /// Whether a name is that of a type of the module that stands for one of arrays: `type Matrix = Array2<f64>`.
+    fn names_an_array(&self, name: &str) -> bool {
+        let Ok(ty) = syn::parse_str::<syn::Type>(name) else { return false };
+        let known = crate::syntax::type_name(&self.signature.items.resolved(&ty));
+        known.is_some_and(|known| known != name && known.starts_with("Array"))
     }
 
     /// `f64::max(x, y)`: the method on its first argument.

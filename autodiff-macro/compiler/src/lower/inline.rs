@@ -285,7 +285,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// Binds a parameter; an array keeps the name that it has where it is from.
-    fn bind_parameter(&mut self, pat: &Pat, value: Value<'g>) {
+    pub(super) fn bind_parameter(&mut self, pat: &Pat, value: Value<'g>) {
         match pat {
             Pat::Ident(p) => self.bind(&p.ident.to_string(), value),
             Pat::Type(t) => self.bind_parameter(&t.pat, value),
@@ -293,7 +293,7 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    fn argument(&mut self, arg: &Expr, value: Value<'g>, pat: &Pat, ty: Option<&Type>) -> Value<'g> {
+    pub(super) fn argument(&mut self, arg: &Expr, value: Value<'g>, pat: &Pat, ty: Option<&Type>) -> Value<'g> {
         let names = pattern_names(pat);
         if let (Value::Place(p), Some(ty)) = (&value, ty)
             && p.ty.as_ref().is_some_and(|ty| self.signature.items.is_enum(ty))
@@ -334,7 +334,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// What the type and constant parameters of a called function stand for.
-    fn generics_of_call(
+    pub(super) fn generics_of_call(
         &self,
         function: &Function,
         turbofish: Option<&syn::PathArguments>,
@@ -382,11 +382,11 @@ impl<'g> Lower<'g, '_> {
 }
 
 /// Replaces the generics of a called function, and `Self`, by what they are in the call.
-struct Generics<'a> {
-    found: &'a HashMap<String, TokenStream>,
-    owner: Option<&'a Type>,
-    krate: &'a TokenStream,
-    generic: &'a syn::Generics,
+pub(super) struct Generics<'a> {
+    pub(super) found: &'a HashMap<String, TokenStream>,
+    pub(super) owner: Option<&'a Type>,
+    pub(super) krate: &'a TokenStream,
+    pub(super) generic: &'a syn::Generics,
 }
 
 impl Generics<'_> {

@@ -20,6 +20,7 @@ mod einsum;
 mod expr;
 mod external;
 mod failures;
+mod in_place;
 mod inline;
 mod kept;
 mod lanes;

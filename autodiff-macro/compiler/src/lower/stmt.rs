@@ -358,6 +358,7 @@ impl<'g> Lower<'g, '_> {
                     _ => self.assign_place(&b.left, &b.right, Some(op), e),
                 }
             }
+            Expr::Call(_) | Expr::MethodCall(_) if !self.in_closure() && self.in_place_call(e) => {}
             Expr::MethodCall(m) if self.chain_effect(m, e) || self.zip_effect(m, e) => {}
             Expr::MethodCall(m) => self.mutating_call(m, e),
             Expr::Call(c) if self.swap_call(c, e) || self.general_product(c) => {}
