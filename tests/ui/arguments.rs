@@ -66,11 +66,6 @@ fn closed_range(w: &Array1<f64>, flag: bool) -> f64 {
 }
 
 #[differentiate]
-fn integer_method(w: &Array2<f64>) -> f64 {
-    w.sum() * w.len().max(w.sum() as usize) as f64
-}
-
-#[differentiate]
 fn part_by_a_slice(w: &Array1<f64>, part: ndarray::Slice) -> f64 {
     w.slice_axis(Axis(0), part).sum()
 }

@@ -113,16 +113,6 @@ fn mixed_branches_in_a_closure(w: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
-fn hidden_in_a_block(w: &Array1<f64>) -> f64 {
-    let n = 2;
-    let y = {
-        let n = String::from("a").len();
-        w.sum() * n as f64
-    };
-    y * n as f64
-}
-
-#[differentiate]
 fn return_in_an_unsafe_block(w: &Array1<f64>, n: usize) -> f64 {
     unsafe {
         if n == 0 {

@@ -145,12 +145,6 @@ fn indices_of_differentiated(x: &Array2<f64>) -> f64 {
 }
 
 #[differentiate]
-fn another_option(x: &Array1<f64>) -> f64 {
-    let k = x.iter().position(|v| *v > 0.0).unwrap_or(x[0] as usize);
-    x[k]
-}
-
-#[differentiate]
 fn array_of_the_caller(x: &Array1<f64>, out: &mut Array1<f64>) -> f64 {
     out.assign(&(x * 2.0));
     x.sum()

@@ -118,11 +118,6 @@ fn part_of_a_number(w: f64) -> f64 {
 }
 
 #[differentiate]
-fn size_by_a_computed_index(w: &Array2<f64>, k: usize) -> f64 {
-    w.sum() / w.shape()[k] as f64
-}
-
-#[differentiate]
 fn element_of_a_list(w: &Array1<f64>, k: usize) -> f64 {
     let parts = [(w.sum(), 1.0), (w.sum(), 2.0)];
     parts[k].0

@@ -83,6 +83,19 @@ impl Passive {
     }
 }
 
+/// Whether a `let` makes an array or a list whose elements' type is told by its use alone.
+fn makes_untyped(tokens: &TokenStream) -> bool {
+    let Ok(syn::Stmt::Local(local)) = syn::parse2(tokens.clone()) else { return false };
+    let (syn::Pat::Ident(_), Some(init)) = (&local.pat, &local.init) else { return false };
+    let syn::Expr::Call(call) = &*init.expr else { return false };
+    let syn::Expr::Path(path) = &*call.func else { return false };
+    let plain = path.path.segments.iter().all(|s| s.arguments.is_none());
+    let names: Vec<String> = path.path.segments.iter().map(|s| s.ident.to_string()).collect();
+    plain
+        && matches!(names.as_slice(), [.., owner, maker] if (owner == "Vec" || owner.starts_with("Array"))
+            && ["new", "with_capacity", "zeros", "ones", "default"].contains(&maker.as_str()))
+}
+
 /// Whether tokens may leave the function: more than do, never fewer.
 pub(crate) fn leaves(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|t| match t {
@@ -140,6 +153,23 @@ impl Prologue {
     /// The expressions of captured integers, by number.
     pub fn captures(&self) -> Vec<TokenStream> {
         self.captures.iter().map(|c| c.tokens.clone()).collect()
+    }
+
+    /// The variables that `code` reads of these statements' ones.
+    ///
+    /// Generated code gives its arrays the names of the user's variables that they are. Where it declares such a name, the
+    /// user's own `let` of an array or list of no type that is seen is of no use, and without use it would have no type.
+    pub(crate) fn needed(&self, code: &TokenStream) -> BTreeSet<String> {
+        let (mut needed, declared) = (crate::syntax::variables(code.clone()), crate::syntax::declared(code.clone()));
+        for statement in self.statements.iter().filter(|s| !s.keep) {
+            if let [name] = statement.defines.as_slice()
+                && declared.contains(name)
+                && makes_untyped(&statement.tokens)
+            {
+                needed.remove(name);
+            }
+        }
+        needed
     }
 
     /// The statements that must run for `needed` variables to exist, and those that run in any case.

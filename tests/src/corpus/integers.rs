@@ -562,3 +562,44 @@ fn states() {
         }
     }
 }
+
+/// The interval of a table by a cast, which ends at the ends of the integer type.
+#[differentiate]
+fn interpolated(x: f64, heights: &Array1<f64>, step: f64) -> f64 {
+    let j = ((x / step) as usize).min(heights.len() - 2);
+    let t = x / step - j as f64;
+    (1.0 - t) * heights[j] + t * heights[j + 1]
+}
+
+#[differentiate]
+fn interpolated_where_it_is(xs: &[f64], heights: &Array1<f64>) -> f64 {
+    let mut total = 0.0;
+    for &x in xs {
+        let j = x.floor() as usize;
+        if x >= 0.0 && j + 1 < heights.len() {
+            let t = x - j as f64;
+            total += (1.0 - t) * heights[j] + t * heights[j + 1];
+        }
+    }
+    total
+}
+
+#[differentiate]
+fn triangle_wave(x: f64) -> f64 {
+    let k = (3.0 * x) as i32;
+    let r = 3.0 * x - k as f64;
+    if k % 2 == 0 { r * r } else { 1.0 - r }
+}
+
+#[test]
+fn casts_to_integers() {
+    let (heights, step) = (vector(5, 1), 0.4);
+    for x in [-0.3, 0.1, 0.9, 1.5, 7.0] {
+        verify!(interpolated, [x, heights, step], (x, &heights, step));
+    }
+    let xs = vec![0.3, 1.7, 3.9, 4.2, -2.5, 2.2];
+    verify!(interpolated_where_it_is, [xs, heights], (&xs, &heights));
+    for x in [-0.9, -0.5, -0.1, 0.2, 0.5, 0.9] {
+        verify!(triangle_wave, [x], (x));
+    }
+}

@@ -383,7 +383,7 @@ impl<'a> Program<'a> {
         bind(&mut region.leaves, operands);
         let (captures, empty) = (prologue.captures(), Schedule::empty(&region));
         let mut program = Program::new(self.target, &empty, &captures, []);
-        let mut needed = free_identifiers(rest);
+        let mut needed = prologue.needed(&rest);
         // Sizes in it are computed from integers that other statements declare.
         let sizes: HashMap<String, TokenStream> = free_identifiers(prologue.statements(needed.clone()))
             .into_iter()

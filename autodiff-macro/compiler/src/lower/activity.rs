@@ -51,7 +51,7 @@ impl<'g> Lower<'g, '_> {
             .collect();
         for (name, id) in names {
             let is_input = self.b.graph().node(id).op.name == "input";
-            if (self.is_active(id) && (parameters || !is_input)) || self.overwritten(&name, id) {
+            if (self.is_active(id) && (parameters || !is_input)) || self.overwritten(&name, id) || self.followed.contains(&name) {
                 return Some(name);
             }
         }

@@ -201,8 +201,10 @@ impl<'g> Lower<'g, '_> {
     /// A variable that only generated code computes, where passive tokens mention one.
     fn intermediate_in(&mut self, tokens: &TokenStream) -> Option<String> {
         crate::syntax::free_identifiers(tokens.clone()).into_iter().find(|name| match self.lookup(name) {
+            // A parameter of the function is there under its own name alone.
             Some(Value::Node(e)) => {
-                e.matches(&crate::ops::leaf::INPUT).is_none() && {
+                let own = self.signature.params.iter().any(|p| p.ident == *name);
+                (e.matches(&crate::ops::leaf::INPUT).is_none() || !own) && {
                     let id = e.id();
                     self.active.get(id.index()).copied().unwrap_or(false)
                 }

@@ -114,6 +114,7 @@ impl<'g> Lower<'g, '_> {
         if let Some(value) = self.whole_arithmetic(op, &old, &new) {
             return Some(value);
         }
+        let new = if matches!(old, Value::Node(x) if x.is_float()) { self.constant(right, new) } else { new };
         match (old, new) {
             (Value::Node(x), Value::Node(y)) => {
                 let operands = [(left, x), (right, y)];
@@ -166,7 +167,7 @@ impl<'g> Lower<'g, '_> {
         names.iter().any(|name| match self.lookup(name) {
             Some(Value::Node(x)) => {
                 let id = x.id();
-                self.is_active(id)
+                self.is_active(id) || self.followed.contains(name)
             }
             Some(value) if value.has_whole() => true,
             Some(Value::List(parts)) => {

@@ -55,7 +55,11 @@ impl<'g> Lower<'g, '_> {
         self.after = super::linalg::suffix(m);
         let receiver = self.expr(&m.receiver);
         self.after = after;
-        let receiver = receiver?;
+        let receiver = match receiver? {
+            // Of a constant alone nothing is known: it is the user's own.
+            value @ Value::Opaque if self.mentions_active(e) => self.constant(&m.receiver, value),
+            value => value,
+        };
         self.method_of(receiver, m, e)
     }
 
@@ -80,6 +84,16 @@ impl<'g> Lower<'g, '_> {
             Value::Int(d) => self.int_method(d, &name, &args, m),
             Value::Whole(x) => self.whole_method(x, &name, &args, m),
             Value::Shape(dims) if IDENTITIES.contains(&name.as_str()) => Some(Value::Shape(dims)),
+            // The shape without an axis.
+            Value::Shape(mut dims) if name == "remove_axis" && args.len() == 1 => {
+                let axis = self.axis(args[0])?;
+                if axis >= dims.len() {
+                    self.errors.at(e, format!("axis {axis} of a rank-{} array", dims.len()));
+                    return None;
+                }
+                dims.remove(axis);
+                Some(Value::Shape(dims))
+            }
             Value::Tuple(_) if IDENTITIES.contains(&name.as_str()) => Some(receiver),
             other => {
                 self.wrong(&m.receiver, &other, "a float scalar or array");
@@ -136,7 +150,11 @@ impl<'g> Lower<'g, '_> {
                 let cos = self.elementwise(&scalar::COS, vec![], e, &[(&m.receiver, x)])?;
                 return Some(Value::Tuple(vec![Value::Node(sin), Value::Node(cos)]));
             }
-            ("fold", [init, f]) => return self.fold_elements(&m.receiver, init, f, e),
+            ("fold", [init, f]) => {
+                let receiver = &m.receiver;
+                let elements: Expr = syn::parse_quote!(#receiver.iter());
+                return self.fold_elements(&elements, init, f, e);
+            }
             ("map_axis", [axis, f]) => return self.map_axis(Lanes::same(x), axis, f, e),
             ("fold_axis", [axis, init, f]) => return self.fold_axis(x, axis, init, f, e),
             ("to_vec", []) if x.rank() == 1 => return Some(Value::Node(x)),
@@ -242,6 +260,12 @@ impl<'g> Lower<'g, '_> {
         let value = match self.expr(inner) {
             Some(Value::Int(d)) => self.number(d, n),
             Some(Value::Whole(n)) => Some(self.float_of_whole(n)),
+            // An integer of passive code.
+            Some(Value::Opaque) if matches!(self.float, crate::syntax::Float::Primitive(_)) => {
+                let float = &self.float;
+                let cast: syn::ExprCast = syn::parse_quote!((#inner) as #float);
+                self.passive_number(&cast)
+            }
             _ => None,
         };
         self.errors.truncate(mark);
@@ -344,6 +368,14 @@ impl<'g> Lower<'g, '_> {
         let owner = segments.len().checked_sub(2).map(|i| segments[i].clone());
         let float = self.float.to_token_stream().to_string();
         if let (None, Some(Value::Closure(closure))) = (&owner, self.lookup(&name).cloned()) {
+            // A function that was given by its name is called as if it stood here, with all that functions may do.
+            if let Some((key, function)) = self.named_function(&closure.syntax) {
+                let mut given = Vec::new();
+                for a in &args {
+                    given.push((*a, self.argument_value(a)?));
+                }
+                return self.inline(&key, &function, None, given, e);
+            }
             let values: Option<Vec<Value<'g>>> = args.iter().map(|a| self.expr(a)).collect();
             return self.call_bound(&closure, values?, e);
         }
@@ -427,6 +459,7 @@ impl<'g> Lower<'g, '_> {
                     _ => None,
                 };
             }
+            (Some(o), _, _) if self.names_an_array(o) => return self.constructor(&name, &args, e),
             (Some(o), _, _) if o.starts_with("Array") || o.starts_with("ArcArray") || o.starts_with("CowArray") => {
                 return self.constructor(&name, &args, e);
             }
@@ -485,6 +518,13 @@ impl<'g> Lower<'g, '_> {
                 None
             }
         }
+    }
+
+    /// Whether a name is that of a type of the module that stands for one of arrays: `type Matrix = Array2<f64>`.
+    fn names_an_array(&self, name: &str) -> bool {
+        let Ok(ty) = syn::parse_str::<syn::Type>(name) else { return false };
+        let known = crate::syntax::type_name(&self.signature.items.resolved(&ty));
+        known.is_some_and(|known| known != name && known.starts_with("Array"))
     }
 
     /// `f64::max(x, y)`: the method on its first argument.

@@ -302,7 +302,8 @@ impl<'g, 'a> Lower<'g, 'a> {
                 _ => continue,
             };
             let id = node.id();
-            if !whole && (!self.is_active(id) || self.is_own_variable(&name, node)) {
+            let known = !self.is_active(id) && !self.followed.contains(&name);
+            if !whole && (known || self.is_own_variable(&name, node)) {
                 continue;
             }
             if node.ty().elem() != Elem::Float && node.rank() > 0 {

@@ -137,7 +137,8 @@ impl<'g> Lower<'g, '_> {
 
     /// A float scalar, array, mask or index vector.
     pub(super) fn node(&mut self, e: &Expr) -> Option<Node<'g>> {
-        match self.expr(e)? {
+        let value = self.expr(e)?;
+        match self.constant(e, value) {
             Value::Node(n) => Some(n),
             other => {
                 self.wrong(e, &other, "a float scalar or array");

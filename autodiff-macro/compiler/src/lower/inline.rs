@@ -98,6 +98,7 @@ impl<'g> Lower<'g, '_> {
             syn::ReturnType::Default => None,
         };
         let mut parameters: Vec<(Pat, Option<Type>)> = Vec::new();
+        self.rename_constants(&mut block);
         self.count(&mut block);
         if crate::syntax::has_jumps(&block) {
             match output.as_ref().and_then(|ty| crate::syntax::Fallible::of(ty, &self.signature.items, || false)) {
@@ -160,6 +161,30 @@ impl<'g> Lower<'g, '_> {
         value
     }
 
+    /// Gives the constants that a called function declares names that no other function has used for another one.
+    pub(super) fn rename_constants(&mut self, block: &mut syn::Block) {
+        let mut names = HashMap::new();
+        for stmt in &block.stmts {
+            let syn::Stmt::Item(syn::Item::Const(c)) = stmt else { continue };
+            let declared = (c.ident.to_string(), c.to_token_stream().to_string());
+            match self.constants.get(&declared.0) {
+                None if !self.taken.contains(&declared.0) => {
+                    self.constants.insert(declared.0, declared.1);
+                }
+                Some(text) if *text == declared.1 => {}
+                _ => {
+                    let name = super::fresh_name(&mut self.taken, &declared.0);
+                    names.insert(declared.0, name.to_token_stream());
+                }
+            }
+        }
+        if !names.is_empty()
+            && let Ok(renamed) = syn::parse2(crate::syntax::replaced(block.to_token_stream(), &names))
+        {
+            *block = renamed;
+        }
+    }
+
     /// The value of an argument; a closure is called where the body calls it.
     pub(super) fn argument_value(&mut self, e: &Expr) -> Option<Value<'g>> {
         match e {
@@ -168,8 +193,36 @@ impl<'g> Lower<'g, '_> {
                 Some(Value::Closure(closure.into()))
             }
             Expr::Reference(r) if matches!(&*r.expr, Expr::Closure(_)) => self.argument_value(&r.expr),
-            _ => self.expr(e),
+            Expr::Reference(r) if r.mutability.is_none() && self.function_value(&r.expr).is_some() => self.function_value(&r.expr),
+            _ => match self.function_value(e) {
+                Some(function) => Some(function),
+                None => self.expr(e),
+            },
         }
+    }
+
+    /// A function of the module given by its name: the closure that calls it.
+    fn function_value(&self, e: &Expr) -> Option<Value<'g>> {
+        let Expr::Path(path) = e else { return None };
+        if path.path.get_ident().is_some_and(|name| self.lookup(&name.to_string()).is_some()) {
+            return None;
+        }
+        let (_, function) = self.module_function(path)?;
+        let names: Vec<Ident> = (0..function.item.sig.inputs.len()).map(|i| quote::format_ident!("given_{i}")).collect();
+        let syntax = syn::parse2(quote!(|#(#names),*| #path(#(#names),*))).ok()?;
+        Some(Value::Closure(super::value::Closure { syntax, scopes: vec![HashMap::new()] }.into()))
+    }
+
+    /// The function that a closure made by [`Self::function_value`] calls.
+    pub(super) fn named_function(&self, closure: &syn::ExprClosure) -> Option<(String, Function)> {
+        let Expr::Call(call) = &*closure.body else { return None };
+        let Expr::Path(path) = &*call.func else { return None };
+        let same = |(i, (pat, arg)): (usize, (&Pat, &Expr))| {
+            let name = format!("given_{i}");
+            pattern_names(pat) == [name.clone()] && super::assignment::plain_name(arg) == Some(name)
+        };
+        let plain = closure.inputs.len() == call.args.len() && closure.inputs.iter().zip(&call.args).enumerate().all(same);
+        if plain { self.module_function(path) } else { None }
     }
 
     /// A call whose arguments are all passive: the function as it is, its result of the type that it declares.
@@ -232,7 +285,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// Binds a parameter; an array keeps the name that it has where it is from.
-    fn bind_parameter(&mut self, pat: &Pat, value: Value<'g>) {
+    pub(super) fn bind_parameter(&mut self, pat: &Pat, value: Value<'g>) {
         match pat {
             Pat::Ident(p) => self.bind(&p.ident.to_string(), value),
             Pat::Type(t) => self.bind_parameter(&t.pat, value),
@@ -240,16 +293,26 @@ impl<'g> Lower<'g, '_> {
         }
     }
 
-    fn argument(&mut self, arg: &Expr, value: Value<'g>, pat: &Pat, ty: Option<&Type>) -> Value<'g> {
+    pub(super) fn argument(&mut self, arg: &Expr, value: Value<'g>, pat: &Pat, ty: Option<&Type>) -> Value<'g> {
         let names = pattern_names(pat);
+        let is_enum = matches!(&value, Value::Place(p) if p.ty.as_ref().is_some_and(|ty| self.signature.items.is_enum(ty)));
         if let (Pat::Ident(p), Some(ty)) = (pat, ty) {
             // A place is read by reference.
             let ty = match (&value, ty) {
-                (Value::Place(_), Type::Reference(_)) => ty.clone(),
-                (Value::Place(_), ty) => syn::parse_quote!(&#ty),
+                (Value::Place(_), ty) if !is_enum && !matches!(ty, Type::Reference(_)) => syn::parse_quote!(&#ty),
                 _ => ty.clone(),
             };
             std::rc::Rc::make_mut(&mut self.types).insert(p.ident.to_string(), ty);
+        }
+        if let Some(ty) = ty
+            && is_enum
+            && !matches!(ty, Type::Reference(_))
+            && !mentions_impl(ty)
+        {
+            let ty = without_lifetimes(ty);
+            let statement = quote!(let #pat: #ty = ::core::clone::Clone::clone(&#arg););
+            self.passive.push(Passive::on_demand(statement, names));
+            return value;
         }
         if let Value::Place(p) = &value {
             let read = p.read();
@@ -280,7 +343,7 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// What the type and constant parameters of a called function stand for.
-    fn generics_of_call(
+    pub(super) fn generics_of_call(
         &self,
         function: &Function,
         turbofish: Option<&syn::PathArguments>,
@@ -328,11 +391,11 @@ impl<'g> Lower<'g, '_> {
 }
 
 /// Replaces the generics of a called function, and `Self`, by what they are in the call.
-struct Generics<'a> {
-    found: &'a HashMap<String, TokenStream>,
-    owner: Option<&'a Type>,
-    krate: &'a TokenStream,
-    generic: &'a syn::Generics,
+pub(super) struct Generics<'a> {
+    pub(super) found: &'a HashMap<String, TokenStream>,
+    pub(super) owner: Option<&'a Type>,
+    pub(super) krate: &'a TokenStream,
+    pub(super) generic: &'a syn::Generics,
 }
 
 impl Generics<'_> {

@@ -108,6 +108,17 @@ impl<'g> Lower<'g, '_> {
         let mut out: Vec<TokenTree> = Vec::new();
         let mut i = 0;
         while i < list.len() {
+            // A slice that a called function has under another name is asked under its own.
+            if let [TokenTree::Ident(name), TokenTree::Punct(dot), TokenTree::Ident(query), ..] = &list[i..]
+                && dot.as_char() == '.'
+                && super::expr::SHAPE_QUERIES.contains(&query.to_string().as_str())
+                && (!is_dot(&list, i.wrapping_sub(1)) || is_dot(&list, i.wrapping_sub(2)))
+                && let Some(own) = self.own_name_of_slice(&name.to_string())
+            {
+                out.push(TokenTree::Ident(own));
+                i += 1;
+                continue;
+            }
             if let [TokenTree::Ident(name), TokenTree::Punct(dot), TokenTree::Ident(query), TokenTree::Group(arguments), ..] =
                 &list[i..]
                 && dot.as_char() == '.'
@@ -118,6 +129,12 @@ impl<'g> Lower<'g, '_> {
                 && let Ok(m) = syn::parse2::<syn::ExprMethodCall>(quote!(#name.#query #arguments))
             {
                 let number = |d: &crate::ir::Dim| quote::format_ident!("{}{}", super::SIZE_PREFIX, d.0);
+                if query == "is_empty" {
+                    let count = number(&self.b.count(&x.shape()));
+                    out.extend(quote!((#count == 0)));
+                    i += 4;
+                    continue;
+                }
                 let sizes = match self.shape_query(x, &m) {
                     Some(Value::Int(d)) => Some(number(&d).to_token_stream()),
                     Some(Value::Shape(dims)) => {
@@ -147,6 +164,14 @@ impl<'g> Lower<'g, '_> {
             i += 1;
         }
         out.into_iter().collect()
+    }
+
+    /// The parameter that a variable of a called function is, if that is a slice.
+    fn own_name_of_slice(&self, name: &str) -> Option<proc_macro2::Ident> {
+        let Some(Value::Node(x)) = self.lookup(name) else { return None };
+        let leaf = self.leaves.get(x.matches(&crate::ops::leaf::INPUT)?.attrs[0].axis())?;
+        let own = &self.signature.params.get(leaf.parameter()?)?.ident;
+        (leaf.read.to_string() == format!("{own}_view") && own != name && !self.is_passive_variable(name)).then(|| own.clone())
     }
 
     /// Whether the user's passive code has no variable of this name in the generated code.
@@ -244,7 +269,31 @@ impl<'g> Lower<'g, '_> {
     /// What a passive variable holds when it is read.
     pub(super) fn read_anew(&mut self, name: &str, elem: Elem, rank: usize) -> Value<'g> {
         let (ident, ty) = (quote::format_ident!("{name}"), self.leaf_type(elem, rank));
-        self.leaf(name, LeafSource::Capture(self.leaves.len()), ty, false, quote!(#ident))
+        let read = match rank == 1 && self.vectors.contains(name) {
+            true => {
+                // A copy, as passive code may change it again.
+                let (krate, copy) = (self.krate.clone(), super::fresh_name(&mut self.taken, name));
+                let tokens = quote!(let #copy = #krate::kernels::slice(&#ident[..]).to_owned(););
+                self.passive.push(Passive::on_demand(tokens, vec![copy.to_string()]));
+                quote!(#copy)
+            }
+            false => quote!(#ident),
+        };
+        self.leaf(name, LeafSource::Capture(self.leaves.len()), ty, false, read)
+    }
+
+    /// Whether what a `let` binds is a `Vec` of the user's own code, which is read as a slice.
+    pub(super) fn binds_a_vector(&self, ty: Option<&syn::Type>, init: &syn::Expr) -> bool {
+        use crate::syntax::{Holder, ParamKind};
+        match (ty, init) {
+            (Some(ty), _) => matches!(self.signature.kind_of(ty), ParamKind::Array { holder: Holder::Slice, .. }),
+            (None, syn::Expr::MethodCall(m)) if m.method == "collect" => {
+                m.turbofish.to_token_stream().into_iter().any(|t| t.to_string() == "Vec")
+            }
+            (None, syn::Expr::MethodCall(m)) => m.method == "to_vec",
+            (None, syn::Expr::Macro(m)) => m.mac.path.is_ident("vec"),
+            _ => false,
+        }
     }
 }
 

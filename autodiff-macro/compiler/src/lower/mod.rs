@@ -13,12 +13,14 @@ mod border;
 mod call;
 mod chain;
 mod closure;
+mod constants;
 mod control;
 mod effects;
 mod einsum;
 mod expr;
 mod external;
 mod failures;
+mod in_place;
 mod inline;
 mod kept;
 mod lanes;
@@ -313,6 +315,12 @@ struct Lower<'g, 'a> {
     fixed: std::collections::HashSet<String>,
     /// Variables that bodies change by passive code.
     changed: std::collections::HashSet<String>,
+    /// The constants that called functions declare, with their text.
+    constants: std::collections::BTreeMap<String, String>,
+    /// Variables of passive code that hold a `Vec` of floats.
+    vectors: std::collections::BTreeSet<String>,
+    /// Floats that are written to here by passive code and by active code: generated code has them throughout.
+    followed: std::collections::BTreeSet<String>,
     /// The leaves that are parts of structs, by the tokens that read them.
     place_leaves: HashMap<String, Value<'g>>,
     /// The tokens after the call that is being lowered, where they make a value of a `Result`.
@@ -413,6 +421,9 @@ impl<'g, 'a> Lower<'g, 'a> {
             kept: Default::default(),
             fixed: Default::default(),
             changed: Default::default(),
+            constants: Default::default(),
+            vectors: Default::default(),
+            followed: Default::default(),
             place_leaves: HashMap::new(),
             hoist: true,
             calls: Vec::new(),

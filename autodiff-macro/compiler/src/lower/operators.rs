@@ -7,8 +7,8 @@ use super::Lower;
 use super::assignment::Assign;
 use super::lanes::Lanes;
 use super::value::Value;
-use crate::ir::Dim;
-use crate::ops::{arith, compare};
+use crate::ir::{Dim, Expr as Node};
+use crate::ops::{arith, compare, scalar};
 
 impl<'g> Lower<'g, '_> {
     pub(super) fn unary(&mut self, u: &syn::ExprUnary, e: &Expr) -> Option<Value<'g>> {
@@ -119,7 +119,18 @@ impl<'g> Lower<'g, '_> {
         right: Option<Value<'g>>,
         e: &Expr,
     ) -> Option<Value<'g>> {
-        let (left, right) = (left?, right?);
+        let (mut left, mut right) = (left?, right?);
+        // A constant beside a float is one.
+        let is_float = |value: &Value<'_>| match value {
+            Value::Node(x) => x.is_float(),
+            Value::Lanes(x) => x.node.is_float(),
+            _ => false,
+        };
+        if is_float(&left) {
+            right = self.constant(&b.right, right);
+        } else if is_float(&right) {
+            left = self.constant(&b.left, left);
+        }
         let arithmetic = match b.op {
             BinOp::Add(_) => Some(Assign::Add),
             BinOp::Sub(_) => Some(Assign::Sub),
@@ -198,6 +209,29 @@ impl<'g> Lower<'g, '_> {
         })
     }
 
+    /// A cast of passive code to the float type: bound to a name before the statement.
+    pub(super) fn passive_number(&mut self, c: &syn::ExprCast) -> Option<Value<'g>> {
+        let names = crate::syntax::free_identifiers(c.to_token_stream());
+        let of_a_closure = |name: &String| self.lookup(name).is_some() && !self.outside_closure(name);
+        if !self.hoist || self.differs(c) || (self.in_closure() && names.iter().any(of_a_closure)) || self.mentions_active(&c.expr)
+        {
+            return None;
+        }
+        let tokens = self.with_sizes(c.to_token_stream());
+        if !self.readable(c, &tokens) {
+            return None;
+        }
+        let name = super::fresh_name(&mut self.taken, "number");
+        let float = self.float.clone();
+        self.passive.push(super::Passive::hoisted(quote::quote!(let #name: #float = #tokens;), vec![name.to_string()]));
+        let place =
+            super::place::Place { root: quote::quote!(#name), path: vec![], ty: Some(syn::parse_quote!(#float)), parameter: None };
+        match self.at(place) {
+            Value::Opaque => None,
+            value => Some(value),
+        }
+    }
+
     pub(super) fn cast(&mut self, c: &syn::ExprCast) -> Option<Value<'g>> {
         let to = c.ty.to_token_stream().to_string();
         let float = self.float.to_token_stream().to_string();
@@ -221,6 +255,16 @@ impl<'g> Lower<'g, '_> {
             Value::Whole(n) if crate::syntax::INTEGERS.contains(&to.as_str()) => Some(Value::Whole(n)),
             Value::Int(d) if matches!(to.as_str(), "usize") => Some(Value::Int(d)),
             Value::Node(n) if to == float => Some(Value::Node(n)),
+            Value::Node(n) if n.rank() == 0 && n.is_float() && whole_range(&to).is_some() && self.is_active(n.id()) => {
+                let (lowest, largest) = whole_range(&to)?;
+                // As `as` does: towards 0, to the end of the range, 0 for NaN.
+                let b = self.b;
+                let inside = n.zip(&scalar::MAX, b.constant(lowest)).zip(&scalar::MIN, b.constant(largest));
+                let number = Node::select(n.zip(&compare::EQ, n), inside, b.constant(0.0));
+                Some(Value::Whole(number.map(&scalar::TRUNC).map(&compare::STOP_GRADIENT)))
+            }
+            // Whatever integer it is, the cast makes it a float scalar.
+            Value::Opaque if to == float => self.passive_number(c),
             Value::Node(n) => {
                 let id = n.id();
                 if self.is_active(id) {
@@ -231,4 +275,15 @@ impl<'g> Lower<'g, '_> {
             _ => None,
         }
     }
+}
+
+/// The range of an integer type that floats count through.
+fn whole_range(ty: &str) -> Option<(f64, f64)> {
+    Some(match ty {
+        "usize" | "u64" => (0.0, u64::MAX as f64),
+        "isize" | "i64" => (i64::MIN as f64, i64::MAX as f64),
+        "u32" => (0.0, f64::from(u32::MAX)),
+        "i32" => (f64::from(i32::MIN), f64::from(i32::MAX)),
+        _ => return None,
+    })
 }

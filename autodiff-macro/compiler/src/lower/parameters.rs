@@ -37,6 +37,10 @@ impl<'g> Lower<'g, '_> {
                 let parameter = differentiate.then_some(index);
                 Value::Place(super::place::Place { root: read, path: vec![], ty, parameter }.into())
             }
+            _ if self.signature.items.is_enum(&param.ty) && !param.mutable => {
+                let ty = Some(param.ty.clone());
+                Value::Place(super::place::Place { root: read, path: vec![], ty, parameter: None }.into())
+            }
             _ => Value::Opaque,
         };
         match &param.pattern {

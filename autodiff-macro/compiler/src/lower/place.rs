@@ -64,6 +64,8 @@ impl<'g> Lower<'g, '_> {
             }
             ParamKind::Size => return self.integer(read, &ty),
             ParamKind::Tree { .. } => return Value::Place(place.into()),
+            // Its methods are known, and the parts of its variants; it is a constant of the differentiation.
+            _ if self.signature.items.is_enum(&ty) => return Value::Place(Place { parameter: None, ..place }.into()),
             _ if place.parameter.is_some() && matches!(self.signature.items.parts(&ty), Parts::Plain) => {
                 // A type of another module: its own parts are not seen, unless it is no parameter at all.
                 return Value::Place(Place { ty: None, ..place }.into());
@@ -424,6 +426,7 @@ impl<'g> Lower<'g, '_> {
             }
             Parts::Boxed(inner) => self.taken_apart(Value::Place(Place { ty: Some(inner), ..*place }.into())),
             Parts::Sequence(_) | Parts::Optional(_) => Value::Place(place),
+            Parts::Plain if self.signature.items.is_enum(&ty) => Value::Place(place),
             Parts::Plain => Value::Opaque,
         }
     }

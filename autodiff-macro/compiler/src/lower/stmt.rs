@@ -64,7 +64,11 @@ impl<'g> Lower<'g, '_> {
         match stmt {
             Stmt::Local(local) => self.local(local),
             Stmt::Item(item) => {
-                self.keep(item, Passive::keep(item.to_token_stream(), vec![]));
+                // A function that is called twice has its items once.
+                let text = item.to_token_stream().to_string();
+                if !self.passive.iter().any(|p| p.tokens().to_string() == text) {
+                    self.keep(item, Passive::keep(item.to_token_stream(), vec![]));
+                }
                 if let syn::Item::Const(c) = item {
                     self.constant_item(c);
                 }
@@ -189,6 +193,9 @@ impl<'g> Lower<'g, '_> {
         }
         let computed = !names.is_empty() && names.iter().all(|name| self.computed.contains(name));
         if !active && !computed {
+            if self.binds_a_vector(ty, &init.expr) {
+                self.vectors.extend(names.iter().cloned());
+            }
             self.before_change(&names);
             let tokens = self.passive_let(local, &value);
             self.keep(local, Passive::on_demand(tokens, names));
@@ -351,6 +358,7 @@ impl<'g> Lower<'g, '_> {
                     _ => self.assign_place(&b.left, &b.right, Some(op), e),
                 }
             }
+            Expr::Call(_) | Expr::MethodCall(_) if !self.in_closure() && self.in_place_call(e) => {}
             Expr::MethodCall(m) if self.chain_effect(m, e) || self.zip_effect(m, e) => {}
             Expr::MethodCall(m) => self.mutating_call(m, e),
             Expr::Call(c) if self.swap_call(c, e) || self.general_product(c) => {}

@@ -8,6 +8,14 @@ use super::Lower;
 use super::value::Value;
 use crate::syntax::{ParamKind, Parts, pattern_names};
 
+/// The type of a passive value that is matched.
+#[derive(Clone)]
+pub(super) struct Matched {
+    ty: Type,
+    /// Whether the variables of a pattern are references to its parts is not known: they are read as either.
+    either: bool,
+}
+
 impl<'g> Lower<'g, '_> {
     /// The type of the items that an expression goes through, if parameters' types tell.
     pub(super) fn item_type(&self, e: &Expr) -> Option<Type> {
@@ -83,8 +91,45 @@ impl<'g> Lower<'g, '_> {
         Some((item, by_reference))
     }
 
+    /// What is known of a passive expression that is matched.
+    pub(super) fn matched(&mut self, e: &Expr) -> Option<Matched> {
+        if let Some(ty) = self.matched_type(e) {
+            return Some(Matched { ty, either: false });
+        }
+        let mark = self.errors.len();
+        let value = self.expr(e);
+        self.errors.truncate(mark);
+        match value {
+            Some(Value::Place(place)) => {
+                let ty = self.signature.items.resolved(&place.ty?);
+                Some(Matched { ty, either: true })
+            }
+            _ => None,
+        }
+    }
+
+    /// Binds the variables of a pattern to what it takes a matched value apart into.
+    pub(super) fn bind_matched(&mut self, pat: &Pat, matched: &Matched) {
+        if !matched.either {
+            return self.bind_typed(pat, &matched.ty);
+        }
+        for (pat, ty) in self.parts_of_variant(pat, &matched.ty).unwrap_or_default() {
+            let (Pat::Ident(p), Some(ty)) = (&pat, ty) else { continue };
+            let ident = &p.ident;
+            let root = quote!(#ident.clone());
+            let value = match self.signature.kind_of(&ty) {
+                ParamKind::Scalar { float, by_reference: false } if float == self.float => {
+                    self.at(super::place::Place { root, path: vec![], ty: Some(ty), parameter: None })
+                }
+                ParamKind::Size => self.integer(root, &syn::parse_quote!(usize)),
+                _ => continue,
+            };
+            self.bind(&ident.to_string(), value);
+        }
+    }
+
     /// The type of a passive expression that is matched, if parameters' types tell.
-    pub(super) fn matched_type(&self, e: &Expr) -> Option<Type> {
+    fn matched_type(&self, e: &Expr) -> Option<Type> {
         match e {
             Expr::Paren(p) => self.matched_type(&p.expr),
             Expr::Group(g) => self.matched_type(&g.expr),

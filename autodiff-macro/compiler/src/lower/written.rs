@@ -161,6 +161,15 @@ impl<'g> Lower<'g, '_> {
             "vec" => {
                 let tokens = &m.mac.tokens;
                 match syn::parse2::<Expr>(quote::quote!([#tokens])) {
+                    Ok(Expr::Repeat(r)) if self.literal_int(&r.len).is_none() => {
+                        let (n, x) = (self.size(&r.len)?, self.float(&r.expr)?);
+                        if x.rank() > 0 {
+                            self.errors
+                                .at(&r.expr, "a list of arrays: make an array with an axis more, as in `Array2::zeros((n, k))`");
+                            return None;
+                        }
+                        Some(Value::Node(x.broadcast(&[n])))
+                    }
                     Ok(list) => self.expr(&list),
                     Err(_) => {
                         self.errors.at(e, "this `vec!` is not understood: write its elements out, as in `vec![a, b]`");

@@ -12,6 +12,49 @@ pub fn free_identifiers(tokens: TokenStream) -> BTreeSet<String> {
     names
 }
 
+/// The identifiers in the tokens that may be variables: none that are segments of longer paths, fields or methods.
+/// Generated code is full of names such as `rt::output` and `core::result`, which variables of the user's may have as well.
+pub fn variables(tokens: TokenStream) -> BTreeSet<String> {
+    let list: Vec<TokenTree> = tokens.into_iter().collect();
+    let punct =
+        |at: Option<usize>, c: char| matches!(at.and_then(|at| list.get(at)), Some(TokenTree::Punct(p)) if p.as_char() == c);
+    let mut names = BTreeSet::new();
+    for (i, token) in list.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => names.extend(variables(group.stream())),
+            TokenTree::Ident(_) => {
+                let before = |back: usize, c: char| punct(i.checked_sub(back), c);
+                let in_path = (before(1, ':') && before(2, ':')) || (punct(Some(i + 1), ':') && punct(Some(i + 2), ':'));
+                let member = before(1, '.') && !before(2, '.');
+                if !in_path && !member {
+                    names.insert(token.to_string());
+                }
+            }
+            other => names.extend(free_identifiers(TokenStream::from(other.clone()))),
+        }
+    }
+    names
+}
+
+/// The variables that the tokens declare by a plain `let`.
+pub fn declared(tokens: TokenStream) -> BTreeSet<String> {
+    let list: Vec<TokenTree> = tokens.into_iter().collect();
+    let word = |at: usize, word: &str| matches!(list.get(at), Some(TokenTree::Ident(i)) if i == word);
+    let mut names = BTreeSet::new();
+    for (i, token) in list.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => names.extend(declared(group.stream())),
+            TokenTree::Ident(_) if word(i, "let") => {
+                if let Some(TokenTree::Ident(name)) = list.get(if word(i + 1, "mut") { i + 2 } else { i + 1 }) {
+                    names.insert(name.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
 /// The first identifier of a name in the tokens, for its place.
 pub fn identifier(tokens: TokenStream, name: &str) -> Option<proc_macro2::Ident> {
     tokens.into_iter().find_map(|token| match token {

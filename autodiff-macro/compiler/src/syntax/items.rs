@@ -16,6 +16,7 @@ pub struct Items {
     functions: BTreeMap<String, Function>,
     aliases: BTreeMap<String, (Generics, Type)>,
     constants: BTreeMap<String, Type>,
+    enums: std::collections::BTreeSet<String>,
     customs: std::collections::BTreeSet<String>,
 }
 
@@ -76,6 +77,7 @@ impl Items {
                     all.structs.insert(s.ident.to_string(), Struct::of(s));
                 }
                 Item::Enum(e) => {
+                    all.enums.insert(e.ident.to_string());
                     for v in &e.variants {
                         all.variants.insert(format!("{}::{}", e.ident, v.ident), (e.generics.clone(), fields(&v.fields)));
                     }
@@ -136,6 +138,12 @@ impl Items {
     /// The type of a constant.
     pub fn constant(&self, name: &str) -> Option<&Type> {
         self.constants.get(name)
+    }
+
+    /// Whether a type is an enum of the module without type parameters of its own.
+    pub fn is_enum(&self, ty: &Type) -> bool {
+        let ty = self.resolved(ty);
+        arguments(&ty).is_empty() && type_name(&ty).is_some_and(|name| self.enums.contains(&name))
     }
 
     /// Every function and method, for suggestions.

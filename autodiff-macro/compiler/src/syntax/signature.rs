@@ -353,6 +353,17 @@ impl Signature {
 
     /// `T` of a type parameter `S: Data<Elem = T>`.
     fn data_elem(&self, ty: &Type) -> Option<Type> {
+        let elem_of_bound = |bound: &TypeParamBound| {
+            let TypeParamBound::Trait(t) = bound else { return None };
+            let PathArguments::AngleBracketed(args) = &t.path.segments.last()?.arguments else { return None };
+            args.args.iter().find_map(|a| match a {
+                GenericArgument::AssocType(assoc) if assoc.ident == "Elem" => Some(assoc.ty.clone()),
+                _ => None,
+            })
+        };
+        if let Type::ImplTrait(i) = ty {
+            return i.bounds.iter().find_map(elem_of_bound);
+        }
         let Type::Path(p) = ty else { return None };
         let last = p.path.segments.last()?;
         if let (true, PathArguments::AngleBracketed(a)) = (last.ident.to_string().ends_with("Repr"), &last.arguments) {
@@ -369,14 +380,7 @@ impl Signature {
             WherePredicate::Type(t) if *ident == t.bounded_ty.to_token_stream().to_string() => Some(t.bounds.iter()),
             _ => None,
         });
-        own.chain(clauses.flatten()).find_map(|bound| {
-            let TypeParamBound::Trait(t) = bound else { return None };
-            let PathArguments::AngleBracketed(args) = &t.path.segments.last()?.arguments else { return None };
-            args.args.iter().find_map(|a| match a {
-                GenericArgument::AssocType(assoc) if assoc.ident == "Elem" => Some(assoc.ty.clone()),
-                _ => None,
-            })
-        })
+        own.chain(clauses.flatten()).find_map(elem_of_bound)
     }
 
     /// The generics with `Element` bounds on the float type parameters, for the companion.

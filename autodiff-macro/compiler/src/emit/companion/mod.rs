@@ -213,7 +213,7 @@ impl Companion<'_> {
 
     /// Variables of the user's that generated code reads.
     fn needed(&self, code: &TokenStream) -> BTreeSet<String> {
-        crate::syntax::free_identifiers(code.clone())
+        self.lowered.prologue.needed(code)
     }
 
     /// The user's passive statements that are needed, with the sizes of computed values that they read.

@@ -14,6 +14,7 @@ use crate::ir::{Arm, Condition, Context, Control, Dim, Elem, Expr as Node, Heade
 use crate::lower::Lower;
 use crate::lower::border::Border;
 use crate::lower::place::Place;
+use crate::lower::typed::Matched;
 use crate::lower::value::Value;
 use crate::ops::compare;
 use crate::passive::Passive;
@@ -110,9 +111,9 @@ impl<'g> Lower<'g, '_> {
         }
         let opaque: Vec<Vec<String>> = (0..ways.len()).map(|k| if k == 0 { names.clone() } else { vec![] }).collect();
         if let Expr::Let(l) = cond
-            && let Some(ty) = self.matched_type(&l.expr)
+            && let Some(matched) = self.matched(&l.expr)
         {
-            ways[0].typed(&l.pat, ty);
+            ways[0].typed(&l.pat, &matched);
         }
         let read = if condition.is_none() { tokens_of_condition } else { TokenStream::new() };
         self.choose(header, border, &imports, ways, &opaque, &read, e)
@@ -176,13 +177,27 @@ impl<'g> Lower<'g, '_> {
         read: &TokenStream,
         e: &Expr,
     ) -> Option<Value<'g>> {
-        let mut bodies = Vec::new();
         let none = BTreeSet::new();
-        for (way, names) in ways.iter_mut().zip(opaque) {
-            let body = self.body_region(&mut border, imports, &[], &none, names, &mut |inner, border, _| way.run(inner, border));
-            bodies.push(body);
-        }
-        let bodies: Vec<Lowered> = bodies.into_iter().collect::<Option<_>>()?;
+        let followed = self.followed.clone();
+        // Each time round there is something newly followed, so this ends.
+        let bodies: Vec<Lowered> = loop {
+            let mut bodies = Vec::new();
+            for (way, names) in ways.iter_mut().zip(opaque) {
+                let body =
+                    self.body_region(&mut border, imports, &[], &none, names, &mut |inner, border, _| way.run(inner, border));
+                bodies.push(body);
+            }
+            let Some(bodies) = bodies.into_iter().collect::<Option<Vec<Lowered>>>() else {
+                self.followed = followed;
+                return None;
+            };
+            let mixed = self.mixed(&bodies.iter().collect::<Vec<_>>(), imports);
+            if mixed.is_empty() {
+                break bodies;
+            }
+            self.followed.extend(mixed);
+        };
+        self.followed = followed;
         // Of a way that leaves the function nothing is known after it.
         let diverges: Vec<bool> = bodies.iter().map(|b| b.value == Tree::Never).collect();
         let live: Vec<usize> = (0..bodies.len()).filter(|b| !diverges[*b]).collect();
@@ -400,8 +415,8 @@ impl<'g> Lower<'g, '_> {
             return None;
         }
         let imports = self.imports(ways.iter().map(Way::tokens).collect());
-        if let Some(ty) = self.matched_type(&m.expr) {
-            ways.iter_mut().zip(&m.arms).for_each(|(way, arm)| way.typed(guard_of(&arm.pat).0, ty.clone()));
+        if let Some(matched) = self.matched(&m.expr) {
+            ways.iter_mut().zip(&m.arms).for_each(|(way, arm)| way.typed(guard_of(&arm.pat).0, &matched));
         }
         let border = self.border(&imports);
         let read = quote!(#scrutinee #(#patterns)*);
@@ -472,8 +487,8 @@ pub(in crate::lower) enum Way {
         /// Declares its variables for passive code.
         declared: TokenStream,
     },
-    /// With variables of a pattern for passive values of the type.
-    Typed(Box<Way>, Box<Pat>, Box<syn::Type>),
+    /// With variables of a pattern for passive values of a known type.
+    Typed(Box<Way>, Box<Pat>, Matched),
     /// 1 if the condition holds, else 0.
     Flag(Expr),
     Number(f64),
@@ -492,9 +507,9 @@ impl Way {
     }
 
     /// Tells the type of what a pattern takes apart.
-    fn typed(&mut self, pat: &Pat, ty: syn::Type) {
+    fn typed(&mut self, pat: &Pat, matched: &Matched) {
         let way = std::mem::replace(self, Way::Number(0.0));
-        *self = Way::Typed(way.into(), pat.clone().into(), ty.into());
+        *self = Way::Typed(way.into(), pat.clone().into(), matched.clone());
     }
 
     fn run<'h>(&self, inner: &mut Lower<'h, '_>, border: &mut Border<'_>) -> Option<Value<'h>> {
@@ -506,8 +521,8 @@ impl Way {
                 inner.bind_pattern(pat, value);
                 way.run(inner, border)
             }
-            Way::Typed(way, pat, ty) => {
-                inner.bind_typed(pat, ty);
+            Way::Typed(way, pat, matched) => {
+                inner.bind_matched(pat, matched);
                 way.run(inner, border)
             }
             Way::Block(b) => inner.statements(&b.stmts),

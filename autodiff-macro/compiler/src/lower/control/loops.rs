@@ -66,12 +66,42 @@ impl<'g> Lower<'g, '_> {
     }
 
     fn rounds_of(&mut self, e: &Expr, body: &Block, over: Option<(&Pat, Rounds<'g>)>, cond: Option<&Expr>) -> Option<()> {
+        let (followed, mark) = (self.followed.clone(), self.errors.len());
+        let mut done = self.settled_rounds(e, body, over.as_ref(), cond);
+        // An array may be filled by a passive loop inside of this one before active code writes to it.
+        let written = if done.is_none() { self.written_arrays(e) } else { BTreeSet::new() };
+        if !written.is_empty() {
+            let errors = self.errors.split_off(mark);
+            self.followed.extend(written);
+            done = self.settled_rounds(e, body, over.as_ref(), cond);
+            if done.is_none() {
+                self.errors.truncate(mark);
+                self.errors.extend(errors);
+            }
+        }
+        self.followed = followed;
+        done
+    }
+
+    /// The arrays of floats that a loop writes to and that are not followed yet.
+    fn written_arrays(&self, e: &Expr) -> BTreeSet<String> {
+        let names = crate::lower::assignment::changed_variables(e).into_iter().map(|name| self.base_of(&name));
+        let array = |name: &String| {
+            matches!(self.lookup(name), Some(Value::Node(x)) if x.is_float() && x.rank() > 0)
+                && self.mutable.contains(name)
+                && !self.is_of_the_caller(name)
+                && !self.followed.contains(name)
+        };
+        names.filter(array).collect()
+    }
+
+    fn settled_rounds(&mut self, e: &Expr, body: &Block, over: Option<&(&Pat, Rounds<'g>)>, cond: Option<&Expr>) -> Option<()> {
         let mut tokens = body.to_token_stream();
         tokens.extend(cond.map(ToTokens::to_token_stream));
         let mut imports = self.imports(tokens.clone());
-        let pattern = over.as_ref().map(|(pat, _)| pattern_names(pat)).unwrap_or_default();
+        let pattern = over.map(|(pat, _)| pattern_names(pat)).unwrap_or_default();
         imports.retain(|(name, _)| !pattern.contains(name));
-        if let Some((_, rounds)) = &over {
+        if let Some((_, rounds)) = over {
             imports.extend(rounds.hidden());
         }
         let mut carried: Vec<Carried<'g>> = Vec::new();
@@ -87,7 +117,7 @@ impl<'g> Lower<'g, '_> {
             border.carried = border.operands.len();
             let mut header = None;
             let lowered = self.body_region(&mut border, &imports, &carried, &passive, &[], &mut |inner, border, at| {
-                if let Some((pat, rounds)) = &over {
+                if let Some((pat, rounds)) = over {
                     header = Some(rounds.begin(inner, border, at, pat)?);
                 }
                 inner.flow(&body.stmts, Kind::Round)
@@ -99,8 +129,18 @@ impl<'g> Lower<'g, '_> {
                 }
                 return None;
             };
+            // What went wrong may be right where an array that it writes to is followed throughout.
+            if self.errors.len() > mark && !self.written_arrays(e).is_empty() {
+                return None;
+            }
             // The variables of its own head are none of the code around.
             lowered.reads.retain(|name| !pattern.contains(name));
+            let mixed = self.mixed(&[&lowered], &imports);
+            if !mixed.is_empty() {
+                passive.retain(|name| !mixed.contains(name));
+                self.followed.extend(mixed);
+                continue;
+            }
             let mut again = false;
             // What passive code of one round changes is read anew in the next.
             for (name, value) in imports.iter_mut().filter(|(name, _)| lowered.changed.contains(name)) {

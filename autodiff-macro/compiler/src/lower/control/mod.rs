@@ -160,6 +160,9 @@ impl<'g> Lower<'g, '_> {
             types: self.types.clone(),
             kept: passive.clone(),
             changed: self.changed.clone(),
+            constants: self.constants.clone(),
+            vectors: self.vectors.clone(),
+            followed: self.followed.clone(),
             calls: self.calls.clone(),
             frames: self.frames.clone(),
             counting: self.counting,
@@ -275,6 +278,27 @@ impl<'g> Lower<'g, '_> {
             acts,
             exits,
         })
+    }
+
+    /// Floats of the outside that passive code of bodies changes and active code as well: what comes of both is known only
+    /// to generated code, so that bodies are lowered again without leaving them to passive code.
+    fn mixed(&self, bodies: &[&Lowered], imports: &[(String, Value<'g>)]) -> BTreeSet<String> {
+        let varies = |body: &Lowered, name: &String| {
+            body.names.iter().any(|(n, tree, changed)| {
+                let mut nodes = Vec::new();
+                trees::nodes_in(tree, &mut nodes);
+                n == name && *changed && nodes.into_iter().any(|n| body.varies[n])
+            })
+        };
+        let floats = imports.iter().filter(|(name, value)| {
+            matches!(value, Value::Node(x) if x.is_float()) && self.mutable.contains(name) && !self.is_of_the_caller(name)
+        });
+        floats
+            .map(|(name, _)| name)
+            .filter(|name| !self.followed.contains(*name) && bodies.iter().any(|body| body.changed.contains(*name)))
+            .filter(|name| bodies.iter().any(|body| varies(body, name)))
+            .cloned()
+            .collect()
     }
 
     /// Notes what the passive code of bodies changes and reads: the code around runs before all of them.
