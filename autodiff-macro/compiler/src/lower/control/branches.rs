@@ -389,12 +389,6 @@ impl<'g> Lower<'g, '_> {
                 }
             };
         }
-        // What is in an option of a parameter has a type, which a pattern of passive code would not tell.
-        if self.optional(&m.expr).is_some()
-            && let Some(ifs) = self.as_ifs(m)
-        {
-            return self.flow(&[Stmt::Expr(ifs, None)], kind.unwrap_or(Kind::Value));
-        }
         let scrutinee = self.with_sizes(m.expr.to_token_stream());
         if !self.readable(&m.expr, &scrutinee) {
             return None;
