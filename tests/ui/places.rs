@@ -98,11 +98,6 @@ fn misspelt_variable(weight: f64) -> f64 {
 }
 
 #[differentiate]
-fn unknown_variable(w: f64) -> f64 {
-    w * somewhere::SCALE
-}
-
-#[differentiate]
 fn logic_of_numbers(w: f64) -> f64 {
     if w && w > 0.0 { w } else { 0.0 }
 }
