@@ -80,8 +80,10 @@ fn copied<'g>(builder: &'g Builder, region: &Region, copies: &[Option<NodeId>]) 
 }
 
 fn cotangent_leaf<'g>(builder: &'g Builder, leaves: &mut Vec<Leaf>, name: &str, source: LeafSource, of: Expr<'g>) -> Expr<'g> {
-    // The variable and the value of a branch may have one name; what loops call their operands must differ.
-    let taken = |name: &str| leaves.iter().any(|leaf| leaf.name == name);
+    // The variable and the value of a branch may have one name; what loops call their operands must differ. The companion's own
+    // argument keeps its name, whatever the parameters are called: those are renamed beside it.
+    let whole = matches!(source, LeafSource::Cotangent);
+    let taken = |name: &str| !whole && leaves.iter().any(|leaf| leaf.name == name);
     let unique = (2..).map(|k| format!("{name}_{k}")).find(|name| !taken(name));
     let name = if taken(name) { unique.as_deref().unwrap_or(name) } else { name };
     let ident = quote::format_ident!("{name}");
