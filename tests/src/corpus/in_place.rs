@@ -3,7 +3,6 @@
 use crate::support::{matrix, vector};
 use crate::verify;
 use autodiff_runtime::prelude::*;
-use ndarray::prelude::*;
 
 #[differentiate]
 mod helpers {
