@@ -165,7 +165,7 @@ impl Optional<'_> {
     }
 
     /// The pattern in `Some(p)`, if that is what a pattern is.
-    fn content<'p>(pat: &'p Pat) -> Option<&'p Pat> {
+    fn content(pat: &Pat) -> Option<&Pat> {
         match pat {
             Pat::TupleStruct(t) if t.path.is_ident("Some") && t.elems.len() == 1 => match &t.elems[0] {
                 Pat::Reference(r) => Some(&r.pat),
