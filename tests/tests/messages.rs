@@ -72,6 +72,7 @@ const NOT_SHOWN: &[(&str, &str)] = &[
     ("is declared in a block that may leave early", "a fault of the compiler: variables of one name are renamed"),
     ("hides a variable of an outer block", "a fault of the compiler: variables of one name are renamed"),
     ("{name} after a round", "for the running program"),
+    ("called `Option::unwrap()` on a `None` value", "for the running program"),
     ("{name} in the loop", "for the running program"),
     ("on a module needs its body here", "rustc refuses such modules before"),
     ("a closure in this place", "closures are values here, with messages of their own"),

@@ -105,6 +105,11 @@ fn chains_counted_and_cut(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
 }
 
 #[differentiate]
+fn backwards_what_is_taken(w: &Array1<f64>) -> f64 {
+    w.iter().filter(|v| **v > 0.0).enumerate().rev().fold(0.0, |s, (i, v)| s * 0.5 + v * i as f64)
+}
+
+#[differentiate]
 fn parts_with_loops(w: &Array2<f64>) -> f64 {
     let sums: Vec<f64> = w
         .exact_chunks((1, 2))

@@ -92,9 +92,9 @@ mod reasons {
     }
 
     #[differentiate]
-    fn reads_a_value(w: &Array1<f64>) -> f64 {
+    fn reads_a_value(w: &Array1<f64>) -> Result<f64, String> {
         let s = w[0];
-        helper(w).unwrap_or_else(|_| panic!("{s}"))
+        helper(w).map_err(|e| format!("{e}: {s}"))
     }
 }
 

@@ -131,7 +131,7 @@ impl<'g> Lower<'g, '_> {
         let zero = self.b.literal(0);
         let positional = matches!(flow, Flow::Zip(..) | Flow::Enumerate(_) | Flow::Cut(..));
         if positional && flow.is_uneven() {
-            self.errors.at(e, "which items are left is known only when the program runs: `zip` and `rev` come before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
+            self.errors.at(e, "which items are left is known only when the program runs: `zip` comes before `filter`, `take_while`, `skip_while`, `chain` and `flat_map`");
             return None;
         }
         match flow {
