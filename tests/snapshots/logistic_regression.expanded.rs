@@ -186,10 +186,8 @@ impl logistic_regression {
     ) -> F {
         static THREADS: ::autodiff_runtime::kernels::Threads = ::autodiff_runtime::kernels::Threads::new();
         ::autodiff_runtime::kernels::in_threads!(
-            THREADS, (workspace, w, b, x, y, lambda, grad), | argument_0, argument_1,
-            argument_2, argument_3, argument_4, argument_5, argument_6 |
-            Self::value_and_grad_here:: < F > (argument_0, argument_1, argument_2,
-            argument_3, argument_4, argument_5, argument_6)
+            THREADS, Self::value_and_grad_here:: < F >, workspace, w, b, x, y, lambda,
+            grad
         )
     }
     fn value_and_grad_here<F: Element + ::autodiff_runtime::Element>(

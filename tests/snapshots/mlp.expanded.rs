@@ -248,10 +248,7 @@ impl mlp {
     ) -> f32 {
         static THREADS: ::autodiff_runtime::kernels::Threads = ::autodiff_runtime::kernels::Threads::new();
         ::autodiff_runtime::kernels::in_threads!(
-            THREADS, (workspace, w1, b1, w2, b2, x, y, grad), | argument_0, argument_1,
-            argument_2, argument_3, argument_4, argument_5, argument_6, argument_7 |
-            Self::value_and_grad_here(argument_0, argument_1, argument_2, argument_3,
-            argument_4, argument_5, argument_6, argument_7)
+            THREADS, Self::value_and_grad_here, workspace, w1, b1, w2, b2, x, y, grad
         )
     }
     fn value_and_grad_here(

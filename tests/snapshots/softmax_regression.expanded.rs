@@ -177,9 +177,7 @@ impl softmax_regression {
     ) -> f64 {
         static THREADS: ::autodiff_runtime::kernels::Threads = ::autodiff_runtime::kernels::Threads::new();
         ::autodiff_runtime::kernels::in_threads!(
-            THREADS, (workspace, w, b, x, y, grad), | argument_0, argument_1, argument_2,
-            argument_3, argument_4, argument_5 | Self::value_and_grad_here(argument_0,
-            argument_1, argument_2, argument_3, argument_4, argument_5)
+            THREADS, Self::value_and_grad_here, workspace, w, b, x, y, grad
         )
     }
     fn value_and_grad_here(

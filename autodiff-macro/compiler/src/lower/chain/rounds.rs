@@ -336,7 +336,7 @@ impl<'g, 'a> Lower<'g, 'a> {
                     Flow::Chain(a, b) => Flow::Chain(back(b), back(a)),
                     Flow::Rev(inner) => (**inner).clone(),
                     _ => {
-                        self.errors.at(e, "`rev` after `take_while`, `skip_while`, `enumerate`, `skip`, `take`, `step_by` and `flat_map` of what a filter leaves is not followed: collect the items first, or write a `for` loop");
+                        self.errors.at(e, "`rev` after `flat_map` is not followed: collect the items first, or write `for` loops");
                         return None;
                     }
                 };
