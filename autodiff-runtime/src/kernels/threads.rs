@@ -17,11 +17,9 @@ pub(super) fn join(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnc
 }
 
 /// How many threads there are.
+#[cfg(feature = "rayon")]
 pub(super) fn threads() -> usize {
-    #[cfg(feature = "rayon")]
-    return rayon::current_num_threads();
-    #[cfg(not(feature = "rayon"))]
-    1
+    rayon::current_num_threads()
 }
 
 /// Whether there is another thread, and the work is enough for it: at least `enough` if it must be woken first.
@@ -46,6 +44,7 @@ pub(super) fn part(asleep: usize) -> usize {
 }
 
 /// What a thread that is awake needs to pay, as a share of that for one that is asleep.
+#[cfg(feature = "rayon")]
 const AWAKE_SHARE: usize = 4;
 
 /// Whether the calls of a function go to the pool as a whole: if the last one had work for several threads.

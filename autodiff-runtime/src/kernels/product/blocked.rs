@@ -56,6 +56,7 @@ impl<T: Element> Problem<T> {
     }
 
     /// The rows from `start` on.
+    #[cfg(feature = "rayon")]
     unsafe fn rows(self, start: usize, rows: usize) -> Self {
         let at = start as isize;
         // SAFETY: the rows exist.
