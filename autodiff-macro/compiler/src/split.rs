@@ -171,43 +171,64 @@ struct Again<'a> {
     given: &'a dyn Fn(NodeId) -> bool,
 }
 
+/// What is saved, and what is had from it again.
+#[derive(Default)]
+struct Choice {
+    kept: BTreeSet<NodeId>,
+    dropped: Vec<NodeId>,
+    /// The values that are had from a kept one, and perhaps some that were.
+    readers: BTreeMap<NodeId, Vec<NodeId>>,
+}
+
 impl Again<'_> {
     /// The saved values without those that are cheap to have again from the others. Where several are made of one that is
     /// not saved, it is saved in their place.
     fn fewer(&self, saved: Vec<NodeId>) -> Vec<NodeId> {
-        let (mut kept, mut dropped): (BTreeSet<NodeId>, Vec<NodeId>) = (saved.iter().copied().collect(), Vec::new());
+        let mut choice = Choice { kept: saved.iter().copied().collect(), ..Choice::default() };
         for id in saved.into_iter().rev() {
-            self.drop(id, &mut kept, &mut dropped);
+            self.drop(id, &mut choice);
         }
         let mut made_of: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
-        for &id in kept.iter().rev() {
-            self.sources(id).into_iter().filter(|s| !kept.contains(s)).for_each(|s| made_of.entry(s).or_default().push(id));
+        for &id in choice.kept.iter().rev() {
+            let sources = self.sources(id).into_iter().filter(|s| !choice.kept.contains(s));
+            sources.for_each(|s| made_of.entry(s).or_default().push(id));
         }
         for (source, values) in made_of {
             let rank = self.node(source).ty.rank();
-            let (before, count) = (kept.clone(), dropped.len());
-            if values.len() > 1 && kept.insert(source) {
+            let count = choice.dropped.len();
+            if values.len() > 1 && choice.kept.insert(source) {
                 for id in values.into_iter().filter(|id| self.node(*id).ty.rank() >= rank) {
-                    self.drop(id, &mut kept, &mut dropped);
+                    self.drop(id, &mut choice);
                 }
-                if dropped.len() < count + 2 {
-                    kept = before;
-                    dropped.truncate(count);
+                if choice.dropped.len() < count + 2 {
+                    choice.kept.extend(choice.dropped.drain(count..));
+                    choice.kept.remove(&source);
                 }
             }
         }
-        kept.into_iter().collect()
+        choice.kept.into_iter().collect()
     }
 
     /// Takes a value out if it, and with it what was taken out before, is cheap to have again from the rest.
-    fn drop(&self, id: NodeId, kept: &mut BTreeSet<NodeId>, dropped: &mut Vec<NodeId>) {
-        if self.cost(id).is_none() || !kept.remove(&id) {
+    fn drop(&self, id: NodeId, choice: &mut Choice) {
+        if self.cost(id).is_none() || !choice.kept.remove(&id) {
             return;
         }
-        dropped.push(id);
-        if !dropped.iter().rev().all(|id| self.is_cheap(*id, kept, &mut { CHEAP }, &mut { NODES })) {
-            dropped.pop();
-            kept.insert(id);
+        // Only what was had from this value is another one now.
+        let mut again = choice.readers.get(&id).cloned().unwrap_or_default();
+        again.push(id);
+        let mut read = Vec::new();
+        let cheap = again.iter().all(|value| {
+            let mut from = Vec::new();
+            let cheap = self.is_cheap(*value, &choice.kept, &mut { CHEAP }, &mut { NODES }, &mut from);
+            read.extend(from.into_iter().map(|from| (from, *value)));
+            cheap
+        });
+        if cheap {
+            choice.dropped.push(id);
+            read.into_iter().for_each(|(from, value)| choice.readers.entry(from).or_default().push(value));
+        } else {
+            choice.kept.insert(id);
         }
     }
 
@@ -215,15 +236,19 @@ impl Again<'_> {
         self.joint.region.graph.node(id)
     }
 
-    /// Whether a value is made of kept and given ones by little arithmetic.
-    fn is_cheap(&self, id: NodeId, kept: &BTreeSet<NodeId>, cost: &mut u32, nodes: &mut u32) -> bool {
-        if kept.contains(&id) || (self.given)(id) {
+    /// Whether a value is made of kept and given ones by little arithmetic; `from` are the kept ones.
+    fn is_cheap(&self, id: NodeId, kept: &BTreeSet<NodeId>, cost: &mut u32, nodes: &mut u32, from: &mut Vec<NodeId>) -> bool {
+        if kept.contains(&id) {
+            from.push(id);
+            return true;
+        }
+        if (self.given)(id) {
             return true;
         }
         let Some((own, left)) = self.cost(id).and_then(|own| Some((own, nodes.checked_sub(1)?))) else { return false };
         let Some(rest) = cost.checked_sub(own) else { return false };
         (*cost, *nodes) = (rest, left);
-        needs(self.node(id)).iter().all(|o| self.is_cheap(*o, kept, cost, nodes))
+        needs(self.node(id)).iter().all(|o| self.is_cheap(*o, kept, cost, nodes, from))
     }
 
     /// The cost of having a value again from its operands; `None` if it is not done.

@@ -101,7 +101,12 @@ impl Graph {
 
     /// All nodes, operands before users.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
-        (0..self.dag.node_count() as u32).map(|i| NodeId(NodeIndex::new(i as usize)))
+        self.ids_from(0)
+    }
+
+    /// Those from a number on, without a look at the ones before.
+    pub fn ids_from(&self, first: usize) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (first..self.dag.node_count()).map(|i| NodeId(NodeIndex::new(i)))
     }
 
     /// The nodes that read `id`, once per use, in a fixed order.

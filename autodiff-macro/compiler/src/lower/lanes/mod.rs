@@ -232,7 +232,7 @@ impl<'g> Lower<'g, '_> {
         let bound = |b: &Bound| if let Bound::Dim(d) = b { Some(*d) } else { None };
         {
             let graph = self.b.graph();
-            for id in graph.ids().skip(from) {
+            for id in graph.ids_from(from) {
                 let node = graph.node(id);
                 if let Type::Array { shape, .. } = &node.ty {
                     sizes.extend(shape);
