@@ -178,4 +178,26 @@ fn places_by_values(w: &Array1<f64>) -> f64 {
     w.roll(n as isize, Axis(0)).dot(w)
 }
 
+#[differentiate]
+fn optional_integer(x: &Array1<f64>) -> f64 {
+    let mut at: Option<usize> = None;
+    for i in 0..x.len() {
+        if x[i] > 0.5 {
+            at = Some(i);
+        }
+    }
+    if at.unwrap_or(0) / 2 > 1 { x[0] } else { x[1] }
+}
+
+#[differentiate]
+fn optional_number_of_no_type(x: &Array1<f64>) -> f64 {
+    let mut at = None;
+    for v in x.iter() {
+        if *v > 0.5 {
+            at = Some(3);
+        }
+    }
+    if at.unwrap_or(0) / 2 > 1 { x[0] } else { x[1] }
+}
+
 fn main() {}

@@ -93,9 +93,10 @@ impl<'g> Lower<'g, '_> {
         let (method, args) = (&m.method, &m.args);
         let otherwise: Option<Expr> = match (method.to_string().as_str(), args.first()) {
             ("unwrap", None) | ("expect", Some(_)) => None,
-            ("unwrap_or", Some(other)) => Some(other.clone()),
-            ("unwrap_or_else", Some(Expr::Closure(c))) if c.inputs.is_empty() => Some((*c.body).clone()),
-            ("unwrap_or_default", None) => Some(syn::parse_quote!(0.0)),
+            ("unwrap_or" | "unwrap_or_else" | "unwrap_or_default", _) => {
+                let (_, otherwise) = crate::syntax::with_otherwise(m)?;
+                Some(syn::parse2(otherwise).ok()?)
+            }
             _ => return None,
         };
         let (failure, inside) = self.option_of(&m.receiver)?;

@@ -241,7 +241,7 @@ impl<'g> Lower<'g, '_> {
                 Some(Parts::Optional(_)),
                 _,
             ) => {
-                let branch = self.option_as_branch(&name, m)?;
+                let branch = self.option_as_branch(m)?;
                 self.expr(&branch)
             }
             ("unwrap" | "expect", Some(Parts::Optional(ty)), _) => Some(self.at(place.step(PathStep::Content, Some(ty)))),
@@ -295,22 +295,8 @@ impl<'g> Lower<'g, '_> {
     }
 
     /// `option.map_or(d, f)` and its kin as `if let Some(inside) = option { f(inside) } else { d }`.
-    fn option_as_branch(&mut self, name: &str, m: &syn::ExprMethodCall) -> Option<Expr> {
-        let (option, args) = (&m.receiver, m.args.iter().collect::<Vec<_>>());
-        let called = |f: &Expr| match f {
-            Expr::Closure(c) if c.inputs.is_empty() => c.body.to_token_stream(),
-            f => quote!((#f)()),
-        };
-        let (of_content, otherwise): (Option<&Expr>, TokenStream) = match (name, args.as_slice()) {
-            ("unwrap_or", [other]) => (None, other.to_token_stream()),
-            ("unwrap_or_else", [f]) => (None, called(f)),
-            ("unwrap_or_default", []) => (None, quote!(0.0)),
-            ("map_or", [other, f]) => (Some(f), other.to_token_stream()),
-            ("map_or_else", [other, f]) => (Some(f), called(other)),
-            ("is_some_and", [f]) => (Some(f), quote!(false)),
-            ("is_none_or", [f]) => (Some(f), quote!(true)),
-            _ => return None,
-        };
+    fn option_as_branch(&mut self, m: &syn::ExprMethodCall) -> Option<Expr> {
+        let (option, (of_content, otherwise)) = (&m.receiver, crate::syntax::with_otherwise(m)?);
         let inside = self.unused("inside");
         let (lets, value) = match of_content {
             None => (TokenStream::new(), inside.to_token_stream()),

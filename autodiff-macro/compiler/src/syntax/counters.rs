@@ -5,7 +5,6 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
-use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
 use syn::{BinOp, Block, Expr, ExprLit, Lit, Local, Pat, Type};
 
@@ -19,55 +18,25 @@ pub fn is_integer(name: &str) -> bool {
     INTEGERS.contains(&name) || ["u8", "i8"].contains(&name)
 }
 
-/// Puts floats in the place of the counters of a body; `fresh` makes a name like the given one. Whether there were any.
-pub fn count_in_floats(block: &mut Block, float: &Float, fresh: &mut dyn FnMut(&str) -> Ident) -> bool {
-    let mut candidates = Candidates::default();
-    candidates.visit_block(block);
-    let mut any = false;
-    for name in candidates.counters {
-        if candidates.bound.iter().filter(|n| **n == name).count() != 1 {
-            continue;
-        }
+/// Puts floats in the place of the counters of a body; `fresh` makes a name like the given one.
+pub fn count_in_floats(block: &mut Block, float: &Float, fresh: &mut dyn FnMut(&str) -> Ident) {
+    for name in super::free::declared_once(block, &counter_of_let) {
         let mut changed = block.clone();
         Counter { name: name.clone(), new: fresh(&name), float }.visit_block_mut(&mut changed);
         if !super::free_identifiers(changed.to_token_stream()).contains(&name) {
             *block = changed;
-            any = true;
         }
     }
-    any
 }
 
 /// Whether a body has integers that may be counters.
 pub fn has_counters(block: &Block) -> bool {
-    let mut candidates = Candidates::default();
-    candidates.visit_block(block);
-    !candidates.counters.is_empty()
+    !super::free::declared_once(block, &counter_of_let).is_empty()
 }
 
-#[derive(Default)]
-struct Candidates {
-    counters: Vec<String>,
-    bound: Vec<String>,
-}
-
-impl<'a> Visit<'a> for Candidates {
-    fn visit_local(&mut self, local: &'a Local) {
-        if let (Some(name), Some(init)) = (counter_of(&local.pat), &local.init)
-            && integer(&init.expr).is_some()
-        {
-            self.counters.push(name);
-        }
-        syn::visit::visit_local(self, local);
-    }
-    fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
-        self.bound.push(p.ident.to_string());
-        syn::visit::visit_pat_ident(self, p);
-    }
-    fn visit_expr(&mut self, e: &'a Expr) {
-        let first = super::operands(e, &mut |right| self.visit_expr(right));
-        syn::visit::visit_expr(self, first);
-    }
+fn counter_of_let(local: &Local) -> Option<String> {
+    let init = local.init.as_ref()?;
+    counter_of(&local.pat).filter(|_| integer(&init.expr).is_some())
 }
 
 /// The variable of a `let mut` that may be an integer.

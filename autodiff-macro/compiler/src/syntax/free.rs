@@ -120,6 +120,34 @@ pub fn operands<'a>(e: &'a syn::Expr, visit: &mut dyn FnMut(&'a syn::Expr)) -> &
     at
 }
 
+/// The variables that a `let` of a kind binds, if nothing else in the body has their names.
+pub(super) fn declared_once<'a>(block: &'a syn::Block, kind: &'a dyn Fn(&syn::Local) -> Option<String>) -> Vec<String> {
+    struct Declared<'a> {
+        kind: &'a dyn Fn(&syn::Local) -> Option<String>,
+        found: Vec<String>,
+        bound: std::collections::HashMap<String, usize>,
+    }
+    impl<'a> syn::visit::Visit<'a> for Declared<'_> {
+        fn visit_local(&mut self, local: &'a syn::Local) {
+            self.found.extend((self.kind)(local));
+            syn::visit::visit_local(self, local);
+        }
+        fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
+            *self.bound.entry(p.ident.to_string()).or_default() += 1;
+            syn::visit::visit_pat_ident(self, p);
+        }
+        fn visit_expr(&mut self, e: &'a syn::Expr) {
+            let first = operands(e, &mut |right| self.visit_expr(right));
+            syn::visit::visit_expr(self, first);
+        }
+    }
+    let mut declared = Declared { kind, found: Vec::new(), bound: Default::default() };
+    syn::visit::Visit::visit_block(&mut declared, block);
+    let Declared { mut found, bound, .. } = declared;
+    found.retain(|name| bound.get(name) == Some(&1));
+    found
+}
+
 /// The variables a pattern binds.
 pub fn pattern_names(pat: &Pat) -> Vec<String> {
     struct Names(Vec<String>);

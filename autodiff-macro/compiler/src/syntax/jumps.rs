@@ -45,7 +45,7 @@ struct Loop {
     assigned: Vec<Assigned>,
 }
 
-/// `x = y` or `x.assign(&y)` of variables.
+/// `x = y` of variables.
 struct Assigned {
     to: Ident,
     from: Ident,
@@ -66,12 +66,10 @@ impl<'a> Visit<'a> for Contents {
     }
     fn visit_expr(&mut self, e: &'a Expr) {
         let first = super::operands(e, &mut |right| self.visit_expr(right));
-        let parts = match first {
-            Expr::Assign(a) => variable(&a.left).zip(variable(&a.right)),
-            Expr::MethodCall(m) if m.method == "assign" && m.args.len() == 1 => variable(&m.receiver).zip(variable(&m.args[0])),
-            _ => None,
-        };
-        if let Some((to, from)) = parts {
+        // Not `x.assign(&y)`, which may repeat y.
+        if let Expr::Assign(a) = first
+            && let Some((to, from)) = variable(&a.left).zip(variable(&a.right))
+        {
             self.assigned.push(Assigned { to: to.clone(), from: from.clone(), statement: first.to_token_stream() });
         }
         syn::visit::visit_expr(self, first);

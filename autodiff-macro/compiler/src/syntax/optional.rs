@@ -5,20 +5,15 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
-use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, ExprClosure, ExprMatch, Local, Pat, Stmt, Type};
 
+use super::free::declared_once;
 use super::signature::Float;
 
 /// Puts two floats in the place of each optional one; `fresh` makes a name like the given one.
 pub fn options_in_floats(block: &mut Block, float: &Float, fresh: &mut dyn FnMut(&str) -> Ident) {
-    let mut candidates = Candidates::default();
-    candidates.visit_block(block);
-    for name in candidates.options {
-        if candidates.bound.iter().filter(|n| **n == name).count() != 1 {
-            continue;
-        }
+    for name in declared_once(block, &|local| optional_float(local, Some(float))) {
         let mut changed = block.clone();
         let (inside, there) = (fresh(&name), fresh(&name));
         Optional { name: name.clone(), inside, there, float }.visit_block_mut(&mut changed);
@@ -30,49 +25,32 @@ pub fn options_in_floats(block: &mut Block, float: &Float, fresh: &mut dyn FnMut
 
 /// Whether a body has variables that may be optional floats.
 pub fn has_options(block: &Block) -> bool {
-    let mut candidates = Candidates::default();
-    candidates.visit_block(block);
-    !candidates.options.is_empty()
+    !declared_once(block, &|local| optional_float(local, None)).is_empty()
 }
 
-#[derive(Default)]
-struct Candidates {
-    options: Vec<String>,
-    bound: Vec<String>,
+/// The variable of a `let` that may be an optional float, of a type if it is known.
+fn optional_float(local: &Local, float: Option<&Float>) -> Option<String> {
+    let init = local.init.as_ref()?;
+    let name = name_of(&local.pat, float)?;
+    gives_option(&init.expr).then_some(name)
 }
 
-impl<'a> Visit<'a> for Candidates {
-    fn visit_local(&mut self, local: &'a Local) {
-        if let (Some(name), Some(init)) = (option_of(&local.pat), &local.init)
-            && gives_option(&init.expr)
-        {
-            self.options.push(name);
-        }
-        syn::visit::visit_local(self, local);
-    }
-    fn visit_pat_ident(&mut self, p: &'a syn::PatIdent) {
-        self.bound.push(p.ident.to_string());
-        syn::visit::visit_pat_ident(self, p);
-    }
-    fn visit_expr(&mut self, e: &'a Expr) {
-        let first = super::operands(e, &mut |right| self.visit_expr(right));
-        syn::visit::visit_expr(self, first);
-    }
-}
-
-/// The variable of a `let` that may be an optional float.
-fn option_of(pat: &Pat) -> Option<String> {
+/// The variable of a pattern; with a type it must be that of an optional float.
+fn name_of(pat: &Pat, float: Option<&Float>) -> Option<String> {
     match pat {
         Pat::Ident(p) if p.subpat.is_none() && p.by_ref.is_none() => Some(p.ident.to_string()),
-        Pat::Type(t) => match &*t.ty {
-            Type::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == "Option") => option_of(&t.pat),
-            _ => None,
-        },
+        Pat::Type(t) => {
+            let Type::Path(p) = &*t.ty else { return None };
+            let last = p.path.segments.last().filter(|s| s.ident == "Option")?;
+            let syn::PathArguments::AngleBracketed(of) = &last.arguments else { return None };
+            let fits = |float: &Float| of.args.to_token_stream().to_string() == float.to_token_stream().to_string();
+            if float.is_none_or(fits) { name_of(&t.pat, float) } else { None }
+        }
         _ => None,
     }
 }
 
-/// Whether an expression is `None` or `Some(…)`, in each of its ways.
+/// Whether an expression is `None` or `Some(…)`, in each of its ways; an integer is no float.
 fn gives_option(e: &Expr) -> bool {
     let of_block = |b: &Block| matches!(b.stmts.last(), Some(Stmt::Expr(e, None)) if gives_option(e));
     match e {
@@ -86,10 +64,42 @@ fn gives_option(e: &Expr) -> bool {
     }
 }
 
-/// What is in `Some(…)`.
+/// Whether an expression is an integer by what it is made of: Rust has no sum of a float and a literal without a point.
+fn is_whole(e: &Expr) -> bool {
+    match e {
+        Expr::Paren(p) => is_whole(&p.expr),
+        Expr::Unary(u) => is_whole(&u.expr),
+        Expr::Binary(b) => is_whole(&b.left) || is_whole(&b.right),
+        Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(i), .. }) => !i.suffix().starts_with('f'),
+        Expr::Cast(c) => !["f32", "f64"].iter().any(|float| c.ty.to_token_stream().to_string() == *float),
+        _ => false,
+    }
+}
+
+/// A method of an option that gives what is in it, or a function of that, and else something else: `o.map_or(other, f)`
+/// as f and the other value.
+pub fn with_otherwise(m: &syn::ExprMethodCall) -> Option<(Option<&Expr>, TokenStream)> {
+    let called = |f: &Expr| match f {
+        Expr::Closure(c) if c.inputs.is_empty() => c.body.to_token_stream(),
+        f => quote!((#f)()),
+    };
+    let args: Vec<&Expr> = m.args.iter().collect();
+    Some(match (m.method.to_string().as_str(), args.as_slice()) {
+        ("unwrap_or", [other]) => (None, other.to_token_stream()),
+        ("unwrap_or_else", [other]) => (None, called(other)),
+        ("unwrap_or_default", []) => (None, quote!(0.0)),
+        ("map_or", [other, f]) => (Some(f), other.to_token_stream()),
+        ("map_or_else", [other, f]) => (Some(f), called(other)),
+        ("is_some_and", [f]) => (Some(f), quote!(false)),
+        ("is_none_or", [f]) => (Some(f), quote!(true)),
+        _ => return None,
+    })
+}
+
+/// What is in `Some(…)`, if it may be a float.
 fn some(c: &syn::ExprCall) -> Option<&Expr> {
     match &*c.func {
-        Expr::Path(p) if p.path.is_ident("Some") && c.args.len() == 1 => c.args.first(),
+        Expr::Path(p) if p.path.is_ident("Some") && c.args.len() == 1 => c.args.first().filter(|e| !is_whole(e)),
         _ => None,
     }
 }
@@ -215,35 +225,20 @@ impl Optional<'_> {
             Expr::Closure(_) => None,
             f => Some(quote!((#f)(#inside))),
         };
-        let none = |f: &Expr| match f {
-            Expr::Closure(c) if c.inputs.is_empty() => c.body.to_token_stream(),
-            f => quote!((#f)()),
-        };
-        let args: Vec<&Expr> = m.args.iter().collect();
         let missing = "called `Option::unwrap()` on a `None` value";
-        Some(match (m.method.to_string().as_str(), args.as_slice()) {
-            ("is_some", []) => quote!((#is_there)),
-            ("is_none", []) => quote!((!(#is_there))),
-            ("unwrap", []) => quote!((if #is_there { #inside } else { panic!(#missing) })),
-            ("expect", [why]) => quote!((if #is_there { #inside } else { panic!("{}", #why) })),
-            ("unwrap_or", [other]) => quote!((if #is_there { #inside } else { #other })),
-            ("unwrap_or_else", [other]) => {
-                let other = none(other);
-                quote!((if #is_there { #inside } else { #other }))
+        Some(match (m.method.to_string().as_str(), m.args.first()) {
+            ("is_some", None) => quote!((#is_there)),
+            ("is_none", None) => quote!((!(#is_there))),
+            ("unwrap", None) => quote!((if #is_there { #inside } else { panic!(#missing) })),
+            ("expect", Some(why)) => quote!((if #is_there { #inside } else { panic!("{}", #why) })),
+            _ => {
+                let (f, other) = with_otherwise(m)?;
+                if syn::parse2::<Expr>(other.clone()).is_ok_and(|e| is_whole(&e)) {
+                    return None;
+                }
+                let value = f.map_or_else(|| Some(inside.to_token_stream()), of)?;
+                quote!((if #is_there { #value } else { #other }))
             }
-            ("unwrap_or_default", []) => {
-                let [zero, _] = self.numbers();
-                quote!((if #is_there { #inside } else { #zero }))
-            }
-            ("map_or", [other, f]) => {
-                let f = of(f)?;
-                quote!((if #is_there { #f } else { #other }))
-            }
-            ("map_or_else", [other, f]) => {
-                let (f, other) = (of(f)?, none(other));
-                quote!((if #is_there { #f } else { #other }))
-            }
-            _ => return None,
         })
     }
 
@@ -275,7 +270,7 @@ impl Optional<'_> {
     /// A declaration, or `let Some(p) = o else { … };`, as statements.
     fn declared(&self, local: &Local) -> Option<Vec<Stmt>> {
         let init = local.init.as_ref()?;
-        let tokens = if option_of(&local.pat).is_some_and(|name| name == self.name) && init.diverge.is_none() {
+        let tokens = if name_of(&local.pat, None).is_some_and(|name| name == self.name) && init.diverge.is_none() {
             let (inside, there, float, [zero, _]) = (&self.inside, &self.there, self.float, self.numbers());
             let given = match &*init.expr {
                 Expr::Path(_) => quote!(),
