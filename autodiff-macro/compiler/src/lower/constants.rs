@@ -9,29 +9,7 @@ use syn::{BinOp, Expr, Lit, UnOp};
 
 use super::Lower;
 use super::value::Value;
-
-/// Methods of a float scalar that give one.
-const SCALAR_METHODS: [&str; 19] = [
-    "sqrt",
-    "ln",
-    "log10",
-    "log2",
-    "exp",
-    "exp2",
-    "sin",
-    "cos",
-    "tan",
-    "tanh",
-    "abs",
-    "recip",
-    "cbrt",
-    "powi",
-    "powf",
-    "max",
-    "min",
-    "to_radians",
-    "to_degrees",
-];
+use crate::ops::{self, Code, Form, Meaning};
 
 impl<'g> Lower<'g, '_> {
     /// A passive value of unknown type where a float is wanted: a float scalar if it is made of constants.
@@ -60,7 +38,7 @@ impl<'g> Lower<'g, '_> {
                 arithmetic && self.is_constant(&b.left) && self.is_constant(&b.right)
             }
             Expr::MethodCall(m) => {
-                SCALAR_METHODS.iter().any(|name| m.method == name)
+                is_scalar_function(&m.method.to_string())
                     && self.is_constant(&m.receiver)
                     && m.args.iter().all(|a| self.is_constant(a))
             }
@@ -80,6 +58,12 @@ impl<'g> Lower<'g, '_> {
             _ => false,
         }
     }
+}
+
+/// Whether a method is a function of float scalars: one that the registry knows as such.
+fn is_scalar_function(name: &str) -> bool {
+    let found = ops::lookup(Form::Method, name);
+    matches!(found, Some((Meaning::Operation(op), _)) if matches!(op.code, Code::Scalar { .. }))
 }
 
 /// Whether there is a name of a constant in it.

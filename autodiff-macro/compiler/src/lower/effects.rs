@@ -377,6 +377,17 @@ pub(super) fn has_effects(e: &Expr) -> bool {
     found.0
 }
 
+/// Whether a statement of passive code is an assertion.
+pub(crate) fn only_asserts(tokens: &TokenStream) -> bool {
+    let stmt = syn::parse2::<Stmt>(tokens.clone());
+    let mac = match &stmt {
+        Ok(Stmt::Macro(m)) => &m.mac,
+        Ok(Stmt::Expr(Expr::Macro(m), _)) => &m.mac,
+        _ => return false,
+    };
+    mac.path.segments.last().is_some_and(|s| ASSERTIONS.iter().any(|name| s.ident == name))
+}
+
 /// Whether a statement of passive code does nothing but print, log or assert, perhaps on a condition.
 pub(crate) fn only_tells(tokens: &TokenStream) -> bool {
     fn tells(stmt: &Stmt) -> bool {

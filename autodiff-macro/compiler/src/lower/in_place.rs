@@ -5,12 +5,12 @@
 
 use quote::ToTokens;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, FnArg, Pat};
+use syn::{Expr, Pat};
 
 use super::inline::Generics;
 use super::value::Value;
 use super::{Binding, Lower};
-use crate::syntax::{Function, Mode, Renamer, parameter_names};
+use crate::syntax::{Function, parameter_names};
 
 impl<'g> Lower<'g, '_> {
     /// Takes a call that is a statement and borrows something mutably; whether it was one.
@@ -98,27 +98,7 @@ impl<'g> Lower<'g, '_> {
         if crate::syntax::has_jumps(&block) {
             self.plain_jumps(&mut block, None, None);
         }
-        let mut parameters: Vec<(Pat, Option<syn::Type>)> = Vec::new();
-        {
-            let mut renamer = Renamer::new(Mode::Taken, &mut self.taken, &mut self.originals);
-            for input in &sig.inputs {
-                match input {
-                    FnArg::Receiver(r) => {
-                        let name = renamer.parameter_name("self");
-                        let ident = proc_macro2::Ident::new(&name, r.self_token.span);
-                        parameters.push((syn::parse_quote!(#ident), None));
-                    }
-                    FnArg::Typed(t) => {
-                        let mut pat = (*t.pat).clone();
-                        renamer.parameter(&mut pat);
-                        let mut ty = (*t.ty).clone();
-                        types.visit_type_mut(&mut ty);
-                        parameters.push((pat, Some(ty)));
-                    }
-                }
-            }
-            renamer.body(&mut block);
-        }
+        let parameters = self.own_names(sig, &mut types, &mut block);
         // The body stands among the caller's variables: none of them may be taken for what the function means by a name.
         let own = super::control::bound_names(&block);
         let taken = crate::syntax::free_identifiers(block.to_token_stream());

@@ -10,7 +10,7 @@ use syn::{Expr, FnArg, Pat, Type};
 use super::closure::CLOSURE_SCOPE;
 use super::value::Value;
 use super::{Lower, Passive};
-use crate::syntax::{Function, Mode, Renamer, parameter_names, pattern_names, unify};
+use crate::syntax::{Function, parameter_names, pattern_names, unify};
 
 impl<'g> Lower<'g, '_> {
     /// The function of the module that a path names, with its key.
@@ -97,7 +97,6 @@ impl<'g> Lower<'g, '_> {
             }
             syn::ReturnType::Default => None,
         };
-        let mut parameters: Vec<(Pat, Option<Type>)> = Vec::new();
         self.rename_constants(&mut block);
         self.count(&mut block);
         if crate::syntax::has_jumps(&block) {
@@ -106,27 +105,7 @@ impl<'g> Lower<'g, '_> {
                 None => self.plain_jumps(&mut block, output.as_ref(), None),
             }
         }
-        {
-            let mut renamer = Renamer::new(Mode::Taken, &mut self.taken, &mut self.originals);
-            for input in &sig.inputs {
-                match input {
-                    FnArg::Receiver(r) => {
-                        // `self` is a keyword that only methods have: it becomes a variable.
-                        let name = renamer.parameter_name("self");
-                        let ident = Ident::new(&name, r.self_token.span);
-                        parameters.push((syn::parse_quote!(#ident), None));
-                    }
-                    FnArg::Typed(t) => {
-                        let mut pat = (*t.pat).clone();
-                        renamer.parameter(&mut pat);
-                        let mut ty = (*t.ty).clone();
-                        types.visit_type_mut(&mut ty);
-                        parameters.push((pat, Some(ty)));
-                    }
-                }
-            }
-            renamer.body(&mut block);
-        }
+        let parameters = self.own_names(sig, &mut types, &mut block);
 
         let mut renamed = function.item.clone();
         for (input, (pat, _)) in renamed.sig.inputs.iter_mut().zip(&parameters) {
@@ -159,30 +138,6 @@ impl<'g> Lower<'g, '_> {
         self.calls.pop();
         self.scopes = here;
         value
-    }
-
-    /// Gives the constants that a called function declares names that no other function has used for another one.
-    pub(super) fn rename_constants(&mut self, block: &mut syn::Block) {
-        let mut names = HashMap::new();
-        for stmt in &block.stmts {
-            let syn::Stmt::Item(syn::Item::Const(c)) = stmt else { continue };
-            let declared = (c.ident.to_string(), c.to_token_stream().to_string());
-            match self.constants.get(&declared.0) {
-                None if !self.taken.contains(&declared.0) => {
-                    self.constants.insert(declared.0, declared.1);
-                }
-                Some(text) if *text == declared.1 => {}
-                _ => {
-                    let name = super::fresh_name(&mut self.taken, &declared.0);
-                    names.insert(declared.0, name.to_token_stream());
-                }
-            }
-        }
-        if !names.is_empty()
-            && let Ok(renamed) = syn::parse2(crate::syntax::replaced(block.to_token_stream(), &names))
-        {
-            *block = renamed;
-        }
     }
 
     /// The value of an argument; a closure is called where the body calls it.

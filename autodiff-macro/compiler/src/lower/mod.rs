@@ -32,6 +32,7 @@ mod operators;
 mod options;
 mod parameters;
 mod place;
+mod prepared;
 mod returns;
 mod rounds;
 mod stmt;
@@ -60,7 +61,7 @@ use crate::passive::{Capture, Passive};
 pub use crate::passive::{OWN_SIZE_PREFIX, Prologue, SIZE_PREFIX};
 use attempts::LateCode;
 pub use attempts::lower;
-pub(crate) use effects::{only_tells, telling};
+pub(crate) use effects::{only_asserts, only_tells, telling};
 use parameters::{differentiated, float_type};
 pub use value::Output;
 use value::{Binding, Value};
@@ -449,40 +450,10 @@ impl<'g, 'a> Lower<'g, 'a> {
 }
 
 impl<'g> Lower<'g, '_> {
-    /// Puts jumps out of one loop in the place of those out of more, in a body whose result is of a type.
-    fn plain_jumps(&mut self, block: &mut syn::Block, output: Option<&syn::Type>, fallible: Option<&crate::syntax::Fallible>) {
-        let scalar = matches!(
-            output.map(|ty| self.signature.kind_of(ty)),
-            Some(ParamKind::Scalar { float, by_reference: false }) if float == self.float
-        );
-        let (taken, float) = (&mut self.taken, self.float.clone());
-        crate::syntax::Jumps::new(&mut |like| fresh_name(taken, like), &float, scalar, fallible).rewrite(block);
-    }
-
-    /// Puts floats in the place of integers that only count, and of optional floats, if that is wanted.
-    fn count(&mut self, block: &mut syn::Block) {
-        if self.counting {
-            let (taken, originals, float) = (&mut self.taken, &mut self.originals, self.float.clone());
-            let mut fresh = |like: &str| {
-                let name = fresh_name(taken, like);
-                originals.insert(name.to_string(), like.to_string());
-                name
-            };
-            crate::syntax::count_in_floats(block, &float, &mut fresh);
-            crate::syntax::options_in_floats(block, &float, &mut fresh);
-        }
-    }
-
-    /// Notes the variables of a body that is lowered, by the names that they have now.
-    fn note_variables(&mut self, block: &syn::Block) {
-        std::rc::Rc::make_mut(&mut self.mutable).extend(control::mutable_names(|v| v.visit_block(block)));
-        std::rc::Rc::make_mut(&mut self.locals).extend(control::bound_names(block));
-    }
-
     /// Whether a node varies with a differentiated parameter.
     fn is_active(&mut self, id: NodeId) -> bool {
         let graph = self.b.graph();
-        for at in graph.ids().skip(self.active.len()) {
+        for at in graph.ids_from(self.active.len()) {
             let node = graph.node(at);
             let active = match node.op.name {
                 "effect" => false,

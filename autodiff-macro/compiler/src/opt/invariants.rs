@@ -4,8 +4,9 @@
 //! and is pulled back once, after the reverse loop. Out: the region with these values as further operands of its loops.
 //!
 //! A loop may run no round at all, so what is computed before it must not fail. Operations that can fail by their values
-//! stay in the body; of factorisations the check alone does. Requirements on sizes that are known to hold are no matter; where they are made by the body alone,
-//! the values are computed by a branch that is taken if the sizes fit. If they do not, the first round says so.
+//! stay in the body; of factorisations the check alone does. Requirements on sizes that are known to hold are no matter;
+//! where they are made by the body alone, the values are computed by a branch that is taken if the sizes fit. If they do
+//! not, the first round says so.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -263,13 +263,8 @@ impl Companion<'_> {
 
 /// Whether passive code is run for its effect, that of bodies included; an assertion has none that lasts.
 fn has_effects(prologue: &Prologue, region: &Region) -> bool {
-    let asserts = |tokens: &TokenStream| {
-        let macros = ["assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne"];
-        let mut tokens = tokens.clone().into_iter().map(|t| t.to_string());
-        tokens.next().is_some_and(|name| macros.contains(&name.as_str())) && tokens.next().is_some_and(|t| t == "!")
-    };
     let graph = &region.graph;
     let controls = graph.ids().filter_map(|id| graph.node(id).attrs.first().and_then(Attr::control));
     let mut arms = controls.flat_map(|control| &control.arms);
-    !prologue.effects().all(asserts) || arms.any(|arm| has_effects(&arm.prologue, &arm.region))
+    !prologue.effects().all(crate::lower::only_asserts) || arms.any(|arm| has_effects(&arm.prologue, &arm.region))
 }

@@ -7,6 +7,7 @@ mod ends;
 mod folds;
 mod for_all;
 mod rounds;
+mod spelled;
 
 use quote::ToTokens;
 use syn::{Expr, ExprMethodCall};

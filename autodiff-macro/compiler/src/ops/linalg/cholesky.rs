@@ -5,11 +5,21 @@ use quote::quote;
 use super::factor::SQUARE;
 use super::triangular::{phi, solve as triangular_solve};
 use super::{FAMILY, Failure, failure, reference, square, symmetric_part};
-use crate::ir::{Attr, Type};
+use crate::ir::{Attr, Builder, Expr, Type};
 use crate::ops::{Code, Derivative, Formula, Operation, Text, no_simplification, structure};
 
 /// The operations of this file.
 pub static OPERATIONS: &[&Operation] = &[&CHOLESKY, &CHOLESKY_SHARED, &LOWER, &CHOLESKY_GRAD];
+
+/// The type of a factored matrix.
+pub(super) fn factored(b: &Builder, x: &[Expr<'_>], _: &[Attr]) -> Result<Type, String> {
+    let n = square(b, x[0], "cholesky")?;
+    Ok(Type::float(vec![n, n]))
+}
+
+/// The rule of a factored matrix, which stands for the symmetric part of what was factored.
+pub(super) const SYMMETRIC_PART: Derivative =
+    Derivative::Rule { vjp: |_, g| vec![Some(symmetric_part(g))], jvp: |_, dx| dx[0].map(symmetric_part) };
 
 /// A symmetric positive definite matrix in factored form, from its lower triangle.
 pub static CHOLESKY: Operation = Operation {
@@ -17,12 +27,9 @@ pub static CHOLESKY: Operation = Operation {
     family: FAMILY,
     total: false,
     spellings: &[],
-    infer: |b, x, _| {
-        let n = square(b, x[0], "cholesky")?;
-        Ok(Type::float(vec![n, n]))
-    },
+    infer: factored,
     simplify: no_simplification,
-    derivative: Derivative::Rule { vjp: |_, g| vec![Some(symmetric_part(g))], jvp: |_, dx| dx[0].map(symmetric_part) },
+    derivative: SYMMETRIC_PART,
     formula: Text::Write(|x, _| x[0].clone()),
     code: Code::Kernel {
         emit: |c| {

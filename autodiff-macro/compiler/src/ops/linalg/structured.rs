@@ -2,9 +2,10 @@
 
 use quote::{format_ident, quote};
 
+use super::cholesky::{SYMMETRIC_PART, factored};
 use super::factor::{FACTOR, MATRIX, SQUARE};
-use super::{FAMILY, Failure, failure, reference, square, symmetric_part};
-use crate::ir::{Attr, Expr, Tensor, Type};
+use super::{FAMILY, Failure, failure, reference};
+use crate::ir::{Attr, Expr, Tensor};
 use crate::ops::{Code, Derivative, KernelCall, Operation, Sample, Text, no_attrs, no_simplification};
 
 /// The operations of this file.
@@ -132,12 +133,9 @@ pub static CHOLESKY_TRIED: Operation = Operation {
     family: FAMILY,
     total: true,
     spellings: &[],
-    infer: |b, x, _| {
-        let n = square(b, x[0], "cholesky")?;
-        Ok(Type::float(vec![n, n]))
-    },
+    infer: factored,
     simplify: no_simplification,
-    derivative: Derivative::Rule { vjp: |_, g| vec![Some(symmetric_part(g))], jvp: |_, dx| dx[0].map(symmetric_part) },
+    derivative: SYMMETRIC_PART,
     formula: Text::Write(|x, _| x[0].clone()),
     code: Code::Kernel {
         emit: |c| {
